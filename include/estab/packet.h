@@ -1,0 +1,73 @@
+// Packets at the engine's boundary: what goes into Receive and what comes out of Transmit.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+namespace estab {
+
+/// Names a link of one stack: the value that Stack::AddLink returned.
+using LinkId = std::uint16_t;
+
+/// One IP packet that arrived. `data` is borrowed for the duration of the Receive call.
+struct RxPacket {
+  std::span<const std::byte> data;  // from the IP header on; trailing link padding is tolerated
+  LinkId link = 0;
+  bool checksum_ok = false;    // the link has verified the TCP checksum already
+  std::uint16_t gso_size = 0;  // segment size if the link merged several wire packets; 0: one packet
+  void* owner = nullptr;       // for links that lend buffers; the engine does not interpret it yet
+};
+
+/// A piece of memory to send; like iovec, but const and typed.
+struct Slice {
+  const std::byte* data = nullptr;
+  std::size_t size = 0;
+};
+
+/// One IP packet to send. Everything it points to stays valid until Send returns, and, if Send
+/// returned kHeld, until Stack::TransmitComplete was called with its token.
+struct TxPacket {
+  std::span<const std::byte> header;  // IP and TCP headers; for a reply, the whole packet
+  std::span<const Slice> payload;     // in order; may be empty
+  LinkId link = 0;
+  std::uint16_t checksum_start = 0;   // where the checksum's coverage begins; 0: it is filled in
+  std::uint16_t checksum_offset = 0;  // from checksum_start to the checksum field
+  std::uint16_t gso_size = 0;         // non-zero: a super-segment, to be cut into this many bytes
+  std::uint64_t token = 0;            // names the packet in TransmitComplete
+
+  std::size_t payload_size() const {
+    std::size_t n = 0;
+    for (const Slice& s : payload) n += s.size;
+    return n;
+  }
+  std::size_t size() const { return header.size() + payload_size(); }
+};
+
+/// What a link can do for the engine.
+struct SinkCapabilities {
+  bool checksum = false;         // it fills in TCP checksums; without it the engine does
+  std::uint32_t max_size = 0;    // largest packet it takes with gso_size set; 0: no super-segments
+};
+
+/// What became of a packet that was offered to a sink.
+enum class SinkResult : std::uint8_t {
+  kSent,  // taken, and its memory is free again
+  kHeld,  // taken, but its memory is still read: TransmitComplete(token) will follow
+  kBusy,  // not taken: the link is full; it is offered again by a later Transmit
+};
+
+/// Where Transmit puts packets. Implemented by links; called only from within Transmit, and must
+/// not call back into the stack.
+class PacketSink {
+ public:
+  /// What `link` can do. Asked once per link and Transmit call.
+  virtual SinkCapabilities Capabilities(LinkId link) const = 0;
+  /// Takes `packet` or says why not.
+  virtual SinkResult Send(const TxPacket& packet) = 0;
+
+ protected:
+  ~PacketSink() = default;
+};
+
+}  // namespace estab

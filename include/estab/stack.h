@@ -1,0 +1,226 @@
+// The engine: a TCP/IP host without I/O, clock or threads. Packets, the time and the user's calls
+// go in; packets, readiness and the next deadline come out.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "estab/address.h"
+#include "estab/allocator.h"
+#include "estab/error.h"
+#include "estab/observer.h"
+#include "estab/options.h"
+#include "estab/packet.h"
+#include "estab/time.h"
+
+namespace estab {
+
+/// Names a socket of one stack. A handle that was closed is never mistaken for a later socket in
+/// the same place: the generation tells them apart, and calls return Error::kBadHandle.
+struct SocketId {
+  std::uint32_t index = 0xffffffffu;
+  std::uint32_t generation = 0;
+  friend constexpr bool operator==(const SocketId&, const SocketId&) = default;
+};
+
+/// Which part of a group of stacks this one is. Ports are chosen so that connections hash to their
+/// own shard, and limits are divided by the count.
+struct Shard {
+  std::uint16_t index = 0;
+  std::uint16_t count = 1;
+};
+
+/// What a stack needs from birth.
+struct StackConfig {
+  /// Randomness for ISNs, ports, timestamps and table hashes. Use 32 bytes that nobody can guess
+  /// (estab::RandomSeed() of estab/host.h); the same bytes and inputs give the same behaviour.
+  std::array<std::uint8_t, 32> secret{};
+  Shard shard;
+  Allocator* allocator = nullptr;  // nullptr: HeapAllocator()
+  Observer* observer = nullptr;    // must outlive the stack
+};
+
+/// One link of a stack.
+struct LinkConfig {
+  std::uint32_t mtu = 1500;  // 576-65535 bytes of IP packet (1280 at least for IPv6 to be used)
+};
+
+/// Room for the value of a setting as text, terminator included.
+inline constexpr std::size_t kSettingTextSize = 128;
+
+/// Which direction Shutdown closes.
+enum class How : std::uint8_t { kRead, kWrite, kBoth };
+
+/// A socket whose readiness rose since it was last reported.
+struct ReadyEvent {
+  SocketId socket;
+  std::uint8_t readiness = 0;  // Readiness bits now
+  void* user = nullptr;        // as given to SetUser
+};
+
+/// Counts of everything that lives in a stack, and of what was refused. After all connections have
+/// ended every "live" figure returns to zero.
+struct StackCounters {
+  // Live.
+  std::uint32_t sockets = 0;       // TCBs, listeners and unconnected sockets included
+  std::uint32_t half_open = 0;
+  std::uint32_t time_wait = 0;
+  std::uint32_t orphans = 0;       // TCBs whose handle was closed
+  std::uint64_t memory = 0;        // bytes taken from the allocator
+  std::uint64_t memory_in_use = 0; // bytes of them that hold records and payload
+  std::uint64_t payload_chunks = 0;
+  // Since the start.
+  std::uint64_t packets_in = 0;
+  std::uint64_t packets_out = 0;
+  std::uint64_t bad_packets = 0;   // malformed, or of a wrong checksum
+  std::uint64_t not_for_us = 0;    // another host's, or an unknown protocol
+  std::uint64_t connections_opened = 0;   // active
+  std::uint64_t connections_accepted = 0; // passive, reached ESTABLISHED
+  std::uint64_t resets_sent = 0;
+  std::uint64_t challenge_acks = 0;
+  std::uint64_t challenge_acks_limited = 0;
+  std::uint64_t retransmissions = 0;
+  std::uint64_t listen_overflows = 0;     // accept queue full
+  std::uint64_t listen_drops = 0;         // SYN queue full
+  std::uint64_t time_wait_overflows = 0;  // over tcp_max_tw_buckets: closed at once
+  std::uint64_t out_of_memory = 0;        // something was dropped for want of memory
+};
+
+/// A TCP/IP host. Not thread-safe: one thread at a time may be inside a stack, whichever it is.
+/// Never blocks, never throws. Everything it owns lives in its own slabs.
+///
+/// The four verbs are Receive, Transmit, NextDeadline and Advance. A driver's loop is: Receive what
+/// came in, make the user's calls, Transmit, and wait for a packet or for NextDeadline, then
+/// Advance. A driver in virtual time advances to one deadline after the other and transmits between
+/// them, and so sees every segment at its own moment.
+class Stack {
+ public:
+  /// Makes a stack. kNoMemory if the allocator has not even the first slabs.
+  static Result<Stack> Create(const StackConfig& config);
+  Stack(Stack&& other) noexcept;
+  Stack& operator=(Stack&& other) noexcept;
+  Stack(const Stack&) = delete;
+  Stack& operator=(const Stack&) = delete;
+  /// Frees everything without a word on the wire; see ResetAll for a polite end.
+  ~Stack();
+
+  // --- Links, addresses, routes ------------------------------------------------------------------
+
+  /// Adds a link. kInvalid for an MTU out of range, kNoBuffers over 16 links.
+  Result<LinkId> AddLink(const LinkConfig& config);
+  /// Gives `link` an address; its prefix becomes an on-link route. kInvalid, kAddressInUse.
+  Result<void> AddAddress(LinkId link, const Prefix& prefix);
+  /// Routes `destination` over `link`, longest prefix first. `via` is the next hop on links that
+  /// have one (none so far: it is checked and kept). kInvalid, kNoBuffers.
+  Result<void> AddRoute(LinkId link, const Prefix& destination, const IpAddress* via);
+
+  // --- The four verbs ----------------------------------------------------------------------------
+
+  /// Takes packets that arrived, in order. Malformed ones are counted and dropped.
+  void Receive(Time now, std::span<const RxPacket> packets);
+  /// Offers up to `budget` packets to `sink` and returns how many it took. Stops early when there
+  /// is nothing to send or every link that has something is busy.
+  std::size_t Transmit(Time now, PacketSink& sink, std::size_t budget = SIZE_MAX);
+  /// Whether Transmit would have something to offer.
+  bool WantsTransmit() const;
+  /// The earliest moment at which Advance has something to do; kNever if there is none. Exact.
+  Time NextDeadline();
+  /// Fires up to `budget` timers that are due at `now`, each as of `now`, earliest first; returns
+  /// how many. To see each at its own time, advance to NextDeadline() and Transmit, repeatedly.
+  std::size_t Advance(Time now, std::size_t budget = SIZE_MAX);
+  /// Ends the loan of packets for which a sink returned kHeld.
+  void TransmitComplete(std::span<const std::uint64_t> tokens);
+
+  // --- The user's calls (RFC 9293 §3.9.1) --------------------------------------------------------
+  // None blocks: what cannot be done now is kWouldBlock or kInProgress, and readiness tells when to
+  // come back. kBadHandle is possible everywhere.
+
+  /// A new socket in CLOSED, of one family. kNoMemory.
+  Result<SocketId> Open(bool ipv6);
+  /// Gives it a local address and port; port 0 chooses one. kAddressNotAvailable, kAddressInUse,
+  /// kInvalid if it is bound already, kFamilyNotSupported.
+  Result<void> Bind(SocketId socket, const Endpoint& local);
+  /// CLOSED→LISTEN. `backlog` is cut to net.core.somaxconn. Again on a listener: changes the
+  /// backlog. kAddressInUse, kInvalid (connected), kNoMemory. An unbound socket gets a port.
+  Result<void> Listen(Time now, SocketId socket, int backlog);
+  /// Starts opening: CLOSED→SYN_SENT, and returns kInProgress as its way of success. kAlready,
+  /// kIsConnected, kAddressNotAvailable (no port left), kNetworkUnreachable, kInvalid (listening),
+  /// or the error that ended an earlier attempt.
+  Result<void> Connect(Time now, SocketId socket, const Endpoint& remote);
+  /// Takes the oldest completed connection of a listener. kWouldBlock, kInvalid (not listening).
+  Result<SocketId> Accept(Time now, SocketId listener);
+  /// Queues bytes for sending and returns how many fitted (possibly fewer). `push` sets PSH with
+  /// the last of them. kWouldBlock, kNotConnected, kBrokenPipe, or the pending error, once.
+  Result<std::size_t> Send(Time now, SocketId socket, std::span<const std::byte> data,
+                           bool push = true);
+  /// Takes bytes that arrived in order; 0 is the end of the stream. `peek` leaves them. kWouldBlock,
+  /// kNotConnected, or the pending error, once.
+  Result<std::size_t> Read(Time now, SocketId socket, std::span<std::byte> into, bool peek = false);
+  /// Closes one direction or both. kNotConnected.
+  Result<void> Shutdown(Time now, SocketId socket, How how);
+  /// Gives up the handle. The connection closes in order behind it (an orphan), or by a reset if
+  /// data was left unread or SO_LINGER says {on, 0}. A linger time is the blocking layer's matter:
+  /// it waits for Drained() before it calls this.
+  Result<void> Close(Time now, SocketId socket);
+  /// Gives up the handle and resets the connection (RFC 9293 §3.10.5).
+  Result<void> Abort(Time now, SocketId socket);
+  /// Aborts every connection and closes every listener; the resets leave with the next Transmit.
+  void ResetAll(Time now);
+
+  // --- Asking and setting ------------------------------------------------------------------------
+
+  /// Readiness bits now.
+  Result<std::uint8_t> GetReadiness(SocketId socket) const;
+  /// Sockets whose readiness gained bits since they were last drained, each once, in the order in
+  /// which they did. Fills `events` and returns how many; call again while it is full.
+  std::size_t DrainReady(std::span<ReadyEvent> events);
+  /// A word of the caller's own, handed back in ReadyEvent.
+  Result<void> SetUser(SocketId socket, void* user);
+  /// The pending error, cleared by the asking (SO_ERROR); nullopt if there is none.
+  Result<std::optional<Error>> TakeError(SocketId socket);
+  /// Local and remote endpoints; ports 0 where there is none yet.
+  Result<Tuple> GetTuple(SocketId socket) const;
+  Result<SocketOptions> GetOptions(SocketId socket) const;
+  /// Replaces the options; what concerns running timers takes effect at once. kInvalid if a value
+  /// is out of its range, kNoMemory.
+  Result<void> SetOptions(Time now, SocketId socket, const SocketOptions& options);
+  Result<ConnectionInfo> GetInfo(Time now, SocketId socket) const;
+  /// True once everything sent, FIN included, has been acknowledged, or the connection is gone.
+  Result<bool> Drained(SocketId socket) const;
+  /// True for sockets in LISTEN (SO_ACCEPTCONN).
+  Result<bool> IsListening(SocketId socket) const;
+
+  /// Calls `visit` for every live connection and record (not in any order). For `ss`.
+  void ForEach(void (*visit)(void* context, const ConnectionInfo& info), void* context,
+               Time now) const;
+
+  /// Sets a setting by its Linux name ("net.ipv4.tcp_syn_retries", "estab.tcp_msl"); see
+  /// docs/settings.md. kNotFound, kInvalid, kBusy (too late for one that holds from the start).
+  Result<void> SetSetting(std::string_view name, std::string_view value);
+  /// Writes the value as text into `out` and returns the part written. kNotFound.
+  Result<std::string_view> GetSetting(std::string_view name,
+                                      std::span<char, kSettingTextSize> out) const;
+  /// Every setting in turn: `visit` gets name, one-line description. For docs and `estab set`.
+  static void ForEachSetting(void (*visit)(void* context, const char* name, const char* gist),
+                             void* context);
+
+  StackCounters Counters() const;
+  /// How often each rule has fired; indexed by RuleId.
+  std::span<const std::uint64_t> RuleCounters() const;
+  /// Attaches another observer, or none (nullptr). It must outlive its attachment.
+  void SetObserver(Observer* observer);
+  /// Checks every invariant of every record; aborts with a message if one does not hold. Costs a
+  /// walk over everything: for tests.
+  void CheckInvariants() const;
+
+ private:
+  struct Impl;
+  explicit Stack(Impl* impl) : impl_(impl) {}
+  Impl* impl_;
+};
+
+}  // namespace estab
