@@ -17,78 +17,103 @@ struct Chunk {
   static constexpr std::size_t kLarge = 65536;
 
   Chunk* next = nullptr;
-  std::byte* data = nullptr;   // capacity bytes
+  std::byte* data = nullptr;  // capacity bytes
   std::uint32_t capacity = 0;
-  std::uint32_t begin = 0;     // bytes [begin, end) are the queue's
+  std::uint32_t begin = 0;  // bytes [begin, end) are the queue's
   std::uint32_t end = 0;
   std::uint32_t references = 0;
 
   std::size_t size() const { return end - begin; }
 };
 
-/// Makes and recycles chunks of two sizes. Freed chunks are kept for reuse; Trim gives them back.
+/// Makes and recycles chunks of two sizes. Freed chunks are kept for reuse, as many bytes of them
+/// as are in use or kKeep, whichever is more; Trim gives them back.
 class ChunkPool {
  public:
+  /// Bytes of freed chunks that are kept in any case.
+  static constexpr std::uint64_t kKeep = std::uint64_t{4} << 20;
+
   explicit ChunkPool(Memory& memory) : memory_(&memory) {}
   ~ChunkPool();  // every chunk must have come back
   ChunkPool(const ChunkPool&) = delete;
   ChunkPool& operator=(const ChunkPool&) = delete;
 
-  /// An empty chunk with one reference, large if `bytes_wanted` fills more than a small one; nullptr
-  /// when the budget is spent.
+  /// An empty chunk with one reference, large if `bytes_wanted` fills more than a small one (and
+  /// the budget allows it: near the limit it is a small one); nullptr when the budget is spent.
   Chunk* Allocate(std::size_t bytes_wanted);
   void Ref(Chunk* chunk) { ++chunk->references; }
-  void Unref(Chunk* chunk);
+  /// Gives back one reference; with the last one the chunk is free.
+  void Unref(Chunk* chunk) {
+    if (--chunk->references == 0) Release(chunk);
+  }
 
   /// Chunks in use now.
   std::uint64_t live() const { return live_; }
+  /// Their capacity in bytes.
   std::uint64_t live_bytes() const { return live_bytes_; }
+  /// Capacity in bytes of the freed chunks that are kept for reuse.
+  std::uint64_t kept_bytes() const { return kept_bytes_; }
   /// Frees the chunks that are kept for reuse.
   void Trim();
 
  private:
+  Chunk* Make(std::size_t capacity);
   void Release(Chunk* chunk);
+  void FreeList(Chunk*& list);
 
   Memory* memory_;
   Chunk* free_small_ = nullptr;
   Chunk* free_large_ = nullptr;
   std::uint64_t live_ = 0;
   std::uint64_t live_bytes_ = 0;
+  std::uint64_t kept_bytes_ = 0;
 };
 
 /// A queue of bytes in chunks: appended at the tail, consumed at the head, read anywhere. Reading
-/// near the place read last is O(1), so that the sender's walk from SND.UNA to SND.NXT costs nothing.
-/// 40 bytes, trivially movable; whoever holds it calls Clear before it goes (it does not know its
-/// pool).
+/// near the place read last is O(1), so that the sender's walk from SND.UNA to SND.NXT costs
+/// nothing. 32 bytes, trivially movable; whoever holds it calls Clear before it goes (it does not
+/// know its pool). At most 2^32 - 1 bytes.
 class ByteQueue {
  public:
   std::uint32_t size() const { return size_; }
   bool empty() const { return size_ == 0; }
 
-  /// Copies as much of `bytes` as memory allows behind the tail; returns how many.
+  /// Copies as much of `bytes` as memory allows behind the tail; returns how many. A tail chunk
+  /// that is lent is not written to: bytes that were truncated from it may still be in flight.
   std::size_t Append(ChunkPool& pool, std::span<const std::byte> bytes);
-  /// Moves everything of `other` behind the tail, without copying.
+  /// Moves everything of `other` behind the tail, without copying. Same pool.
   void Splice(ByteQueue& other);
   /// Drops `n <= size()` bytes at the head.
   void Consume(ChunkPool& pool, std::size_t n);
   /// Drops `n <= size()` bytes at the tail.
   void Truncate(ChunkPool& pool, std::size_t n);
-  /// Copies up to `into.size()` bytes that begin `offset` bytes from the head; returns how many.
+  /// Copies up to `into.size()` bytes that begin `offset` bytes from the head; returns how many (0
+  /// if `offset` is size() or more).
   std::size_t CopyOut(std::size_t offset, std::span<std::byte> into) const;
-  /// Points `slices` at the bytes [offset, offset + n); returns how many slices were filled, or 0
-  /// if they are too few. `chunks[i]`, if given, is where slice i lives.
+  /// Points `slices` at the bytes [offset, offset + n), which must lie within the queue; returns
+  /// how many slices were filled, or 0 if they are too few. `chunks[i]`, if given, is where slice i
+  /// lives. Valid until those bytes are dropped, or for as long as a reference is held.
   std::size_t Gather(std::size_t offset, std::size_t n, std::span<Slice> slices,
                      Chunk** chunks = nullptr);
   /// Gives everything back.
   void Clear(ChunkPool& pool);
 
  private:
+  // A chunk of the queue, and the queue offset at which it begins.
+  struct Place {
+    Chunk* chunk;
+    std::size_t start;
+  };
+  Place Seek(std::size_t offset) const;
+  void Link(Chunk* chunk);
+
+  // Every chunk of the queue holds at least one byte.
   Chunk* head_ = nullptr;
   Chunk* tail_ = nullptr;
-  Chunk* cursor_ = nullptr;          // where the last Gather ended ...
+  Chunk* cursor_ = nullptr;          // where the last Gather ended, nullptr for the head ...
   std::uint32_t cursor_offset_ = 0;  // ... and the queue offset at which that chunk begins
   std::uint32_t size_ = 0;
 };
-static_assert(sizeof(ByteQueue) == 32 || sizeof(ByteQueue) == 40);
+static_assert(sizeof(ByteQueue) == 32);
 
 }  // namespace estab

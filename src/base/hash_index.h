@@ -15,6 +15,7 @@ class HashIndex {
  public:
   static constexpr std::uint32_t kNone = 0xffffffffu;
 
+  /// Takes nothing from `memory` before the first Insert. `memory` must outlive the index.
   explicit HashIndex(Memory& memory) : memory_(&memory) {}
   ~HashIndex();
   HashIndex(const HashIndex&) = delete;
@@ -22,7 +23,11 @@ class HashIndex {
 
   /// The first value under `hash` for which `equal(value)` holds; kNone if there is none.
   template <class Equal>
-  std::uint32_t Find(std::uint32_t hash, Equal&& equal) const;
+  std::uint32_t Find(std::uint32_t hash, Equal&& equal) const {
+    const std::uint32_t found = FindIn(current_, hash, equal);
+    if (found != kNone || old_.entries == nullptr) return found;
+    return FindIn(old_, hash, equal);
+  }
   /// Adds an entry; equal hashes may occur many times. False when memory is refused and there is no
   /// room left.
   bool Insert(std::uint32_t hash, std::uint32_t value);
@@ -32,18 +37,52 @@ class HashIndex {
   /// if there is none. Never needs memory.
   bool Replace(std::uint32_t hash, std::uint32_t value, std::uint32_t other);
   /// Brings the place of `hash` into the cache.
-  void Prefetch(std::uint32_t hash) const;
+  void Prefetch(std::uint32_t hash) const {
+    if (current_.entries != nullptr) __builtin_prefetch(&current_.entries[hash & current_.mask]);
+  }
 
   std::uint32_t size() const { return size_; }
+  /// Places of the table that new entries go to; 0 before the first.
+  std::uint32_t capacity() const { return current_.entries == nullptr ? 0 : current_.mask + 1; }
 
  private:
   struct Entry {
     std::uint32_t hash;
-    std::uint32_t value;
+    std::uint32_t value;  // kNone: the place is empty
   };
   static_assert(sizeof(Entry) == 8);
+  struct Table {
+    Entry* entries = nullptr;
+    std::uint32_t mask = 0;  // capacity - 1
+  };
 
+  template <class Equal>
+  static std::uint32_t FindIn(const Table& table, std::uint32_t hash, Equal& equal) {
+    if (table.entries == nullptr) return kNone;
+    for (std::uint32_t i = hash & table.mask;; i = (i + 1) & table.mask) {
+      const Entry& entry = table.entries[i];
+      if (entry.value == kNone) return kNone;
+      if (entry.hash == hash && equal(entry.value)) return entry.value;
+    }
+  }
+  static Entry* Locate(const Table& table, std::uint32_t hash, std::uint32_t value);
+  static void Put(const Table& table, Entry entry);
+  static void RemoveAt(const Table& table, std::uint32_t index);
+  bool MakeRoom();
+  bool AllocateTable(Table& table, std::uint32_t capacity);
+  void FreeTable(Table& table);
+  void ClearSome(std::uint32_t places);
+  void MoveSome(std::uint32_t steps);
+  void Work();
+
+  // A table lives three lives: as `next_` its places are being marked empty, as `current_` it takes
+  // new entries, as `old_` its entries are moved away, lowest place first.
   Memory* memory_;
+  Table current_;
+  Table old_;
+  Table next_;
+  std::uint32_t moved_ = 0;    // places of old_ below this one are empty
+  std::uint32_t cleared_ = 0;  // places of next_ below this one are marked empty
   std::uint32_t size_ = 0;
 };
 

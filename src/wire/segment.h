@@ -23,10 +23,10 @@ struct TcpOptions {
   bool has_window_scale = false;
   bool sack_permitted = false;
   bool has_timestamp = false;
-  bool has_fast_open = false;  // present, though the cookie may be empty (a request)
-  std::uint8_t window_scale = 0;       // as sent; the receiver cuts it to 14
-  std::uint8_t sack_count = 0;         // 0-4
-  std::uint8_t fast_open_size = 0;     // 0, or 4-16 bytes
+  bool has_fast_open = false;       // present, though the cookie may be empty (a request)
+  std::uint8_t window_scale = 0;    // as sent; the receiver cuts it to 14
+  std::uint8_t sack_count = 0;      // 0-4
+  std::uint8_t fast_open_size = 0;  // 0, or 4-16 bytes
   std::uint16_t mss = 0;
   std::uint32_t ts_value = 0;
   std::uint32_t ts_echo = 0;
@@ -40,7 +40,7 @@ struct Segment {
   std::uint16_t destination_port = 0;
   std::uint32_t seq = 0;
   std::uint32_t ack = 0;
-  std::uint16_t flags = 0;  // TcpFlag bits; `reserved` apart
+  std::uint16_t flags = 0;    // TcpFlag bits; `reserved` apart
   std::uint8_t reserved = 0;  // the three reserved bits: kept for the dump, otherwise ignored
   std::uint16_t window = 0;   // the field, unscaled
   std::uint16_t urgent = 0;

@@ -1,0 +1,97 @@
+// Connecting, and everything that can come of it.
+#include <algorithm>
+#include <array>
+
+#include "api/sockets.h"
+
+namespace estab::api {
+
+bool Sockets::LinuxProfile() const {
+  std::array<char, kSettingTextSize> text{};
+  const auto profile = driver_->stack().GetSetting("estab.profile", text);
+  return profile && *profile == "linux";
+}
+
+Duration Sockets::ConnectTimeout(const OpenFile& file) const {
+  if (file.nonblocking) return Duration::zero();
+  if (LinuxProfile()) return file.send_timeout;
+  return std::min(file.send_timeout, file.receive_timeout);
+}
+
+// Puts a new engine socket behind the file, with the same options and the same bind.
+Result<void> Sockets::Reopen(OpenFile& file) {
+  Stack& stack = driver_->stack();
+  const Result<SocketOptions> options = stack.GetOptions(file.socket);
+  const Result<ConnectionInfo> info = stack.GetInfo(driver_->Now(), file.socket);
+  const Result<SocketId> fresh = stack.Open(file.ipv6);
+  if (!fresh) return std::unexpected(fresh.error());
+  if (info && info->number != 0) file.past_connection = info->number;
+  file.connecting = false;
+  static_cast<void>(stack.Abort(driver_->Now(), file.socket));
+  file.socket = *fresh;
+  if (options) static_cast<void>(stack.SetOptions(driver_->Now(), *fresh, *options));
+  if (file.bound) static_cast<void>(stack.Bind(*fresh, *file.bound));
+  return {};
+}
+
+// kWouldBlock while the attempt is under way; afterwards its outcome, told once.
+Result<void> Sockets::ConnectOutcome(OpenFile& file) {
+  Stack& stack = driver_->stack();
+  const Result<ConnectionInfo> info = stack.GetInfo(driver_->Now(), file.socket);
+  if (!info) return std::unexpected(info.error());
+  if (info->state == State::kSynSent || info->state == State::kSynRcvd) {
+    return std::unexpected(Error::kWouldBlock);
+  }
+  file.connecting = false;
+  if (info->state != State::kClosed) return {};
+  const auto error = stack.TakeError(file.socket);
+  // The socket is as new, and may connect again.
+  static_cast<void>(Reopen(file));
+  if (!error) return std::unexpected(error.error());
+  return std::unexpected(error->value_or(Error::kConnectionAborted));
+}
+
+Result<void> Sockets::AwaitConnect(Driver::Lock& lock, OpenFile& file) {
+  const Result<void> result =
+      Blocking(lock, ConnectTimeout(file), [&] { return ConnectOutcome(file); });
+  if (result || result.error() != Error::kWouldBlock) return result;
+  if (LinuxProfile()) return std::unexpected(Error::kInProgress);
+  static_cast<void>(Reopen(file));
+  driver_->Settle();
+  return std::unexpected(Error::kTimedOut);
+}
+
+Result<void> Sockets::Connect(int handle, const Endpoint& remote) {
+  Driver::Lock lock = driver_->Enter();
+  OpenFile* file = Find(handle);
+  if (file == nullptr) return std::unexpected(Error::kBadHandle);
+  const Use use(*this, file);
+  if (file->connecting) {
+    if (!file->nonblocking) return AwaitConnect(lock, *file);
+    Result<void> outcome = ConnectOutcome(*file);
+    driver_->Settle();
+    if (!outcome && outcome.error() == Error::kWouldBlock) outcome = std::unexpected(Error::kAlready);
+    return outcome;
+  }
+  const Result<void> begun = driver_->stack().Connect(driver_->Now(), file->socket, remote);
+  if (!begun && begun.error() != Error::kInProgress) {
+    driver_->Settle();
+    return begun;
+  }
+  file->connecting = true;
+  driver_->Settle();
+  if (file->nonblocking) return std::unexpected(Error::kInProgress);
+  return AwaitConnect(lock, *file);
+}
+
+Result<void> Sockets::Disconnect(int handle) {
+  const Driver::Lock lock = driver_->Enter();
+  OpenFile* file = Find(handle);
+  if (file == nullptr) return std::unexpected(Error::kBadHandle);
+  const Result<void> result = Reopen(*file);
+  driver_->Settle();
+  driver_->WakeAll();
+  return result;
+}
+
+}  // namespace estab::api

@@ -1,0 +1,209 @@
+#include "api/driver.h"
+
+#include <errno.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "io/clock.h"
+#include "io/entropy.h"
+
+namespace estab::api {
+
+Driver::Waiter::Waiter(Driver& driver, Time deadline)
+    : driver_(driver), deadline_(deadline), seen_(driver.epoch_) {
+  driver_.waiters_.push_back(this);
+}
+
+Driver::Waiter::~Waiter() {
+  driver_.Look(*this);
+  std::erase(driver_.waiters_, this);
+  if (driver_.waiters_.empty()) {
+    driver_.settled_.notify_all();
+  } else if (!driver_.virtual_ && !driver_.leading_) {
+    driver_.changed_.notify_all();  // somebody must take the lead
+  }
+}
+
+Driver::Driver(Stack stack, io::Event event)
+    : stack_(std::move(stack)), event_(std::move(event)) {
+  observers_.Add(journal_);
+  stack_->SetObserver(&observers_);
+}
+
+Driver::~Driver() = default;
+
+Result<std::unique_ptr<Driver>> Driver::Create(
+    const std::optional<std::array<std::uint8_t, 32>>& seed) {
+  StackConfig config;
+  if (seed) {
+    config.secret = *seed;
+  } else if (!io::FillRandom(std::as_writable_bytes(std::span(config.secret)))) {
+    return std::unexpected(Error::kIo);
+  }
+  auto event = io::Event::Create();
+  if (!event) return std::unexpected(event.error().error);
+  auto stack = Stack::Create(config);
+  if (!stack) return std::unexpected(stack.error());
+  return std::unique_ptr<Driver>(new Driver(std::move(*stack), std::move(*event)));
+}
+
+void Driver::AddObserver(Observer& observer) {
+  observers_.Add(observer);
+  stack_->SetObserver(&observers_);
+}
+
+Time Driver::Clock() {
+  if (!virtual_) now_ = std::max(now_, io::MonotonicNow());
+  return now_;
+}
+
+Time Driver::Now() {
+  told_time_ = true;
+  return Clock();
+}
+
+Driver::Lock Driver::Enter() {
+  Lock lock(mutex_);
+  if (!virtual_ && !ending_ && stack_->NextDeadline() <= Clock()) {
+    stack_->Advance(now_);
+    Settle();
+    Notify();
+  }
+  return lock;
+}
+
+bool Driver::Settle() {
+  links_.set_now(Now());
+  if (stack_->WantsTransmit()) stack_->Transmit(now_, links_);
+  const bool ready = DrainReady();
+  if (ready) Notify();
+  if (leading_ && !kicked_ &&
+      (stack_->NextDeadline() < leading_until_ || links_.wants_write() != lead_wants_write_)) {
+    Kick();
+  }
+  return ready;
+}
+
+bool Driver::DrainReady() {
+  std::array<ReadyEvent, 64> events;
+  bool any = false;
+  while (const std::size_t n = stack_->DrainReady(events)) {
+    any = true;
+    if (n < events.size()) break;
+  }
+  return any;
+}
+
+void Driver::Notify() {
+  if (waiters_.empty()) return;
+  ++epoch_;
+  lookers_ = waiters_.size();
+  changed_.notify_all();
+  if (leading_) Kick();
+}
+
+void Driver::WakeAll() { Notify(); }
+
+void Driver::Kick() {
+  if (std::exchange(kicked_, true)) return;
+  event_.Signal();
+}
+
+// The waiter has seen all that happened up to now.
+void Driver::Look(Waiter& waiter) {
+  if (waiter.seen_ == epoch_) return;
+  waiter.seen_ = epoch_;
+  if (--lookers_ == 0) settled_.notify_all();
+}
+
+bool Driver::Wait(Lock& lock, Waiter& waiter) {
+  if (ending_) return false;
+  if (Settle()) return !ending_;  // the caller itself may be concerned
+  Look(waiter);
+  const std::uint64_t seen = waiter.seen_;
+  if (virtual_) {
+    changed_.wait(lock, [&] { return epoch_ != seen || ending_; });
+  } else if (!leading_) {
+    Lead(lock, waiter.deadline());
+  } else {
+    const auto news = [&] { return epoch_ != seen || ending_ || !leading_; };
+    if (waiter.deadline() == kNever) {
+      changed_.wait(lock, news);
+    } else {
+      // steady_clock is CLOCK_MONOTONIC, as our real clock.
+      changed_.wait_until(
+          lock, std::chrono::steady_clock::time_point(waiter.deadline().time_since_epoch()), news);
+    }
+  }
+  return !ending_;
+}
+
+// Sleeps until a link has something, a timer is due, `until` (of the real clock), or a kick; then
+// does what there is to do. The lock is not held while it sleeps.
+void Driver::Lead(Lock& lock, Time until) {
+  leading_ = true;
+  kicked_ = false;
+  leading_until_ = virtual_ ? until : std::min(until, stack_->NextDeadline());
+  lead_wants_write_ = links_.wants_write();
+  std::vector<pollfd> fds{{event_.fd(), POLLIN, 0}};
+  links_.Watch(fds);
+  const Time real_now = io::MonotonicNow();
+  timespec timeout{};
+  if (leading_until_ != kNever && leading_until_ > real_now) {
+    const Duration left = leading_until_ - real_now;
+    timeout.tv_sec = static_cast<time_t>(left.count() / 1'000'000'000);
+    timeout.tv_nsec = static_cast<long>(left.count() % 1'000'000'000);
+  }
+  lock.unlock();
+  ppoll(fds.data(), fds.size(), leading_until_ == kNever ? nullptr : &timeout, nullptr);
+  lock.lock();
+  leading_ = false;
+  if (kicked_) event_.Clear();
+  if (ending_) settled_.notify_all();
+  if (RunOnce() > 0) Notify();
+}
+
+// Fires due timers, reads and sends; returns how much of that there was.
+std::size_t Driver::RunOnce() {
+  constexpr int kRounds = 4;  // before others get the lock
+  std::size_t done = 0;
+  if (!virtual_ && stack_->NextDeadline() <= Now()) done += stack_->Advance(now_);
+  for (int round = 0; round < kRounds; ++round) {
+    const std::size_t packets = links_.Read(
+        [&](std::span<const RxPacket> batch) { stack_->Receive(Now(), batch); });
+    received_ += packets;
+    done += packets;
+    const std::uint64_t sent = links_.sent();
+    Settle();
+    done += links_.sent() - sent;
+    if (packets < io::Tun::kBatch) break;
+  }
+  return done;
+}
+
+std::size_t Driver::PollIo(int timeout_ms) {
+  Lock lock(mutex_);
+  const std::uint64_t before = received_ + links_.sent();
+  const auto moved = [&] { return received_ + links_.sent() - before; };
+  if (ending_ || RunOnce() > 0) {
+    Notify();
+    return moved();
+  }
+  if (timeout_ms == 0 || (virtual_ && !links_.has_tun())) return 0;
+  const Time deadline =
+      timeout_ms < 0 ? kNever : io::MonotonicNow() + std::chrono::milliseconds(timeout_ms);
+  // In virtual time this call does not count as waiting: its timeout is real.
+  if (virtual_) {
+    if (!leading_) Lead(lock, deadline);
+    return moved();
+  }
+  Waiter waiter(*this, deadline);
+  const std::uint64_t epoch = epoch_;
+  while (Wait(lock, waiter) && moved() == 0 && epoch_ == epoch && Now() < deadline) {
+  }
+  return moved();
+}
+
+}  // namespace estab::api

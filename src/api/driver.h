@@ -1,0 +1,135 @@
+// Drives one stack: its mutex, its clock, its links, and the waiting of its callers.
+#pragma once
+
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+#include "api/links.h"
+#include "estab/stack.h"
+#include "estab/time.h"
+#include "io/event.h"
+#include "observe/fanout.h"
+#include "observe/journal.h"
+
+namespace estab::api {
+
+/// The one place with a lock. Every call begins with Enter, uses the stack under the lock, and calls
+/// Settle when it may have caused something; a call that has to wait makes a Waiter and calls Wait.
+///
+/// With the real clock one waiting caller leads: it lets go of the lock, sleeps in poll on the links
+/// and an eventfd until the next timer, and then does the I/O; the others wait for it on a condition,
+/// and one of them takes over when it leaves. With the virtual clock everybody waits on the condition,
+/// and whoever advances the clock stops at every deadline, of a timer or of a waiting caller, until
+/// all callers who have something to do there have done it.
+class Driver {
+ public:
+  using Lock = std::unique_lock<std::mutex>;
+
+  /// A waiting call's place; made and destroyed under the lock.
+  class Waiter {
+   public:
+    /// `deadline` is when the call gives up; kNever: it does not.
+    Waiter(Driver& driver, Time deadline);
+    ~Waiter();
+    Waiter(const Waiter&) = delete;
+    Waiter& operator=(const Waiter&) = delete;
+    Time deadline() const { return deadline_; }
+
+   private:
+    friend class Driver;
+    Driver& driver_;
+    Time deadline_;
+    std::uint64_t seen_;
+  };
+
+  /// Makes the stack. `seed`, if given, replaces the system's randomness. kNoMemory, kNoBuffers (no
+  /// descriptor left), kIo (no randomness).
+  static Result<std::unique_ptr<Driver>> Create(
+      const std::optional<std::array<std::uint8_t, 32>>& seed);
+  ~Driver();
+
+  // --- For calls, under the lock -----------------------------------------------------------------
+
+  /// Takes the lock; with the real clock, fires the timers that have become due meanwhile.
+  Lock Enter();
+  Stack& stack() { return *stack_; }
+  Links& links() { return links_; }
+  const observe::Journal& journal() const { return journal_; }
+  /// Attaches another observer beside the journal; it must outlive the driver.
+  void AddObserver(Observer& observer);
+  /// The time, real or virtual, to be told to the stack.
+  Time Now();
+  /// The same, for everything else.
+  Time Clock();
+  /// Sends what is to be sent, wakes whom that concerns; true if a socket became readier.
+  bool Settle();
+  /// Wakes every waiting call, so that it looks again.
+  void WakeAll();
+  /// Waits until something may have changed or the waiter's deadline has passed. False: the stack is
+  /// being destroyed, leave. Spurious returns happen; look again.
+  bool Wait(Lock& lock, Waiter& waiter);
+  /// True once Shutdown has begun.
+  bool ending() const { return ending_; }
+
+  // --- Whole calls, which take the lock themselves -----------------------------------------------
+
+  Result<void> MakeVirtual();
+  Result<void> Advance(std::uint64_t ns);
+  /// ns to the next timer; nullopt: none.
+  std::optional<Duration> UntilDeadline();
+  /// Packets moved. `timeout_ms` as for poll.
+  std::size_t PollIo(int timeout_ms);
+  Result<void> Inject(int link, std::span<const std::byte> packet);
+  /// Takes the next packet of a memory link into `into`: its size, 0 if there is none, and when it
+  /// left in `*at`. kMessageTooLong leaves it there.
+  Result<std::size_t> Collect(int link, std::span<std::byte> into, Time* at);
+  Result<LinkId> AddMemoryLink(int mtu);
+  /// On failure `*message`, if given, becomes a line that says what to do.
+  Result<LinkId> AddTun(std::string_view name, std::string* message);
+  /// Ends all waiting calls and, unless estab.destroy says otherwise, resets all connections.
+  void Shutdown();
+
+ private:
+  Driver(Stack stack, io::Event event);
+  bool DrainReady();
+  void Notify();
+  void Kick();
+  void Look(Waiter& waiter);
+  void Lead(Lock& lock, Time until);
+  std::size_t RunOnce();
+  void WaitForLookers(Lock& lock);
+  Time EarliestWaiter() const;
+  bool SilentDestroy() const;
+
+  std::mutex mutex_;
+  std::condition_variable changed_;  // epoch_ grew, or somebody must take the lead
+  std::condition_variable settled_;  // lookers_ became 0, an advance or the last waiter is done
+
+  observe::Journal journal_;
+  observe::Fanout observers_;
+  std::optional<Stack> stack_;
+  Links links_;
+  io::Event event_;
+
+  bool virtual_ = false;
+  Time now_{};  // virtual time; with the real clock, the last time it said
+  bool told_time_ = false;  // the stack knows a time
+  bool advancing_ = false;
+  bool ending_ = false;
+
+  std::vector<Waiter*> waiters_;
+  std::uint64_t epoch_ = 0;   // grows whenever waiting calls should look again
+  std::size_t lookers_ = 0;   // waiters that have not looked since
+  bool leading_ = false;      // somebody sleeps in poll ...
+  Time leading_until_{};      // ... until then at the latest
+  bool kicked_ = false;       // ... and has been woken
+  bool lead_wants_write_ = false;
+  std::uint64_t received_ = 0;
+};
+
+}  // namespace estab::api

@@ -1,0 +1,146 @@
+// Virtual time, memory links, and the end.
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+#include "api/driver.h"
+
+namespace estab::api {
+
+Result<void> Driver::MakeVirtual() {
+  Lock lock(mutex_);
+  if (virtual_) return {};
+  const StackCounters counters = stack_->Counters();
+  if (counters.packets_in + counters.packets_out > 0 || !waiters_.empty() || leading_) {
+    return std::unexpected(Error::kBusy);
+  }
+  if (!told_time_) now_ = Time{};  // otherwise time would run backwards for the stack
+  virtual_ = true;
+  return {};
+}
+
+Time Driver::EarliestWaiter() const {
+  Time earliest = kNever;
+  for (const Waiter* waiter : waiters_) earliest = std::min(earliest, waiter->deadline());
+  return earliest;
+}
+
+// Until every waiting call has looked at what happened, and has left or waits again.
+void Driver::WaitForLookers(Lock& lock) {
+  settled_.wait(lock, [&] { return lookers_ == 0 || ending_; });
+}
+
+Result<void> Driver::Advance(std::uint64_t ns) {
+  Lock lock(mutex_);
+  settled_.wait(lock, [&] { return !advancing_ || ending_; });
+  if (!virtual_ || ending_) return std::unexpected(Error::kInvalid);
+  const auto left = static_cast<std::uint64_t>((kNever - now_).count());
+  if (ns >= left) return std::unexpected(Error::kInvalid);
+  const Time target = now_ + Duration(static_cast<std::int64_t>(ns));
+  advancing_ = true;
+  Settle();
+  WaitForLookers(lock);
+  while (!ending_) {
+    const Time next = std::min(stack_->NextDeadline(), EarliestWaiter());
+    if (next > target) break;
+    now_ = std::max(now_, next);
+    stack_->Advance(now_);
+    Settle();
+    Notify();
+    WaitForLookers(lock);
+  }
+  now_ = std::max(now_, target);
+  advancing_ = false;
+  settled_.notify_all();
+  return {};
+}
+
+std::optional<Duration> Driver::UntilDeadline() {
+  const Lock lock = Enter();
+  const Time next = stack_->NextDeadline();
+  if (next == kNever) return std::nullopt;
+  return std::max(Duration::zero(), next - Clock());
+}
+
+Result<void> Driver::Inject(int link, std::span<const std::byte> packet) {
+  const Lock lock = Enter();
+  if (links_.Memory(link) == nullptr) return std::unexpected(Error::kInvalid);
+  RxPacket arrived;
+  arrived.data = packet;
+  arrived.link = static_cast<LinkId>(link);
+  stack_->Receive(Now(), std::span(&arrived, 1));
+  Settle();
+  Notify();
+  return {};
+}
+
+Result<std::size_t> Driver::Collect(int link, std::span<std::byte> into, Time* at) {
+  const Lock lock = Enter();
+  MemoryLink* memory = links_.Memory(link);
+  if (memory == nullptr) return std::unexpected(Error::kInvalid);
+  if (memory->empty()) return 0;
+  const std::span<const std::byte> packet = memory->front();
+  if (packet.size() > into.size()) return std::unexpected(Error::kMessageTooLong);
+  const std::size_t size = packet.size();
+  std::copy(packet.begin(), packet.end(), into.begin());
+  if (at != nullptr) *at = memory->front_time();
+  memory->Pop();
+  if (memory->TakeRefused()) Settle();
+  return size;
+}
+
+Result<LinkId> Driver::AddMemoryLink(int mtu) {
+  const Lock lock = Enter();
+  if (mtu <= 0) return std::unexpected(Error::kInvalid);
+  const auto id = stack_->AddLink({.mtu = static_cast<std::uint32_t>(mtu)});
+  if (id) links_.Add(*id, MemoryLink());
+  return id;
+}
+
+Result<LinkId> Driver::AddTun(std::string_view name, std::string* message) {
+  auto tun = io::Tun::Open(name);
+  if (!tun) {
+    if (message != nullptr) *message = tun.error().message;
+    return std::unexpected(tun.error().error);
+  }
+  const auto mtu = tun->Mtu();
+  if (!mtu) {
+    if (message != nullptr) *message = mtu.error().message;
+    return std::unexpected(mtu.error().error);
+  }
+  const Lock lock = Enter();
+  const auto id = stack_->AddLink({.mtu = *mtu});
+  if (!id) {
+    if (message != nullptr) {
+      *message = "the stack does not take the device " + std::string(name) + " with its MTU of " +
+                 std::to_string(*mtu) + " bytes: " + Describe(id.error());
+    }
+    return id;
+  }
+  links_.Add(*id, std::move(*tun));
+  Notify();
+  if (leading_) Kick();
+  return id;
+}
+
+bool Driver::SilentDestroy() const {
+  std::array<char, kSettingTextSize> text{};
+  const auto value = stack_->GetSetting("estab.destroy", text);
+  return value && *value == "silent";
+}
+
+void Driver::Shutdown() {
+  Lock lock(mutex_);
+  if (ending_) return;
+  ending_ = true;
+  changed_.notify_all();
+  settled_.notify_all();
+  if (leading_) Kick();
+  settled_.wait(lock, [&] { return waiters_.empty() && !advancing_ && !leading_; });
+  if (SilentDestroy()) return;
+  stack_->ResetAll(Now());
+  links_.set_now(now_);
+  stack_->Transmit(now_, links_);
+}
+
+}  // namespace estab::api

@@ -1,0 +1,165 @@
+// Asking for options: the socket's own value, or what the stack's settings say.
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+
+#include <array>
+#include <charconv>
+#include <cstdint>
+#include <string_view>
+
+#include "api/option_value.h"
+#include "api/tcp_info.h"
+
+namespace estab::api {
+
+int SettingNumber(const Stack& stack, const char* name, int index, int fallback) {
+  std::array<char, kSettingTextSize> text{};
+  const auto value = stack.GetSetting(name, text);
+  if (!value) return fallback;
+  std::string_view rest = *value;
+  for (;; --index) {
+    rest.remove_prefix(std::min(rest.find_first_not_of(" \t"), rest.size()));
+    int number = 0;
+    const auto parsed = std::from_chars(rest.data(), rest.data() + rest.size(), number);
+    if (parsed.ec != std::errc{}) return fallback;
+    if (index == 0) return number;
+    rest.remove_prefix(static_cast<std::size_t>(parsed.ptr - rest.data()));
+  }
+}
+
+namespace {
+
+struct Asked {
+  const Stack& stack;
+  SocketOptions options;
+  ConnectionInfo info;
+
+  // The socket's own value, or, if that is 0, the setting's.
+  int Or(std::int64_t own, const char* setting, int fallback, int index = 0) const {
+    return own != 0 ? static_cast<int>(own) : SettingNumber(stack, setting, index, fallback);
+  }
+};
+
+int GetSocketLevel(const Asked& asked, bool ipv6, int name, OptionOut* out) {
+  const SocketOptions& options = asked.options;
+  switch (name) {
+    case SO_LINGER:
+      out->Set(linger{options.linger ? 1 : 0, static_cast<int>(options.linger_seconds)});
+      return 0;
+    case SO_REUSEADDR:
+      out->Set(options.reuse_address ? 1 : 0);
+      return 0;
+    case SO_KEEPALIVE:
+      out->Set(options.keepalive ? 1 : 0);
+      return 0;
+    case SO_SNDBUF:
+      out->Set(asked.Or(std::int64_t{options.send_buffer} * 2, "net.ipv4.tcp_wmem", 16384, 1));
+      return 0;
+    case SO_RCVBUF:
+      out->Set(asked.Or(std::int64_t{options.receive_buffer} * 2, "net.ipv4.tcp_rmem", 131072, 1));
+      return 0;
+    case SO_TYPE:
+      out->Set(int{SOCK_STREAM});
+      return 0;
+    case SO_DOMAIN:
+      out->Set(ipv6 ? AF_INET6 : AF_INET);
+      return 0;
+    case SO_PROTOCOL:
+      out->Set(int{IPPROTO_TCP});
+      return 0;
+    case SO_ACCEPTCONN:
+      out->Set(asked.info.state == State::kListen ? 1 : 0);
+      return 0;
+    default:
+      return ENOPROTOOPT;
+  }
+}
+
+int MaxSegment(const Asked& asked) {
+  constexpr int kDefault = 536;  // as Linux before there is a connection
+  const bool connected = asked.info.state != State::kClosed && asked.info.state != State::kListen;
+  if (connected && asked.info.send_mss != 0) return static_cast<int>(asked.info.send_mss);
+  return asked.options.max_segment != 0 ? asked.options.max_segment : kDefault;
+}
+
+int GetTcpLevel(const Asked& asked, int name, OptionOut* out) {
+  const SocketOptions& options = asked.options;
+  switch (name) {
+    case TCP_NODELAY:
+      out->Set(options.no_delay ? 1 : 0);
+      return 0;
+    case TCP_MAXSEG:
+      out->Set(MaxSegment(asked));
+      return 0;
+    case TCP_KEEPIDLE:
+      out->Set(asked.Or(options.keepalive_idle, "net.ipv4.tcp_keepalive_time", 7200));
+      return 0;
+    case TCP_KEEPINTVL:
+      out->Set(asked.Or(options.keepalive_interval, "net.ipv4.tcp_keepalive_intvl", 75));
+      return 0;
+    case TCP_KEEPCNT:
+      out->Set(asked.Or(options.keepalive_count, "net.ipv4.tcp_keepalive_probes", 10));
+      return 0;
+    case TCP_SYNCNT:
+      out->Set(asked.Or(options.syn_count, "net.ipv4.tcp_syn_retries", 5));
+      return 0;
+    case TCP_LINGER2:
+      out->Set(asked.Or(options.fin_wait2_seconds, "net.ipv4.tcp_fin_timeout", 60));
+      return 0;
+    case TCP_USER_TIMEOUT:
+      out->Set(static_cast<int>(options.user_timeout_ms));
+      return 0;
+    case TCP_INFO:
+      out->size = static_cast<socklen_t>(WriteTcpInfo(asked.info, out->bytes));
+      return 0;
+    default:
+      return ENOPROTOOPT;
+  }
+}
+
+int GetIpLevel(const Asked& asked, int name, OptionOut* out) {
+  switch (name) {
+    case IP_TOS:
+      out->Set(int{asked.options.tos});
+      return 0;
+    case IP_TTL:
+      out->Set(asked.Or(asked.options.ttl, "net.ipv4.ip_default_ttl", 64));
+      return 0;
+    default:
+      return ENOPROTOOPT;
+  }
+}
+
+int GetIpv6Level(const Asked& asked, int name, OptionOut* out) {
+  switch (name) {
+    case IPV6_V6ONLY:
+      out->Set(asked.options.v6_only ? 1 : 0);
+      return 0;
+    case IPV6_TCLASS:
+      out->Set(int{asked.options.tos});
+      return 0;
+    case IPV6_UNICAST_HOPS:
+      out->Set(asked.Or(asked.options.ttl, "net.ipv4.ip_default_ttl", 64));
+      return 0;
+    default:
+      return ENOPROTOOPT;
+  }
+}
+
+}  // namespace
+
+int GetStackOption(const Stack& stack, Time now, SocketId socket, bool ipv6, int level, int name,
+                   OptionOut* out) {
+  const auto options = stack.GetOptions(socket);
+  const auto info = stack.GetInfo(now, socket);
+  if (!options || !info) return EBADF;
+  const Asked asked{stack, *options, *info};
+  if (level == SOL_SOCKET) return GetSocketLevel(asked, ipv6, name, out);
+  if (level == IPPROTO_TCP) return GetTcpLevel(asked, name, out);
+  if (level == IPPROTO_IP) return GetIpLevel(asked, name, out);
+  if (level == IPPROTO_IPV6 && ipv6) return GetIpv6Level(asked, name, out);
+  return ENOPROTOOPT;
+}
+
+}  // namespace estab::api

@@ -1,0 +1,158 @@
+// Sockets as people know them: handles, blocking calls, timeouts; Linux's ways over the engine.
+#pragma once
+
+#include <sys/uio.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "api/driver.h"
+#include "api/open_file.h"
+#include "estab/error.h"
+#include "estab/options.h"
+#include "estab/stack.h"
+
+namespace estab::api {
+
+/// The stream sockets of one stack. Every call takes the lock itself; those that wait say so. All of
+/// them can fail with kBadHandle: no such handle, or the stack is being destroyed.
+class Sockets {
+ public:
+  static Result<std::unique_ptr<Sockets>> Create(
+      const std::optional<std::array<std::uint8_t, 32>>& seed = std::nullopt);
+  /// Ends waiting calls and resets connections; no call may begin any more.
+  ~Sockets();
+
+  /// Does the same while the object stays: every call fails from now on.
+  void End() { driver_->Shutdown(); }
+
+  Driver& driver() { return *driver_; }
+
+  struct Flags {
+    bool nonblocking = false;
+    bool close_on_exec = false;
+  };
+
+  // --- A socket's life (socket_life.cc, connect.cc) ------------------------------------------------
+
+  /// A new handle. kNoBuffers: there are no more.
+  Result<int> Open(bool ipv6, Flags flags);
+  Result<void> Bind(int handle, const Endpoint& local);
+  Result<void> Listen(int handle, int backlog);
+  /// Waits, unless the socket is non-blocking. kTimedOut when a socket timeout ends the attempt.
+  Result<void> Connect(int handle, const Endpoint& remote);
+  /// connect(AF_UNSPEC): back to a new socket.
+  Result<void> Disconnect(int handle);
+  /// Waits, unless the listener is non-blocking. kNoBuffers: no handle left.
+  Result<int> Accept(int handle, Flags flags);
+  Result<void> Shutdown(int handle, How how);
+  /// May wait for SO_LINGER.
+  Result<void> Close(int handle);
+  /// Another handle of the same open file, at least `lowest`. kNoBuffers.
+  Result<int> Duplicate(int handle, int lowest, bool close_on_exec);
+
+  // --- Data (transfer.cc) -------------------------------------------------------------------------
+
+  /// Queues the pieces; waits until all are queued unless told not to. Partial counts as POSIX.
+  Result<std::size_t> Send(int handle, std::span<const iovec> pieces, bool dont_wait);
+
+  struct ReceiveFlags {
+    bool dont_wait = false;
+    bool peek = false;
+    bool wait_all = false;
+    bool discard = false;  // the bytes are dropped; `pieces` only count
+  };
+  Result<std::size_t> Receive(int handle, std::span<const iovec> pieces, ReceiveFlags flags);
+
+  // --- Asking and setting ------------------------------------------------------------------------
+
+  struct PollItem {
+    int handle;
+    std::uint8_t readiness = 0;  // out: Readiness bits
+    bool bad = false;            // out: no such handle
+    std::uint8_t wanted = 0;     // which bits end the wait; errors, hangups and `bad` always do
+  };
+  /// Waits until an item has what it wants or `timeout` has passed (kNoTimeout: never).
+  Result<void> Poll(std::span<PollItem> items, Duration timeout);
+
+  /// Calls `use(OpenFile&, Stack&, Time now)`, which returns a Result, under the lock, and settles.
+  template <class Use>
+  auto With(int handle, Use&& use) -> decltype(use(std::declval<OpenFile&>(),
+                                                   std::declval<Stack&>(), Time{})) {
+    const Driver::Lock lock = driver_->Enter();
+    OpenFile* file = Find(handle);
+    if (file == nullptr) return std::unexpected(Error::kBadHandle);
+    auto result = use(*file, driver_->stack(), driver_->Now());
+    driver_->Settle();
+    return result;
+  }
+
+  FileTable& files() { return files_; }
+  /// The journal's story of a handle's connection, or of the one before it.
+  Result<std::string> Why(int handle);
+  std::string Why(const Tuple& tuple);
+
+ private:
+  /// Keeps an open file alive while a call uses it; made and destroyed under the lock.
+  class Use {
+   public:
+    Use(Sockets& sockets, OpenFile* file) : sockets_(sockets), file_(file) { ++file_->references; }
+    ~Use() { sockets_.Release(file_); }
+    Use(const Use&) = delete;
+    Use& operator=(const Use&) = delete;
+
+   private:
+    Sockets& sockets_;
+    OpenFile* file_;
+  };
+
+  explicit Sockets(std::unique_ptr<Driver> driver) : driver_(std::move(driver)) {}
+  OpenFile* Find(int handle) const;
+  Result<int> Adopt(SocketId socket, bool ipv6, Flags flags, const OpenFile* parent);
+  // Drops a reference; the last one closes the socket, without lingering.
+  void Release(OpenFile* file);
+  void Linger(Driver::Lock& lock, OpenFile& file);
+  Result<void> Reopen(OpenFile& file);
+  Result<void> ConnectOutcome(OpenFile& file);
+  Result<void> AwaitConnect(Driver::Lock& lock, OpenFile& file);
+  Duration ConnectTimeout(const OpenFile& file) const;
+  bool LinuxProfile() const;
+  Result<std::size_t> ReceiveSome(OpenFile& file, std::span<const iovec> pieces, std::size_t offset,
+                                  const ReceiveFlags& flags);
+
+  /// Calls `attempt` until it gives something else than kWouldBlock, `timeout` has passed (then that
+  /// is kWouldBlock), or the stack ends (kBadHandle). `timeout` zero: one attempt.
+  template <class Attempt>
+  auto Blocking(Driver::Lock& lock, Duration timeout, Attempt&& attempt) -> decltype(attempt());
+
+  std::unique_ptr<Driver> driver_;
+  FileTable files_;
+};
+
+template <class Attempt>
+auto Sockets::Blocking(Driver::Lock& lock, Duration timeout, Attempt&& attempt)
+    -> decltype(attempt()) {
+  auto result = attempt();
+  driver_->Settle();
+  const auto waiting = [&] { return !result && result.error() == Error::kWouldBlock; };
+  if (timeout <= Duration::zero() || !waiting()) return result;
+  const Time now = driver_->Clock();
+  Driver::Waiter waiter(*driver_, timeout >= kNever - now ? kNever : now + timeout);
+  // What Settle has just caused may already be what is waited for.
+  while (waiting()) {
+    result = attempt();
+    if (!waiting()) break;
+    if (driver_->Clock() >= waiter.deadline()) break;
+    if (!driver_->Wait(lock, waiter)) {
+      result = std::unexpected(Error::kBadHandle);
+    }
+  }
+  driver_->Settle();
+  return result;
+}
+
+}  // namespace estab::api

@@ -1,0 +1,77 @@
+#include "api/tcp_info.h"
+
+#include <linux/tcp.h>
+
+#include <algorithm>
+#include <cstring>
+
+namespace estab::api {
+namespace {
+
+std::uint32_t Microseconds(Duration time) {
+  return static_cast<std::uint32_t>(
+      std::chrono::duration_cast<std::chrono::microseconds>(time).count());
+}
+
+// Linux counts windows and queues in segments.
+std::uint32_t Segments(std::uint64_t bytes, std::uint32_t mss) {
+  return mss == 0 ? 0 : static_cast<std::uint32_t>((bytes + mss - 1) / mss);
+}
+
+constexpr std::uint32_t kNoThreshold = 0x7fffffff;  // TCP_INFINITE_SSTHRESH
+
+void WriteState(const ConnectionInfo& info, tcp_info& out) {
+  out.tcpi_state = static_cast<__u8>(info.state);
+  out.tcpi_retransmits = static_cast<__u8>(std::min(info.retransmits, 255u));
+  out.tcpi_probes = static_cast<__u8>(std::min(info.probes, 255u));
+  out.tcpi_backoff = static_cast<__u8>(std::min(info.backoff, 255u));
+  int options = 0;
+  if (info.timestamps) options |= TCPI_OPT_TIMESTAMPS;
+  if (info.sack) options |= TCPI_OPT_SACK;
+  if (info.window_scaling) options |= TCPI_OPT_WSCALE;
+  out.tcpi_options = static_cast<__u8>(options);
+  out.tcpi_snd_wscale = info.send_window_scale & 0xf;
+  out.tcpi_rcv_wscale = info.receive_window_scale & 0xf;
+}
+
+void WriteWindows(const ConnectionInfo& info, tcp_info& out) {
+  const std::uint32_t mss = info.send_mss;
+  out.tcpi_snd_mss = mss;
+  out.tcpi_rcv_mss = info.receive_mss;
+  out.tcpi_advmss = info.receive_mss;
+  out.tcpi_snd_cwnd = Segments(info.congestion_window, mss);
+  const bool infinite = info.slow_start_threshold == 0 || info.slow_start_threshold >= kNoThreshold;
+  out.tcpi_snd_ssthresh = infinite ? kNoThreshold : Segments(info.slow_start_threshold, mss);
+  out.tcpi_rcv_space = info.receive_window;
+  out.tcpi_snd_wnd = info.send_window;
+  if (info.state == State::kListen) {  // as Linux: the accept queue and its limit
+    out.tcpi_unacked = info.accept_queue;
+    out.tcpi_sacked = info.backlog;
+  } else {
+    out.tcpi_unacked = Segments(info.send_queue - std::min(info.unsent, info.send_queue), mss);
+  }
+}
+
+}  // namespace
+
+std::size_t WriteTcpInfo(const ConnectionInfo& info, std::span<std::byte> into) {
+  tcp_info out{};
+  WriteState(info, out);
+  WriteWindows(info, out);
+  out.tcpi_rto = Microseconds(info.rto);
+  out.tcpi_rtt = Microseconds(info.srtt);
+  out.tcpi_rttvar = Microseconds(info.rttvar);
+  out.tcpi_min_rtt = Microseconds(info.min_rtt);
+  out.tcpi_total_retrans = info.segments_retransmitted;
+  out.tcpi_bytes_acked = info.bytes_acked;
+  out.tcpi_bytes_received = info.bytes_received;
+  out.tcpi_bytes_sent = info.bytes_sent;
+  out.tcpi_segs_in = info.segments_in;
+  out.tcpi_segs_out = info.segments_out;
+  out.tcpi_notsent_bytes = info.unsent;
+  const std::size_t size = std::min(into.size(), sizeof(out));
+  std::memcpy(into.data(), &out, size);
+  return size;
+}
+
+}  // namespace estab::api

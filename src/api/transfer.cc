@@ -1,0 +1,167 @@
+// Sending and receiving.
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <vector>
+
+#include "api/sockets.h"
+
+namespace estab::api {
+namespace {
+
+std::size_t TotalSize(std::span<const iovec> pieces) {
+  std::size_t total = 0;
+  for (const iovec& piece : pieces) total += piece.iov_len;
+  return total;
+}
+
+// Calls `use(bytes, more)` for each part of `pieces` behind the first `offset` bytes until it says
+// stop (false).
+template <class Byte, class UsePart>
+void ForEachPart(std::span<const iovec> pieces, std::size_t offset, UsePart&& use) {
+  for (const iovec& piece : pieces) {
+    if (offset >= piece.iov_len) {
+      offset -= piece.iov_len;
+      continue;
+    }
+    const auto* begin = static_cast<std::byte*>(piece.iov_base) + offset;
+    if (!use(std::span<Byte>(const_cast<Byte*>(begin), piece.iov_len - offset))) return;
+    offset = 0;
+  }
+}
+
+bool ErrorWaits(const Stack& stack, SocketId socket) {
+  return (stack.GetReadiness(socket).value_or(0) & kErrorPending) != 0;
+}
+
+}  // namespace
+
+Result<std::size_t> Sockets::Send(int handle, std::span<const iovec> pieces, bool dont_wait) {
+  Driver::Lock lock = driver_->Enter();
+  OpenFile* file = Find(handle);
+  if (file == nullptr) return std::unexpected(Error::kBadHandle);
+  const Use use(*this, file);
+  Stack& stack = driver_->stack();
+  const std::size_t total = TotalSize(pieces);
+  std::size_t sent = 0;
+  const auto attempt = [&]() -> Result<std::size_t> {
+    // An error is told once: not by a call that can still return a count.
+    if (sent > 0 && ErrorWaits(stack, file->socket)) return sent;
+    Result<std::size_t> last = std::size_t{0};
+    if (total == 0) last = stack.Send(driver_->Now(), file->socket, {});
+    ForEachPart<const std::byte>(pieces, sent, [&](std::span<const std::byte> part) {
+      const bool push = sent + part.size() == total;
+      last = stack.Send(driver_->Now(), file->socket, part, push);
+      if (last) sent += *last;
+      return last && *last == part.size();
+    });
+    if (!last && last.error() != Error::kWouldBlock) {
+      return sent > 0 ? Result<std::size_t>(sent) : last;
+    }
+    if (sent < total) return std::unexpected(Error::kWouldBlock);
+    return sent;
+  };
+  const bool wait = !dont_wait && !file->nonblocking;
+  Result<std::size_t> result =
+      Blocking(lock, wait ? file->send_timeout : Duration::zero(), attempt);
+  if (!result && sent > 0) result = sent;
+  return result;
+}
+
+// What can be had now, behind `offset` bytes had before. Never takes an error or an end of stream
+// when there were bytes before: those are for the next call.
+Result<std::size_t> Sockets::ReceiveSome(OpenFile& file, std::span<const iovec> pieces,
+                                         std::size_t offset, const ReceiveFlags& flags) {
+  Stack& stack = driver_->stack();
+  std::size_t got = 0;
+  Result<std::size_t> last = std::size_t{0};
+  std::array<std::byte, 4096> waste;
+  ForEachPart<std::byte>(pieces, offset, [&](std::span<std::byte> part) {
+    while (!part.empty()) {
+      if (offset + got > 0) {
+        const auto info = stack.GetInfo(driver_->Now(), file.socket);
+        if (!info || info->receive_queue == 0) return false;
+      }
+      const std::size_t cut = flags.discard ? std::min(part.size(), waste.size()) : part.size();
+      last = stack.Read(driver_->Now(), file.socket,
+                        flags.discard ? std::span(waste).first(cut) : part);
+      if (!last || *last == 0) return false;
+      got += *last;
+      part = part.subspan(*last);
+    }
+    return true;
+  });
+  if (got > 0) return got;
+  if (offset > 0) return std::unexpected(Error::kWouldBlock);
+  return last;
+}
+
+namespace {
+
+// MSG_PEEK into several pieces: the engine peeks at the head only.
+Result<std::size_t> Peek(Stack& stack, Time now, SocketId socket, std::span<const iovec> pieces,
+                         bool discard) {
+  if (pieces.size() == 1 && !discard) {
+    return stack.Read(now, socket, {static_cast<std::byte*>(pieces[0].iov_base), pieces[0].iov_len},
+                      true);
+  }
+  const auto info = stack.GetInfo(now, socket);
+  if (!info) return std::unexpected(info.error());
+  std::vector<std::byte> bytes(
+      std::max<std::size_t>(1, std::min<std::size_t>(TotalSize(pieces), info->receive_queue)));
+  const Result<std::size_t> n = stack.Read(now, socket, bytes, true);
+  if (discard) return n;
+  std::size_t copied = 0;
+  ForEachPart<std::byte>(pieces, 0, [&](std::span<std::byte> part) {
+    const std::size_t take = std::min(part.size(), n.value_or(0) - copied);
+    std::copy_n(bytes.data() + copied, take, part.data());
+    copied += take;
+    return copied < n.value_or(0);
+  });
+  return n;
+}
+
+// Nothing will be added to what can be read.
+bool NoMoreToCome(const Stack& stack, SocketId socket) {
+  return (stack.GetReadiness(socket).value_or(kHangup) &
+          (kReadClosed | kHangup | kErrorPending)) != 0;
+}
+
+}  // namespace
+
+Result<std::size_t> Sockets::Receive(int handle, std::span<const iovec> pieces,
+                                     ReceiveFlags flags) {
+  Driver::Lock lock = driver_->Enter();
+  OpenFile* file = Find(handle);
+  if (file == nullptr) return std::unexpected(Error::kBadHandle);
+  const Use use(*this, file);
+  Stack& stack = driver_->stack();
+  const std::size_t total = TotalSize(pieces);
+  std::size_t got = 0;
+  const auto attempt = [&]() -> Result<std::size_t> {
+    if (flags.peek) {
+      const Result<std::size_t> n =
+          Peek(stack, driver_->Now(), file->socket, pieces, flags.discard);
+      if (!n) return got > 0 ? Result<std::size_t>(got) : n;
+      got = *n;
+    } else {
+      const Result<std::size_t> n = ReceiveSome(*file, pieces, got, flags);
+      if (!n && n.error() != Error::kWouldBlock) return n;
+      if (!n && got == 0) return n;
+      if (n && *n == 0) return got;
+      got += n.value_or(0);
+    }
+    if (got > 0 && flags.wait_all && got < total && !NoMoreToCome(stack, file->socket)) {
+      return std::unexpected(Error::kWouldBlock);
+    }
+    return got;
+  };
+  if (total == 0) return std::size_t{0};
+  const bool wait = !flags.dont_wait && !file->nonblocking;
+  Result<std::size_t> result =
+      Blocking(lock, wait ? file->receive_timeout : Duration::zero(), attempt);
+  if (!result && got > 0) result = got;
+  return result;
+}
+
+}  // namespace estab::api

@@ -1,0 +1,181 @@
+#include "observe/ladder_builder.h"
+
+#include <utility>
+
+#include "observe/format.h"
+#include "observe/text.h"
+
+namespace estab::observe {
+namespace {
+
+Tuple Reversed(const Tuple& tuple) { return {tuple.remote, tuple.local}; }
+
+std::string ResultText(const CallEvent& event) {
+  if (event.value < 0) return std::string(ErrnoName(event.error));
+  if (event.call == CallKind::kSend || event.call == CallKind::kReceive) {
+    return fmt::format("{} bytes", event.value);
+  }
+  return "ok";
+}
+
+}  // namespace
+
+LadderBuilder::LadderBuilder(const Options& options) : options_(options) {
+  for (const Side side : {Side::kA, Side::kB}) {
+    sides_[Index(side)].builder = this;
+    sides_[Index(side)].side = side;
+    ladder_.hosts[Index(side)].name = SideName(side);
+  }
+  ladder_.hosts[Index(Side::kB)].inferred = options.one_sided;
+}
+
+void LadderBuilder::SetHost(Side side, std::string name, std::string endpoint) {
+  LadderHost& host = ladder_.hosts[Index(side)];
+  host.name = std::move(name);
+  host.endpoint = std::move(endpoint);
+}
+
+std::size_t LadderBuilder::Add(LadderRow row, bool always) {
+  if (ladder_.rows.size() >= options_.max_rows && !always) {
+    ++ladder_.left_out;
+    return kFull;
+  }
+  if (!first_) first_ = row.at;
+  ladder_.rows.push_back(std::move(row));
+  return ladder_.rows.size() - 1;
+}
+
+void LadderBuilder::LearnEndpoints(Side side, const Tuple& tuple) {
+  if (tuple.local.port == 0 || tuple.remote.port == 0) return;
+  std::string& own = ladder_.hosts[Index(side)].endpoint;
+  std::string& peer = ladder_.hosts[Index(Other(side))].endpoint;
+  if (own.empty()) own = EndpointText(tuple.local);
+  if (peer.empty()) peer = EndpointText(tuple.remote);
+}
+
+bool LadderBuilder::Follow(Side side, const Tuple& tuple) {
+  LearnEndpoints(side, tuple);
+  if (!options_.first_connection_only) return true;
+  const Tuple from_a = side == Side::kA ? tuple : Reversed(tuple);
+  if (!followed_) {
+    if (tuple.local.port == 0 || tuple.remote.port == 0) return false;
+    followed_ = from_a;
+  }
+  return *followed_ == from_a;
+}
+
+std::optional<std::uint32_t> LadderBuilder::IsnOf(const Endpoint& sender,
+                                                  const Endpoint& receiver) const {
+  const auto it = isns_.find({sender, receiver});
+  if (it == isns_.end()) return std::nullopt;
+  return it->second;
+}
+
+void LadderBuilder::AddSegment(LadderSegment segment, const Endpoint& sender,
+                               const Endpoint& receiver, bool remember_isn) {
+  if (!Follow(segment.from, Tuple{sender, receiver})) return;
+  const bool known = IsnOf(sender, receiver).has_value();
+  if ((segment.segment.flags & kSyn) != 0 && (remember_isn || !known)) {
+    isns_[{sender, receiver}] = segment.segment.seq;
+  }
+  segment.seq_base = IsnOf(sender, receiver);
+  segment.ack_base = IsnOf(receiver, sender);
+  const Time sent = segment.sent;
+  Add({sent, std::move(segment)});
+}
+
+void LadderBuilder::AddNote(Time at, std::optional<Side> side, std::string text) {
+  Add({at, LadderNote{side, std::move(text)}}, true);
+}
+
+void LadderBuilder::LoseStates(Time at, Side side, std::string rule, std::string gist) {
+  std::erase_if(running_, [&](const auto& timer) { return timer.first.side == side; });
+  State& state = state_[Index(side)];
+  if (state == State::kClosed) return AddNote(at, side, std::move(rule));
+  Add({at, LadderState{side, state, State::kClosed, std::move(rule), {}, std::move(gist), 0}}, true);
+  state = State::kClosed;
+}
+
+std::size_t LadderBuilder::BeginCall(Time at, Side side, std::string text) {
+  return Add({at, LadderCall{side, std::move(text), {}}});
+}
+
+void LadderBuilder::EndCall(std::size_t call, std::string result) {
+  if (call >= ladder_.rows.size()) return;
+  auto* row = std::get_if<LadderCall>(&ladder_.rows[call].what);
+  if (row != nullptr) row->result = std::move(result);
+}
+
+Ladder LadderBuilder::Build() const {
+  Ladder ladder = ladder_;
+  if (options_.one_sided && first_) ladder.origin = *first_;
+  SortRows(ladder);
+  return ladder;
+}
+
+void LadderBuilder::InferPeer(const SegmentEvent& event) {
+  PeerInference& peer = peers_[event.tuple];
+  const auto change = event.sent ? peer.Received(event.segment) : peer.Sent(event.segment);
+  if (!change) return;
+  Add({event.at, LadderState{Side::kB, change->from, change->to, "inferred", {},
+                             "guessed from what it sent and was sent", event.number}},
+      true);
+}
+
+unsigned LadderBuilder::SideObserver::Interests() const {
+  const Options& options = builder->options_;
+  unsigned wanted = kTransitions | kTimers;
+  if (options.calls) wanted |= kCalls;
+  if (options.verdicts) wanted |= kVerdicts;
+  if (options.one_sided) wanted |= kSegments;
+  return wanted;
+}
+
+void LadderBuilder::SideObserver::OnRule(const RuleEvent& event) {
+  const bool moved = event.from != event.to;
+  if (!moved && !builder->options_.verdicts) return;
+  if (!builder->Follow(side, event.tuple)) return;
+  const Rule& rule = GetRule(event.rule);
+  if (moved) builder->state_[Index(side)] = event.to;
+  builder->Add({event.at, LadderState{side, event.from, event.to, rule.name, rule.section,
+                                      rule.gist, event.number}},
+               moved);
+}
+
+void LadderBuilder::SideObserver::OnSegment(const SegmentEvent& event) {
+  if (!builder->options_.one_sided || !builder->Follow(side, event.tuple)) return;
+  LadderSegment segment;
+  segment.from = event.sent ? side : Other(side);
+  segment.sent = event.at;
+  segment.arrived = event.at;
+  segment.segment = event.segment;
+  const Endpoint& sender = event.sent ? event.tuple.local : event.tuple.remote;
+  const Endpoint& receiver = event.sent ? event.tuple.remote : event.tuple.local;
+  // The peer must have changed before it could send this; it changes after what it receives.
+  if (!event.sent) builder->InferPeer(event);
+  builder->AddSegment(std::move(segment), sender, receiver);
+  if (event.sent) builder->InferPeer(event);
+}
+
+void LadderBuilder::SideObserver::OnTimer(const TimerEvent& event) {
+  if (!builder->Follow(side, event.tuple)) return;
+  const TimerKey key{side, event.number, event.timer};
+  const auto it = builder->running_.find(key);
+  if (it != builder->running_.end()) {
+    const bool fired = event.what == TimerEvent::What::kFired;
+    // What every ACK sets anew would drown the rest; a restarted 2MSL is worth seeing.
+    const bool restarted = event.what == TimerEvent::What::kArmed;
+    if (!restarted || event.timer == TimerKind::kTimeWait || event.timer == TimerKind::kFinWait2) {
+      builder->Add({event.at, LadderTimer{side, event.timer, it->second, event.at, fired}});
+    }
+    builder->running_.erase(it);
+  }
+  if (event.what == TimerEvent::What::kArmed) builder->running_[key] = event.at;
+}
+
+void LadderBuilder::SideObserver::OnCall(const CallEvent& event) {
+  if (!builder->Follow(side, event.tuple)) return;
+  builder->Add({event.at, LadderCall{side, CallName(event.call), ResultText(event)}});
+}
+
+}  // namespace estab::observe

@@ -1,0 +1,357 @@
+#include "observe/ladder_svg.h"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+#include <vector>
+
+#include "observe/format.h"
+#include "observe/ladder_points.h"
+#include "observe/svg_layout.h"
+#include "observe/text.h"
+
+namespace estab::observe {
+namespace {
+
+constexpr int kWidth = 1000;
+constexpr int kAxisX = 84;
+constexpr std::array<int, 2> kLineX = {320, 760};
+constexpr int kTextGap = 34;  // from a lifeline to the text beside it; timers lie between
+constexpr int kBarWidth = 10;
+
+// One quiet colour per state: fill, and a darker one for its name.
+struct Colors {
+  State state;
+  const char* fill;
+  const char* text;
+};
+constexpr Colors kColors[] = {
+    {State::kClosed, "#d9dce1", "#5b6470"},      {State::kListen, "#b9c7da", "#3f5878"},
+    {State::kSynSent, "#f3d79b", "#8a5d00"},     {State::kSynRcvd, "#f0bd8a", "#934700"},
+    {State::kEstablished, "#a5d3a8", "#226b2b"}, {State::kFinWait1, "#a9d3de", "#125d70"},
+    {State::kFinWait2, "#86bccb", "#0f5163"},    {State::kCloseWait, "#d6bfe3", "#673a80"},
+    {State::kClosing, "#c3b4ea", "#4b3594"},     {State::kLastAck, "#e3b5c9", "#8a2f58"},
+    {State::kTimeWait, "#cfc6a8", "#655a28"},
+};
+
+const Colors& ColorsOf(State state) {
+  for (const Colors& c : kColors) {
+    if (c.state == state) return c;
+  }
+  return kColors[0];
+}
+
+std::string Escaped(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    switch (c) {
+      case '&': out += "&amp;"; break;
+      case '<': out += "&lt;"; break;
+      case '>': out += "&gt;"; break;
+      case '"': out += "&quot;"; break;
+      default:
+        if (static_cast<unsigned char>(c) >= 0x20 || c == '\t') out += c;
+    }
+  }
+  return out;
+}
+
+constexpr const char* kStyle = R"(<style>
+text { font-family: "DejaVu Sans", system-ui, "Segoe UI", Roboto, Helvetica, Arial, sans-serif; }
+.title { font-size: 17px; font-weight: 600; fill: #1d2530; }
+.host { font-size: 15px; font-weight: 600; fill: #1d2530; }
+.endpoint { font-size: 11.5px; fill: #5b6470; }
+.state { font-size: 12.5px; font-weight: 600; }
+.rule { font-size: 10.5px; fill: #6b7480; }
+.call { font-size: 11.5px; fill: #1f4d7a; }
+.timer { font-size: 10.5px; fill: #94650b; }
+.note { font-size: 11px; font-style: italic; fill: #5b6470; }
+.time { font-size: 10.5px; fill: #5b6470; }
+.label { font-size: 11.5px; fill: #1d2530; }
+.small { font-size: 10px; fill: #6b7480; }
+.lost { fill: #b3261e; }
+.halo { paint-order: stroke; stroke: #ffffff; stroke-width: 4px; stroke-linejoin: round; }
+</style>
+)";
+
+class SvgDrawing {
+ public:
+  SvgDrawing(const Ladder& ladder, const LadderSvgOptions& options, const SvgLayout& layout,
+             std::vector<bool> crossing)
+      : ladder_(ladder), options_(options), layout_(layout), crossing_(std::move(crossing)) {}
+  std::string Draw();
+
+ private:
+  struct Line {
+    int x1, y1, x2, y2;
+  };
+  void Text(int x, int y, const char* anchor, const char* style, std::string_view text,
+            std::string_view extra = {});
+  void Head();
+  void Axis();
+  void Lifeline(Side side);
+  void Bar(Side side, State state, int from, int to);
+  void Cuts();
+  void Segments();
+  void Segment(const LadderSegment& segment, std::size_t row, int departure, int arrival);
+  void SegmentText(const LadderSegment& segment, std::size_t row, const Line& line);
+  void Beside(Side side, const SvgBlock& block, int y, const char* style);
+  void Events();
+  void Event(const LadderRow& row, int y);
+  void TimerSpan(const LadderTimer& timer, int y);
+  void CallBox(const LadderCall& call, const SvgBlock& block, int y);
+  int TextX(Side side) const {
+    return side == Side::kA ? kLineX[0] - kTextGap : kLineX[1] + kTextGap;
+  }
+  static const char* Anchor(Side side) { return side == Side::kA ? "end" : "start"; }
+
+  const Ladder& ladder_;
+  LadderSvgOptions options_;
+  const SvgLayout& layout_;
+  std::vector<bool> crossing_;
+  std::string out_;
+};
+
+void SvgDrawing::Text(int x, int y, const char* anchor, const char* style, std::string_view text,
+                      std::string_view extra) {
+  out_ += fmt::format(R"(<text x="{}" y="{}" text-anchor="{}" class="{}"{}>{}</text>)", x, y,
+                      anchor, style, extra, Escaped(text));
+  out_ += "\n";
+}
+
+void SvgDrawing::Head() {
+  if (!ladder_.title.empty()) Text(24, 30, "start", "title", ladder_.title);
+  for (const Side side : {Side::kA, Side::kB}) {
+    const LadderHost& host = ladder_.host(side);
+    const int x = kLineX[Index(side)];
+    Text(x, 60, "middle", "host", host.name + (host.inferred ? " (inferred)" : ""));
+    if (!host.endpoint.empty()) Text(x, 77, "middle", "endpoint", host.endpoint);
+  }
+}
+
+void SvgDrawing::Axis() {
+  out_ += fmt::format(
+      R"(<line x1="{0}" y1="{1}" x2="{0}" y2="{2}" stroke="#9aa3ae" stroke-width="1"/>)", kAxisX,
+      SvgLayout::kTop - 26, layout_.bottom());
+  out_ += "\n";
+  const int decimals = TimeDecimals(ladder_);
+  for (const AxisMark& mark : layout_.marks()) {
+    out_ += fmt::format(
+        R"(<line x1="{}" y1="{}" x2="{}" y2="{}" stroke="#9aa3ae"/>)"
+        R"(<line x1="{}" y1="{}" x2="{}" y2="{}" stroke="#eceef1"/>)",
+        kAxisX - 4, mark.y, kAxisX, mark.y, kAxisX + 4, mark.y, kLineX[1] + 14, mark.y);
+    out_ += "\n";
+    Text(kAxisX - 8, mark.y + 4, "end", "time",
+         SecondsText(mark.at - ladder_.origin, decimals) + " s");
+  }
+}
+
+void SvgDrawing::Bar(Side side, State state, int from, int to) {
+  if (to <= from) return;
+  out_ += fmt::format(R"(<rect x="{}" y="{}" width="{}" height="{}" fill="{}"{}/>)",
+                      kLineX[Index(side)] - kBarWidth / 2, from, kBarWidth, to - from,
+                      ColorsOf(state).fill,
+                      ladder_.host(side).inferred ? R"( stroke="#9aa3ae" stroke-dasharray="3 3")"
+                                                  : "");
+  out_ += "\n";
+}
+
+// The lifeline in the colours of its states.
+void SvgDrawing::Lifeline(Side side) {
+  State state = InitialState(ladder_, side);
+  int from = SvgLayout::kTop - 26;
+  const std::string name = StateName(state);
+  Text(TextX(side), SvgLayout::kTop - 18, Anchor(side), "state", name,
+       fmt::format(R"( fill="{}")", ColorsOf(state).text));
+  for (std::size_t i = 0; i < layout_.points().size(); ++i) {
+    const auto* change = std::get_if<LadderState>(&ladder_.rows[layout_.points()[i].row].what);
+    if (change == nullptr || change->side != side || change->from == change->to) continue;
+    // Its name may have had to move down; the colour changes at the moment itself.
+    const int y = layout_.YOf(layout_.points()[i].at);
+    Bar(side, state, from, y);
+    from = y;
+    state = change->to;
+  }
+  Bar(side, state, from, layout_.bottom());
+}
+
+// Where time is cut out: two strokes across the axis and both lifelines.
+void SvgDrawing::Cuts() {
+  for (const auto& [y, gap] : layout_.cuts()) {
+    for (const int x : {kAxisX, kLineX[0], kLineX[1]}) {
+      const int half = x == kAxisX ? 6 : kBarWidth / 2 + 4;
+      out_ += fmt::format(
+          R"(<polygon points="{},{} {},{} {},{} {},{}" fill="#ffffff"/>)"
+          R"(<path d="M{} {}L{} {}M{} {}L{} {}" stroke="#9aa3ae" fill="none"/>)",
+          x - half, y + 1, x + half, y - 5, x + half, y - 1, x - half, y + 5, x - half, y + 1,
+          x + half, y - 5, x - half, y + 5, x + half, y - 1);
+      out_ += "\n";
+    }
+  }
+}
+
+void SvgDrawing::SegmentText(const LadderSegment& segment, std::size_t row, const Line& line) {
+  const bool lost = !segment.arrived;
+  const bool near = crossing_[row] || lost;
+  const bool to_right = segment.from == Side::kA;
+  const int x = near ? (to_right ? line.x1 + 16 : line.x1 - 16) : (line.x1 + line.x2) / 2;
+  const char* anchor = near ? (to_right ? "start" : "end") : "middle";
+  const double slope =
+      static_cast<double>(line.y2 - line.y1) / static_cast<double>(line.x2 - line.x1);
+  const double y = line.y1 + slope * (x - line.x1);
+  // The angle of a slanted line, small enough for its tangent to stand for it.
+  const double degrees = slope * 57.29578 * (1 - slope * slope / 3);
+  out_ += fmt::format(R"svg(<g transform="translate({} {:.1f}) rotate({:.2f})">)svg", x, y, degrees);
+  Text(0, -5, anchor, lost ? "label lost halo" : "label halo", SegmentLabel(ladder_, segment));
+  std::string second = options_.options ? segment.options : std::string();
+  if (!segment.note.empty()) second += (second.empty() ? "(" : " (") + segment.note + ")";
+  if (!second.empty()) Text(0, 13, anchor, "small halo", Fit(second, 68));
+  out_ += "</g>\n";
+}
+
+void SvgDrawing::Segment(const LadderSegment& segment, std::size_t row, int departure,
+                         int arrival) {
+  const bool to_right = segment.from == Side::kA;
+  const int sign = to_right ? 1 : -1;
+  Line line{kLineX[Index(segment.from)] + sign * (kBarWidth / 2 + 1), departure,
+            kLineX[Index(Other(segment.from))] - sign * (kBarWidth / 2 + 1), arrival};
+  const bool lost = !segment.arrived;
+  if (lost) line.x2 = line.x1 + (line.x2 - line.x1) * 62 / 100;
+  const char* color = lost ? "#b3261e" : "#39424e";
+  out_ += fmt::format(
+      R"(<line x1="{}" y1="{}" x2="{}" y2="{}" stroke="{}" stroke-width="1.4"{}/>)", line.x1,
+      line.y1, line.x2, line.y2, color, lost ? "" : R"svg( marker-end="url(#head)")svg");
+  if (lost) {
+    out_ += fmt::format(
+        R"(<path d="M{} {}l12 12m0 -12l-12 12" stroke="{}" stroke-width="2.2" fill="none"/>)",
+        line.x2 - 6, line.y2 - 6, color);
+  }
+  out_ += "\n";
+  SegmentText(segment, row, line);
+}
+
+void SvgDrawing::Segments() {
+  std::vector<int> departures(ladder_.rows.size(), -1);
+  for (std::size_t i = 0; i < layout_.points().size(); ++i) {
+    const LadderPoint& point = layout_.points()[i];
+    const auto* segment = std::get_if<LadderSegment>(&ladder_.rows[point.row].what);
+    if (segment == nullptr) continue;
+    if (!point.arrival) departures[point.row] = layout_.y(i);
+    if (!segment->arrived) {
+      const int fall = layout_.typical_fall() * 62 / 100;
+      Segment(*segment, point.row, layout_.y(i), layout_.y(i) + fall);
+    } else if (point.arrival) {
+      Segment(*segment, point.row, departures[point.row], layout_.y(i));
+    }
+  }
+}
+
+void SvgDrawing::Beside(Side side, const SvgBlock& block, int y, const char* style) {
+  for (std::size_t i = 0; i < block.lines.size(); ++i) {
+    Text(TextX(side), y + 4 + 14 * static_cast<int>(i), Anchor(side), style, block.lines[i]);
+  }
+}
+
+void SvgDrawing::CallBox(const LadderCall& call, const SvgBlock& block, int y) {
+  std::size_t longest = 0;
+  for (const std::string& line : block.lines) longest = std::max(longest, Columns(line));
+  const int width = static_cast<int>(longest) * 69 / 10 + 14;
+  const int height = static_cast<int>(block.lines.size()) * 14 + 5;
+  const int x = call.side == Side::kA ? TextX(call.side) + 7 - width : TextX(call.side) - 7;
+  out_ += fmt::format(
+      R"(<rect x="{}" y="{}" width="{}" height="{}" rx="4" fill="#eef4fa" stroke="#b7cbe0"/>)", x,
+      y - 9, width, height);
+  out_ += "\n";
+  Beside(call.side, block, y, "call");
+}
+
+void SvgDrawing::TimerSpan(const LadderTimer& timer, int y) {
+  const int sign = timer.side == Side::kA ? -1 : 1;
+  const int x = kLineX[Index(timer.side)] + sign * 17;
+  const int from = layout_.YOf(timer.armed);
+  out_ += fmt::format(
+      R"(<path d="M{0} {1}h{2}M{3} {1}V{4}M{0} {4}h{2}" stroke="#c99a3a" fill="none"/>)",
+      x - 4, from, 8, x, y);
+  out_ += "\n";
+}
+
+void SvgDrawing::Event(const LadderRow& row, int y) {
+  const SvgBlock block = SvgLayout::Block(row);
+  if (const auto* state = std::get_if<LadderState>(&row.what)) {
+    const bool moved = state->from != state->to;
+    for (std::size_t i = 0; i < block.lines.size(); ++i) {
+      const bool name = moved && i == 0;
+      Text(TextX(state->side), y + 4 + 14 * static_cast<int>(i), Anchor(state->side),
+           name ? "state" : "rule", block.lines[i],
+           name ? fmt::format(R"( fill="{}")", ColorsOf(state->to).text) : std::string());
+    }
+    return;
+  }
+  if (const auto* call = std::get_if<LadderCall>(&row.what)) {
+    CallBox(*call, block, y);
+  } else if (const auto* timer = std::get_if<LadderTimer>(&row.what)) {
+    TimerSpan(*timer, y);
+    Beside(timer->side, block, y, "timer");
+  } else if (const auto* note = std::get_if<LadderNote>(&row.what)) {
+    if (note->side) {
+      Beside(*note->side, block, y, "note");
+    } else {
+      for (std::size_t i = 0; i < block.lines.size(); ++i) {
+        Text((kLineX[0] + kLineX[1]) / 2, y + 14 * static_cast<int>(i), "middle", "note halo",
+             block.lines[i]);
+      }
+    }
+  }
+}
+
+void SvgDrawing::Events() {
+  for (std::size_t i = 0; i < layout_.points().size(); ++i) {
+    const LadderRow& row = ladder_.rows[layout_.points()[i].row];
+    if (!std::holds_alternative<LadderSegment>(row.what)) Event(row, layout_.y(i));
+  }
+}
+
+std::string SvgDrawing::Draw() {
+  const int height = layout_.bottom() + 28;
+  out_ = fmt::format(
+      R"(<svg xmlns="http://www.w3.org/2000/svg" width="{0}" height="{1}" viewBox="0 0 {0} {1}">)",
+      kWidth, height);
+  out_ += "\n";
+  out_ += kStyle;
+  out_ +=
+      R"(<defs><marker id="head" viewBox="0 0 10 10" refX="9.5" refY="5" markerWidth="8" )"
+      R"(markerHeight="8" orient="auto"><path d="M0 1L10 5L0 9z" fill="#39424e"/></marker></defs>)"
+      "\n";
+  out_ += fmt::format(R"(<rect width="{}" height="{}" fill="#ffffff"/>)", kWidth, height);
+  out_ += "\n";
+  Head();
+  Axis();
+  Lifeline(Side::kA);
+  Lifeline(Side::kB);
+  Cuts();
+  Segments();
+  Events();
+  if (ladder_.left_out != 0) {
+    Text(kWidth / 2, height - 8, "middle", "note",
+         fmt::format("{} more rows were not recorded", ladder_.left_out));
+  }
+  out_ += "</svg>\n";
+  return std::move(out_);
+}
+
+}  // namespace
+
+std::string LadderToSvg(const Ladder& ladder, const LadderSvgOptions& options) {
+  const auto drawn = [&](const LadderRow& row) {
+    if (const auto* state = std::get_if<LadderState>(&row.what)) {
+      return state->from != state->to || options.verdicts;
+    }
+    if (const auto* timer = std::get_if<LadderTimer>(&row.what)) return timer->fired;
+    return true;
+  };
+  const auto points = LadderPoints(ladder, drawn);
+  const SvgLayout layout(ladder, points, options.options);
+  return SvgDrawing(ladder, options, layout, CrossingSegments(ladder, points)).Draw();
+}
+
+}  // namespace estab::observe

@@ -1,0 +1,36 @@
+// Looking into packets on their way, and making some by hand.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "estab/address.h"
+#include "estab/observer.h"
+#include "wire/segment.h"
+
+namespace estab::sim {
+
+/// A TCP segment inside an IP packet, as a bystander sees it.
+struct PacketView {
+  Endpoint source;
+  Endpoint destination;
+  SegmentSummary segment;
+  wire::TcpOptions options;
+};
+
+/// Looks into `packet`; nullopt unless it is whole TCP over IPv4 or IPv6. Checksums of TCP are not
+/// looked at.
+std::optional<PacketView> ViewPacket(std::span<const std::byte> packet);
+
+/// "mss 1460, sackOK, TS 1 0, wscale 7"; empty without options.
+std::string OptionsText(const wire::TcpOptions& options);
+
+/// An IP packet with `segment` in it, checksums filled in; the ports of `segment` are replaced by
+/// those of the endpoints. Both must be of one family.
+std::vector<std::byte> CraftPacket(const Endpoint& source, const Endpoint& destination,
+                                   wire::Segment segment);
+
+}  // namespace estab::sim

@@ -1,0 +1,348 @@
+#include "sim/scenario.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+#include "base/check.h"
+#include "observe/format.h"
+#include "observe/text.h"
+
+namespace estab::sim {
+namespace {
+
+using observe::ErrnoName;
+using observe::FlagsText;
+using observe::SideName;
+using observe::SpanText;
+
+constexpr Duration kDefaultDelay = std::chrono::milliseconds(10);
+constexpr std::uint16_t kTold = kSyn | kFin | kRst | kAck;  // flags that expectations look at
+
+const Parameter* FindParameter(const Scenario& scenario, std::string_view name) {
+  for (const Parameter& p : scenario.parameters) {
+    if (name == p.name) return &p;
+  }
+  return nullptr;
+}
+
+std::string ValueOf(const Parameter& parameter, const ScenarioOptions& options) {
+  std::string value = parameter.value;
+  for (const auto& [name, given] : options.values) {
+    if (name == parameter.name) value = given;
+  }
+  return value;
+}
+
+std::string TimesText(const std::vector<Time>& times) {
+  if (times.empty()) return "never";
+  std::string out = "at ";
+  for (std::size_t i = 0; i < times.size(); ++i) {
+    if (i != 0) out += ", ";
+    out += SpanText(times[i].time_since_epoch());
+  }
+  return out;
+}
+
+bool Near(Time time, Duration expected, Duration tolerance) {
+  const Duration off = time.time_since_epoch() - expected;
+  return off <= tolerance && -off <= tolerance;
+}
+
+std::string ErrorText(std::optional<Error> error) {
+  return error ? std::string(ErrnoName(*error)) : "no error";
+}
+
+}  // namespace
+
+// --- Watching -------------------------------------------------------------------------------------
+
+void ScenarioContext::Tracker::OnRule(const RuleEvent& event) {
+  // Listeners are no connections.
+  if (event.number == 0 || event.tuple.remote.port == 0) return;
+  moves_[event.number].push_back({event.at, event.from, event.to});
+}
+
+const std::vector<ScenarioContext::Move>* ScenarioContext::Tracker::Youngest() const {
+  return moves_.empty() ? nullptr : &moves_.rbegin()->second;
+}
+
+void ScenarioContext::Recorder::OnPacket(const PacketReport& report) {
+  if (report.view == nullptr || report.injected) return;
+  sent_.push_back({report.from, report.sent, report.view->segment.flags});
+}
+
+std::vector<Time> ScenarioContext::Recorder::TimesOf(Side side, std::uint16_t flags) const {
+  std::vector<Time> times;
+  for (const Sent& s : sent_) {
+    if (s.from == side && (s.flags & kTold) == (flags & kTold)) times.push_back(s.at);
+  }
+  return times;
+}
+
+// --- Setting up -----------------------------------------------------------------------------------
+
+WorldConfig ScenarioContext::MakeWorld(const Scenario& scenario, const ScenarioOptions& options,
+                                       std::string& usage_error) {
+  WorldConfig config;
+  config.seed = options.seed;
+  for (PathConfig& path : config.path) path.delay = kDefaultDelay;
+  std::vector<std::pair<std::string, std::string>> settings;
+  if (!options.profile.empty()) settings.emplace_back("estab.profile", options.profile);
+  for (const Parameter& parameter : scenario.parameters) {
+    // A default must not hide what the profile says; only what was asked for is set.
+    const bool given = std::any_of(options.values.begin(), options.values.end(),
+                                   [&](const auto& v) { return v.first == parameter.name; });
+    if (parameter.setting != nullptr && (given || options.profile.empty())) {
+      settings.emplace_back(parameter.setting, ValueOf(parameter, options));
+    }
+  }
+  for (const auto& [name, value] : options.values) {
+    if (FindParameter(scenario, name) != nullptr) continue;
+    if (name.find('.') == std::string::npos) {
+      usage_error = fmt::format("{} has no parameter \"{}\"", scenario.id, name);
+      continue;
+    }
+    settings.emplace_back(name, value);
+  }
+  for (HostConfig& host : config.host) host.settings = settings;
+  return config;
+}
+
+ScenarioContext::ScenarioContext(const Scenario& scenario, const ScenarioOptions& options)
+    : scenario_(scenario),
+      options_(options),
+      builder_({.calls = false, .verdicts = options.verdicts}),
+      ladder_tap_(builder_),
+      world_(MakeWorld(scenario, options, usage_error_)),
+      a_(*this, Side::kA),
+      b_(*this, Side::kB) {
+  builder_.SetTitle(fmt::format("{}: {}", scenario.id, scenario.title));
+  world_.AddTap(ladder_tap_);
+  world_.AddTap(recorder_);
+  for (const Side side : {Side::kA, Side::kB}) {
+    Host& host = world_.host(side);
+    host.AddObserver(*builder_.Of(side));
+    host.AddObserver(trackers_[Index(side)]);
+    if (usage_error_.empty()) usage_error_ = host.setting_error();
+  }
+}
+
+std::string ScenarioContext::Value(std::string_view parameter) const {
+  const Parameter* found = FindParameter(scenario_, parameter);
+  ESTAB_CHECK(found != nullptr);
+  return ValueOf(*found, options_);
+}
+
+std::int64_t ScenarioContext::Number(std::string_view parameter) const {
+  const std::string text = Value(parameter);
+  std::int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) {
+    failures_.push_back(fmt::format("parameter {}: \"{}\" is not a number", parameter, text));
+  }
+  return value;
+}
+
+Duration ScenarioContext::Span(std::string_view parameter) const {
+  const std::string text = Value(parameter);
+  const auto span = ParseDuration(text);
+  if (!span) {
+    failures_.push_back(
+        fmt::format("parameter {}: \"{}\" is not a time such as 500ms", parameter, text));
+  }
+  return span.value_or(Duration::zero());
+}
+
+std::string ScenarioContext::Setting(std::string_view name) {
+  std::array<char, kSettingTextSize> text{};
+  const auto value = a_.stack().GetSetting(name, text);
+  if (value) return std::string(*value);
+  Fail(fmt::format("there is no setting {}", name));
+  return {};
+}
+
+// --- The play -------------------------------------------------------------------------------------
+
+void ScenarioContext::At(Duration at, std::function<void()> action) {
+  world_.At(Time(at), std::move(action));
+}
+
+void ScenarioContext::RunUntilIdle(Duration limit) {
+  if (world_.RunUntilIdle(Time(limit)) == RunEnd::kIdle) return;
+  Fail(fmt::format("expected that nothing is left to happen at {}; something is", SpanText(limit)));
+}
+
+void ScenarioContext::Note(std::string text, std::optional<Side> side) {
+  builder_.AddNote(world_.now(), side, std::move(text));
+}
+
+void ScenarioContext::SetDelay(Duration delay) {
+  for (const Side side : {Side::kA, Side::kB}) {
+    PathConfig config = world_.path(side).config();
+    config.delay = delay;
+    world_.path(side).set_config(config);
+  }
+}
+
+void ScenarioContext::Fault(std::string_view faults) {
+  if (auto added = world_.faults().Add(faults); !added) Fail(added.error());
+}
+
+void ScenarioContext::DropNth(Side from, std::uint16_t flags, std::uint32_t nth) {
+  sim::Fault fault;
+  fault.match = SegmentMatch::Flags(flags);
+  fault.from = from;
+  fault.first = fault.last = nth;
+  fault.text = fmt::format("drop number {} of {} from {}", nth, FlagsText(flags), SideName(from));
+  world_.faults().Add(std::move(fault));
+}
+
+void ScenarioContext::DropFrom(Side from, std::uint16_t flags, std::uint32_t nth) {
+  sim::Fault fault;
+  fault.match = SegmentMatch::Flags(flags);
+  fault.from = from;
+  fault.first = nth;
+  fault.text = fmt::format("drop {} from {}, from number {} on", FlagsText(flags), SideName(from),
+                           nth);
+  world_.faults().Add(std::move(fault));
+}
+
+void ScenarioContext::Cut(Side from, bool cut) {
+  std::optional<PathConfig>& before = uncut_[Index(from)];
+  if (cut == before.has_value()) return;
+  if (cut) {
+    before = world_.path(from).config();
+    PathConfig config = *before;
+    config.loss_ppm = kAlways;
+    world_.path(from).set_config(config);
+  } else {
+    world_.path(from).set_config(*before);
+    before.reset();
+  }
+  Note(fmt::format("{} {} is {}", "the way from", SideName(from), cut ? "cut" : "whole again"));
+}
+
+void ScenarioContext::Inject(Side to, const Endpoint& source, const Endpoint& destination,
+                             const wire::Segment& segment, Duration delay) {
+  world_.Inject(to, CraftPacket(source, destination, segment), delay);
+}
+
+ScenarioResult ScenarioContext::Finish() {
+  for (const std::string& fault : world_.faults().Unused()) {
+    Fail(fmt::format("expected the fault \"{}\" to hit something; it never did", fault));
+  }
+  return {builder_.Build(), failures_, world_.trace_hash()};
+}
+
+// --- Expectations ---------------------------------------------------------------------------------
+
+std::string ScenarioContext::When() const { return SpanText(now()); }
+
+void ScenarioContext::Expect(bool holds, std::string_view what) {
+  if (!holds) Fail(fmt::format("expected at {}: {}; it is not so", When(), what));
+}
+
+void ScenarioContext::ExpectState(Side side, State state) {
+  const std::vector<Move>* moves = trackers_[Index(side)].Youngest();
+  const State got = moves == nullptr ? State::kClosed : moves->back().to;
+  if (got == state) return;
+  Fail(fmt::format("expected {} in {} at {}; it is in {}", SideName(side), StateName(state), When(),
+                   StateName(got)));
+}
+
+void ScenarioContext::ExpectState(Side side, SocketId socket, State state) {
+  const State got = host(side).state(socket);
+  if (got == state) return;
+  Fail(fmt::format("expected the socket of {} in {} at {}; it is in {}", SideName(side),
+                   StateName(state), When(), StateName(got)));
+}
+
+void ScenarioContext::ExpectStates(Side side, std::initializer_list<State> states) {
+  std::vector<State> got;
+  if (const std::vector<Move>* moves = trackers_[Index(side)].Youngest(); moves != nullptr) {
+    got.push_back(moves->front().from);
+    for (const Move& move : *moves) got.push_back(move.to);
+  }
+  if (std::equal(got.begin(), got.end(), states.begin(), states.end())) return;
+  const auto text = [](const auto& list) {
+    std::string out;
+    for (const State s : list) out += (out.empty() ? "" : ", ") + std::string(StateName(s));
+    return out.empty() ? std::string("none") : out;
+  };
+  Fail(fmt::format("expected {} to go through {}; it went through {}", SideName(side),
+                   text(states), text(got)));
+}
+
+void ScenarioContext::ExpectTransition(Side side, State from, State to, Duration at,
+                                       Duration tolerance) {
+  std::vector<Time> times;
+  if (const std::vector<Move>* moves = trackers_[Index(side)].Youngest(); moves != nullptr) {
+    for (const Move& move : *moves) {
+      if (move.from == from && move.to == to) times.push_back(move.at);
+    }
+  }
+  for (const Time time : times) {
+    if (Near(time, at, tolerance)) return;
+  }
+  Fail(fmt::format("expected {} to go from {} to {} at {} (+- {}); it did so {}", SideName(side),
+                   StateName(from), StateName(to), SpanText(at), SpanText(tolerance),
+                   TimesText(times)));
+}
+
+void ScenarioContext::ExpectSegment(Side side, std::uint16_t flags, Duration at,
+                                    Duration tolerance) {
+  const std::vector<Time> times = recorder_.TimesOf(side, flags);
+  for (const Time time : times) {
+    if (Near(time, at, tolerance)) return;
+  }
+  Fail(fmt::format("expected {} to send {} at {} (+- {}); it sent that {}", SideName(side),
+                   FlagsText(flags), SpanText(at), SpanText(tolerance), TimesText(times)));
+}
+
+void ScenarioContext::ExpectTimes(Side side, std::uint16_t flags,
+                                  const std::vector<Duration>& expected, Duration tolerance) {
+  const std::vector<Time> times = recorder_.TimesOf(side, flags);
+  bool equal = times.size() == expected.size();
+  for (std::size_t i = 0; equal && i < times.size(); ++i) {
+    equal = Near(times[i], expected[i], tolerance);
+  }
+  if (equal) return;
+  std::vector<Time> wanted;
+  for (const Duration d : expected) wanted.push_back(Time(d));
+  Fail(fmt::format("expected {} to send {} {} (+- {}); it sent that {}", SideName(side),
+                   FlagsText(flags), TimesText(wanted), SpanText(tolerance), TimesText(times)));
+}
+
+void ScenarioContext::ExpectCount(Side side, std::uint16_t flags, std::size_t count) {
+  const std::vector<Time> times = recorder_.TimesOf(side, flags);
+  if (times.size() == count) return;
+  Fail(fmt::format("expected {} to send {} {} times; it sent that {} times, {}", SideName(side),
+                   FlagsText(flags), count, times.size(), TimesText(times)));
+}
+
+void ScenarioContext::ExpectErrorIs(std::optional<Error> got, Error expected,
+                                    std::string_view what) {
+  if (got == expected) return;
+  Fail(fmt::format("expected {} from {} at {}; got {}", ErrnoName(expected), what, When(),
+                   ErrorText(got)));
+}
+
+void ScenarioContext::ExpectData(const Result<std::string>& got, std::string_view expected,
+                                 std::string_view what) {
+  if (got && *got == expected) return;
+  Fail(fmt::format("expected \"{}\" from {} at {}; got {}", expected, what, When(),
+                   got ? fmt::format("\"{}\"", *got) : std::string(ErrnoName(got.error()))));
+}
+
+// --- Running --------------------------------------------------------------------------------------
+
+std::expected<ScenarioResult, std::string> RunScenario(const Scenario& scenario,
+                                                       const ScenarioOptions& options) {
+  ScenarioContext context(scenario, options);
+  if (!context.usage_error().empty()) return std::unexpected(context.usage_error());
+  scenario.run(context);
+  return context.Finish();
+}
+
+}  // namespace estab::sim

@@ -1,0 +1,84 @@
+#include "tcp/ack_policy.h"
+
+#include <algorithm>
+
+#include "tcp/policy.h"
+#include "tcp/receiver.h"
+#include "tcp/timers.h"
+
+namespace estab::tcp {
+namespace {
+
+constexpr std::uint16_t kShortestDelayMs = 40;
+constexpr std::uint16_t kLongestDelayMs = 200;
+constexpr std::uint8_t kQuickAcks = 16;
+
+// Linux's adaptive delay: follows the time between arrivals, from 40 to 200 ms.
+void AdaptDelay(Context& cx, Tcb& tcb) {
+  const Stamp gap = cx.stamp() - tcb.last_data_at;
+  if (tcb.ack_delay_ms == 0) {  // the first data of this connection: acknowledge quickly
+    tcb.ack_delay_ms = kShortestDelayMs;
+    tcb.quick_acks = kQuickAcks;
+  } else if (gap <= kShortestDelayMs / 2) {
+    tcb.ack_delay_ms = static_cast<std::uint16_t>(tcb.ack_delay_ms / 2 + kShortestDelayMs / 2);
+  } else if (gap < tcb.ack_delay_ms) {
+    tcb.ack_delay_ms = static_cast<std::uint16_t>(tcb.ack_delay_ms / 2 + gap);
+  } else if (gap > tcb.rtt.rto / 1000) {
+    tcb.quick_acks = kQuickAcks;  // a long pause: the peer may be in slow start again
+    tcb.interactive = false;
+  }
+  tcb.ack_delay_ms = std::clamp(tcb.ack_delay_ms, kShortestDelayMs, kLongestDelayMs);
+}
+
+}  // namespace
+
+void AckNow(Tcb& tcb) {
+  if (tcb.acks_owed < UINT8_MAX) ++tcb.acks_owed;
+}
+
+void NoteDataArrived(Context& cx, Tcb& tcb, std::uint32_t bytes) {
+  if (bytes == 0) return;
+  AdaptDelay(cx, tcb);
+  tcb.last_data_at = cx.stamp();
+  tcb.typical_in = static_cast<std::uint16_t>(
+      std::max<std::uint32_t>(tcb.typical_in, std::min<std::uint32_t>(bytes, 65535)));
+}
+
+void ScheduleAck(Context& cx, Tcb& tcb) {
+  const std::int32_t unacknowledged = tcb.rcv.nxt - tcb.rcv.last_ack;
+  const bool two_segments = unacknowledged > std::int32_t{tcb.typical_in};
+  const bool quick = tcb.quick_acks != 0 && !tcb.interactive;
+  if (two_segments || quick) {
+    tcb.acks_owed = std::max<std::uint8_t>(tcb.acks_owed, 1);
+    return;
+  }
+  if (tcb.acks_owed != 0 || tcb.delayed_ack_at != kNever) return;
+  const std::uint16_t delay = std::max(tcb.ack_delay_ms, kShortestDelayMs);
+  ArmDelayedAck(cx, tcb, std::chrono::milliseconds(delay));
+}
+
+void NoteDataSent(Context& cx, Tcb& tcb) {
+  if (tcb.ack_delay_ms != 0 && cx.stamp() - tcb.last_data_at < tcb.ack_delay_ms) {
+    tcb.interactive = true;
+  }
+}
+
+void NoteAckSent(Context& cx, Tcb& tcb, std::uint16_t window) {
+  if (tcb.rcv.nxt != tcb.rcv.last_ack && tcb.quick_acks != 0) --tcb.quick_acks;
+  tcb.rcv.last_ack = tcb.rcv.nxt;
+  tcb.rcv.adv = Later(tcb.rcv.adv, AnnouncedEdge(tcb, window));
+  DisarmDelayedAck(cx, tcb);
+}
+
+void AckIfWindowOpens(Context& cx, Tcb& tcb) {
+  if (!IsIn(tcb.state, kMayReceive)) return;
+  const auto announced = static_cast<std::uint32_t>(tcb.rcv.adv - tcb.rcv.nxt);
+  const std::uint32_t possible = std::uint32_t{WindowField(cx, tcb)} << tcb.receive_scale;
+  const std::uint32_t limit = ReceiveLimit(cx.settings, *tcb.options);
+  const std::uint32_t worthwhile = std::min<std::uint32_t>(tcb.announced_mss, limit / 2);
+  if (possible >= 2 * announced && possible - announced >= worthwhile) {
+    tcb.acks_owed = std::max<std::uint8_t>(tcb.acks_owed, 1);
+  }
+}
+
+}  // namespace estab::tcp

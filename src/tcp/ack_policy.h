@@ -1,0 +1,22 @@
+// When to acknowledge: at once, with data, or a little later (RFC 9293 §3.8.6.3, RFC 5681 §4.2).
+#pragma once
+
+#include "tcp/context.h"
+
+namespace estab::tcp {
+
+/// Owes the peer one empty ACK, now.
+void AckNow(Tcb& tcb);
+/// `bytes` of data arrived in order (0: only a FIN): learns the peer's rhythm.
+void NoteDataArrived(Context& cx, Tcb& tcb, std::uint32_t bytes);
+/// Something new in order is to be acknowledged: at once if two full segments are unacknowledged or
+/// the connection is in quick-ack mode, otherwise within the delayed-ACK time.
+void ScheduleAck(Context& cx, Tcb& tcb);
+/// Data went out: if it answers data, ACKs may wait for such rides.
+void NoteDataSent(Context& cx, Tcb& tcb);
+/// A segment with ACK and the window field `window` went out.
+void NoteAckSent(Context& cx, Tcb& tcb, std::uint16_t window);
+/// The user has read: owes an ACK if the window can now be opened by a worthwhile piece.
+void AckIfWindowOpens(Context& cx, Tcb& tcb);
+
+}  // namespace estab::tcp

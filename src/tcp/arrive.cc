@@ -1,0 +1,56 @@
+#include "tcp/arrive.h"
+
+#include "tcp/congestion/congestion.h"
+#include "tcp/rtt.h"
+#include "tcp/timers.h"
+
+namespace estab::tcp {
+
+SegmentSummary Summarize(const wire::Segment& segment) {
+  SegmentSummary s;
+  s.flags = segment.flags;
+  s.window = segment.window;
+  s.seq = segment.seq;
+  s.ack = segment.ack;
+  s.length = static_cast<std::uint32_t>(segment.payload.size());
+  s.has_timestamp = segment.options.has_timestamp;
+  s.ts_value = segment.options.ts_value;
+  s.ts_echo = segment.options.ts_echo;
+  return s;
+}
+
+Verdict Arrive(Context& cx, Tcb& tcb, const wire::Segment& segment) {
+  cx.cause = Cause{};
+  cx.cause.trigger = Trigger::kSegment;
+  cx.cause.segment = Summarize(segment);
+  ++tcb.segments_in;
+  Arriving arriving(segment);
+  return tcb.state == State::kSynSent ? ArriveSynSent(cx, tcb, arriving)
+                                      : ArriveSynchronized(cx, tcb, arriving);
+}
+
+void BecomeEstablished(Context& cx, Tcb& tcb) {
+  const bool sampled = tcb.rtt.srtt8 != 0;
+  if (!sampled) ResetRto(cx, tcb, tcb.syn_repeated);
+  tcb.rtt.repeats = 0;
+  tcb.rtt.backoff = 0;
+  tcb.recover = tcb.snd.iss;
+  tcb.snd.small = tcb.snd.una;
+  tcb.congestion->begin(tcb);
+  // RFC 6298 §5.7, RFC 5681 §3.1: a lost SYN means one segment to begin with.
+  if (tcb.syn_repeated && !sampled) tcb.cwnd = tcb.send_mss;
+  tcb.last_heard = cx.stamp();
+  UpdateKeepalive(cx, tcb);
+}
+
+void ArriveIcmp(Context& cx, Tcb& tcb, SndSeq seq, std::uint8_t error) {
+  const bool in_flight = seq >= tcb.snd.una && seq < tcb.snd.max;
+  if (!in_flight || error == 0) return Apply(cx, tcb, RuleId::kIcmpStray);
+  if (tcb.state == State::kSynSent) {
+    return ApplyClosed(cx, tcb, RuleId::kIcmpSynSent, static_cast<Error>(error));
+  }
+  tcb.soft_error = error;
+  Apply(cx, tcb, RuleId::kIcmpSoft);
+}
+
+}  // namespace estab::tcp

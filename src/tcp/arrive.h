@@ -1,0 +1,25 @@
+// SEGMENT ARRIVES (RFC 9293 §3.10.7) for a connection that has a TCB.
+#pragma once
+
+#include "tcp/arriving.h"
+#include "tcp/context.h"
+
+namespace estab::tcp {
+
+/// Takes one segment for `tcb`, whose four-tuple it carries. Every segment ends in exactly one rule:
+/// the verdict; rules that moved the state on the way have been applied. What is to be sent in
+/// return is left in the TCB, except for resets, which the verdict asks for.
+Verdict Arrive(Context& cx, Tcb& tcb, const wire::Segment& segment);
+
+// The two halves of it.
+Verdict ArriveSynSent(Context& cx, Tcb& tcb, Arriving& segment);
+Verdict ArriveSynchronized(Context& cx, Tcb& tcb, Arriving& segment);  // SYN_RCVD too
+
+/// Everything a connection needs once both SYNs are acknowledged.
+void BecomeEstablished(Context& cx, Tcb& tcb);
+
+/// An ICMP error that quotes a segment of this connection with sequence number `seq`. `error` is
+/// what it means to a user; 0: nothing.
+void ArriveIcmp(Context& cx, Tcb& tcb, SndSeq seq, std::uint8_t error);
+
+}  // namespace estab::tcp

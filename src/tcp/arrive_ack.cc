@@ -1,0 +1,147 @@
+#include "tcp/arrive_ack.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "tcp/arrive.h"
+#include "tcp/challenge.h"
+#include "tcp/recovery.h"
+#include "tcp/rtt.h"
+#include "tcp/send_queue.h"
+#include "tcp/timers.h"
+
+namespace estab::tcp {
+namespace {
+
+AckOutcome Ends(Context& cx, Tcb& tcb, RuleId rule, Answer answer = Answer::kNothing) {
+  Apply(cx, tcb, rule);
+  return {true, {rule, answer}};
+}
+
+// SYN_RCVD: the ACK must be for our SYN, and makes the connection.
+std::optional<AckOutcome> CompleteOpening(Context& cx, Tcb& tcb, const Arriving& segment) {
+  if (segment.ack <= tcb.snd.una || segment.ack > tcb.snd.max) {
+    return Ends(cx, tcb, RuleId::kSynRcvdBadAck, Answer::kReset);
+  }
+  Apply(cx, tcb, segment.Has(kSyn) ? RuleId::kSynRcvdSynAck : RuleId::kSynRcvdAck);
+  return std::nullopt;
+}
+
+// RFC 5961 §5.2: an ACK must lie between what could still be old news and what was sent.
+std::optional<AckOutcome> CheckRange(Context& cx, Tcb& tcb, const Arriving& segment) {
+  if (segment.ack > tcb.snd.max) {
+    Challenge(cx, tcb);
+    return Ends(cx, tcb, RuleId::kAckTooNew);
+  }
+  if (segment.ack < tcb.snd.una - tcb.snd.max_wnd) {
+    Challenge(cx, tcb);
+    return Ends(cx, tcb, RuleId::kAckTooOld);
+  }
+  return std::nullopt;
+}
+
+void Sample(Context& cx, Tcb& tcb, const Arriving& segment) {
+  const wire::TcpOptions& options = segment.header.options;
+  if (tcb.timing && segment.ack >= tcb.rtt.timed_end) {
+    tcb.timing = false;
+    TakeRttSample(cx, tcb, cx.now - tcb.rtt.timed_at);
+  } else if (tcb.timestamps && options.has_timestamp && options.ts_echo != 0) {
+    const std::uint32_t ms = TimestampNow(cx, tcb.ts.offset) - options.ts_echo;
+    if (ms < INT32_MAX) TakeRttSample(cx, tcb, std::chrono::milliseconds(ms));
+  }
+}
+
+// Takes acknowledged numbers off the send queue: our SYN, data, our FIN.
+void Acknowledge(Context& cx, Tcb& tcb, const Arriving& segment) {
+  const std::uint32_t flight = Outstanding(tcb);
+  auto acked = static_cast<std::uint32_t>(segment.ack - tcb.snd.una);
+  std::uint32_t bytes = acked - (tcb.syn_acked ? 0 : 1);
+  if (tcb.fin_queued && !tcb.fin_acked && segment.ack == DataEnd(cx, tcb) + 1) {
+    tcb.fin_acked = true;
+    --bytes;
+  }
+  tcb.syn_acked = true;
+  if (bytes != 0) cx.buffers.send[tcb.send_buffer].bytes.Consume(cx.buffers.chunks, bytes);
+  tcb.snd.una = segment.ack;
+  tcb.snd.nxt = Later(tcb.snd.nxt, tcb.snd.una);
+  tcb.bytes_acked += bytes;
+  Sample(cx, tcb, segment);
+  tcb.rtt.repeats = 0;
+  tcb.soft_error = 0;
+  DisarmRetransmit(cx, tcb);
+  if (Outstanding(tcb) != 0) ArmRetransmit(cx, tcb, BackedOffRto(cx, tcb));
+  if (bytes != 0) OnNewAck(cx, tcb, bytes, flight);
+}
+
+// RFC 9293 §3.10.7.4: the window is taken from the newest segment only.
+bool UpdateWindow(Tcb& tcb, const Arriving& segment) {
+  const bool newer = tcb.snd.wl1 < segment.seq ||
+                     (tcb.snd.wl1 == segment.seq && tcb.snd.wl2 <= segment.ack);
+  if (!newer || segment.ack < tcb.snd.una) return false;
+  const std::uint8_t scale = segment.Has(kSyn) ? 0 : tcb.send_scale;
+  const std::uint32_t window = std::uint32_t{segment.header.window} << scale;
+  const bool changed = window != tcb.snd.wnd;
+  tcb.snd.wnd = window;
+  tcb.snd.max_wnd = std::max(tcb.snd.max_wnd, window);
+  tcb.snd.wl1 = segment.seq;
+  tcb.snd.wl2 = segment.ack;
+  return changed;
+}
+
+// RFC 5681 §2: what makes an ACK a duplicate.
+bool IsDuplicate(const Tcb& tcb, const Arriving& segment, bool window_changed) {
+  return segment.ack == tcb.snd.una && Outstanding(tcb) != 0 && segment.header.payload.empty() &&
+         !segment.fin && !segment.Has(kSyn) && !window_changed;
+}
+
+// Our FIN has just been acknowledged. In FIN_WAIT_1 a FIN in the same segment decides with it.
+std::optional<AckOutcome> FinAcknowledged(Context& cx, Tcb& tcb, const Arriving& segment) {
+  switch (tcb.state) {
+    case State::kFinWait1:
+      if (segment.fin && segment.seq == tcb.rcv.nxt && segment.data.empty()) return std::nullopt;
+      Apply(cx, tcb, RuleId::kFinAcked);
+      if (tcb.orphan && tcb.options->fin_wait2_seconds < 0) {
+        tcb.pending.reset = true;
+        ApplyClosed(cx, tcb, RuleId::kNoFinWait2Later);
+        return AckOutcome{true, {RuleId::kNoFinWait2Later}};
+      }
+      if (tcb.orphan) ArmFinWait2(cx, tcb);
+      return AckOutcome{false, {RuleId::kFinAcked}};
+    case State::kClosing: return Ends(cx, tcb, RuleId::kFinAckedClosing);
+    case State::kLastAck:
+      ApplyClosed(cx, tcb, RuleId::kFinAckedLastAck);
+      return AckOutcome{true, {RuleId::kFinAckedLastAck}};
+    default: return std::nullopt;
+  }
+}
+
+}  // namespace
+
+AckOutcome TakeAck(Context& cx, Tcb& tcb, Arriving& segment) {
+  const bool opening = tcb.state == State::kSynRcvd;
+  if (opening) {
+    if (auto done = CompleteOpening(cx, tcb, segment)) return *done;
+  } else if (auto done = CheckRange(cx, tcb, segment)) {
+    return *done;
+  }
+  if (tcb.persisting) tcb.rtt.repeats = 0;  // a probe was answered
+  const bool advances = segment.ack > tcb.snd.una;
+  const bool fin_was_acked = tcb.fin_acked;
+  const bool syn_was_acked = tcb.syn_acked;
+  if (advances) Acknowledge(cx, tcb, segment);
+  const bool window_changed = UpdateWindow(tcb, segment);
+  RuleId rule = advances ? RuleId::kAck : RuleId::kAckNothingNew;
+  if (!syn_was_acked && tcb.syn_acked) BecomeEstablished(cx, tcb);
+  if (opening) {
+    rule = segment.Has(kSyn) ? RuleId::kSynRcvdSynAck : RuleId::kSynRcvdAck;
+  } else if (!advances && IsDuplicate(tcb, segment, window_changed)) {
+    OnDuplicateAck(cx, tcb);
+    rule = RuleId::kDuplicateAck;
+  }
+  if (tcb.fin_acked && !fin_was_acked) {
+    if (auto outcome = FinAcknowledged(cx, tcb, segment)) return *outcome;
+  }
+  return {false, {rule}};
+}
+
+}  // namespace estab::tcp

@@ -1,0 +1,90 @@
+// SEGMENT ARRIVES in SYN_SENT: RFC 9293 §3.10.7.3, step by step.
+#include <optional>
+
+#include "tcp/ack_policy.h"
+#include "tcp/arrive.h"
+#include "tcp/negotiation.h"
+#include "tcp/rtt.h"
+#include "tcp/timers.h"
+
+namespace estab::tcp {
+namespace {
+
+Verdict Done(Context& cx, Tcb& tcb, RuleId rule, Answer answer = Answer::kNothing) {
+  Apply(cx, tcb, rule);
+  return {rule, answer};
+}
+
+// First: the ACK must be for our SYN.
+std::optional<Verdict> CheckAck(Context& cx, Tcb& tcb, const Arriving& segment) {
+  if (!segment.Has(kAck)) return std::nullopt;
+  if (segment.ack > tcb.snd.iss && segment.ack <= tcb.snd.max) return std::nullopt;
+  if (segment.Has(kRst)) return Done(cx, tcb, RuleId::kSynSentBadAckRst);
+  return Done(cx, tcb, RuleId::kSynSentBadAck, Answer::kReset);
+}
+
+// Second: a reset counts only with an acceptable ACK (RFC 5961 §3).
+std::optional<Verdict> CheckRst(Context& cx, Tcb& tcb, const Arriving& segment) {
+  if (!segment.Has(kRst)) return std::nullopt;
+  if (!segment.Has(kAck)) return Done(cx, tcb, RuleId::kSynSentRstNoAck);
+  ApplyClosed(cx, tcb, RuleId::kSynSentRefused, Error::kConnectionRefused);
+  return Verdict{RuleId::kSynSentRefused};
+}
+
+// The peer's SYN: its numbers, its window, and what both SYNs agree on.
+void TakeSyn(Context& cx, Tcb& tcb, const Arriving& segment) {
+  const wire::Segment& header = segment.header;
+  const bool v4 = tcb.tuple.remote.address.is_v4();
+  const Offer ours = MakeOffer(cx.settings, *tcb.options, tcb.announced_mss);
+  tcb.rcv.irs = segment.seq;
+  tcb.rcv.nxt = segment.seq + 1;
+  tcb.rcv.last_ack = tcb.rcv.nxt;
+  tcb.rcv.adv = tcb.rcv.nxt + ours.window;
+  tcb.snd.wnd = header.window;  // the window of a SYN is never scaled
+  tcb.snd.max_wnd = tcb.snd.wnd;
+  tcb.snd.wl1 = segment.seq;
+  tcb.snd.wl2 = segment.ack;
+  Agree(tcb, header.options, PeerMss(cx.settings, header.options, v4));
+  if (tcb.timestamps) {
+    tcb.ts.recent = header.options.ts_value;
+    tcb.ts.recent_at = cx.stamp();
+  }
+}
+
+void SampleSyn(Context& cx, Tcb& tcb, const Arriving& segment) {
+  if (tcb.timing) {
+    TakeRttSample(cx, tcb, cx.now - tcb.rtt.timed_at);
+  } else if (tcb.timestamps) {
+    const std::uint32_t ms =
+        TimestampNow(cx, tcb.ts.offset) - segment.header.options.ts_echo;
+    TakeRttSample(cx, tcb, std::chrono::milliseconds(ms));
+  }
+  tcb.timing = false;
+}
+
+}  // namespace
+
+Verdict ArriveSynSent(Context& cx, Tcb& tcb, Arriving& segment) {
+  if (auto done = CheckAck(cx, tcb, segment)) return *done;
+  if (auto done = CheckRst(cx, tcb, segment)) return *done;
+  if (!segment.Has(kSyn)) return Done(cx, tcb, RuleId::kSynSentOther);
+  TakeSyn(cx, tcb, segment);
+  if (!segment.Has(kAck)) {
+    DisarmRetransmit(cx, tcb);
+    tcb.rtt.repeats = 0;
+    tcb.pending.syn = true;  // now with the ACK of the peer's
+    ArmRetransmit(cx, tcb, SynTimeout(cx.settings, 0, 0));
+    return Done(cx, tcb, RuleId::kSynSentSyn);
+  }
+  tcb.snd.una = segment.ack;
+  tcb.syn_acked = true;
+  tcb.pending.syn = false;
+  DisarmRetransmit(cx, tcb);
+  SampleSyn(cx, tcb, segment);
+  Apply(cx, tcb, RuleId::kSynSentSynAck);
+  BecomeEstablished(cx, tcb);
+  AckNow(tcb);  // the third of the three; data on the SYN|ACK is not taken and will come again
+  return {RuleId::kSynSentSynAck};
+}
+
+}  // namespace estab::tcp

@@ -1,0 +1,193 @@
+// SEGMENT ARRIVES in SYN_RCVD and all later states: RFC 9293 §3.10.7.4, step by step.
+#include <optional>
+
+#include "tcp/acceptance.h"
+#include "tcp/ack_policy.h"
+#include "tcp/arrive.h"
+#include "tcp/arrive_ack.h"
+#include "tcp/challenge.h"
+#include "tcp/receiver.h"
+#include "tcp/timers.h"
+
+namespace estab::tcp {
+namespace {
+
+using Step = std::optional<Verdict>;
+
+Verdict Done(Context& cx, Tcb& tcb, RuleId rule, Answer answer = Answer::kNothing) {
+  Apply(cx, tcb, rule);
+  return {rule, answer};
+}
+
+Verdict Closed(Context& cx, Tcb& tcb, RuleId rule, Error error) {
+  ApplyClosed(cx, tcb, rule, error);
+  return {rule};
+}
+
+bool Opening(const Tcb& tcb) { return tcb.state == State::kSynRcvd; }
+
+// Before all: an old duplicate, told by its timestamp (RFC 7323 §5.3, R1).
+Step CheckPaws(Context& cx, Tcb& tcb, const Arriving& segment) {
+  if (!tcb.timestamps) return std::nullopt;
+  if (!PawsRejects(tcb.ts.recent, cx.stamp() - tcb.ts.recent_at, segment.header)) {
+    return std::nullopt;
+  }
+  AnswerOutOfWindow(cx, tcb, segment.length() != 0);
+  return Done(cx, tcb, Opening(tcb) ? RuleId::kSynRcvdPaws : RuleId::kPaws);
+}
+
+// The SYN|ACK of a simultaneous open repeats the SYN's own number, which lies before the window.
+bool CompletesSimultaneousOpen(const Tcb& tcb, const Arriving& segment) {
+  return Opening(tcb) && !tcb.passive && segment.Has(kSyn) && segment.Has(kAck) &&
+         !segment.Has(kRst) && segment.seq == tcb.rcv.irs && segment.ack == tcb.snd.max;
+}
+
+// First: the sequence number.
+Step CheckSequence(Context& cx, Tcb& tcb, Arriving& segment) {
+  const ReceiveWindow window = WindowOf(tcb);
+  if (CompletesSimultaneousOpen(tcb, segment)) {
+    TrimToWindow(window, segment);
+    return std::nullopt;
+  }
+  const bool repeated_syn =
+      Opening(tcb) && segment.Has(kSyn) && !segment.Has(kAck) && segment.seq == tcb.rcv.irs;
+  if (repeated_syn && !segment.Has(kRst)) {
+    if (!MayAnswer(cx.settings, cx.stamp(), tcb.last_challenge)) {
+      return Done(cx, tcb, RuleId::kSynRcvdRepeatedSynLimited);
+    }
+    tcb.pending.syn = true;
+    return Done(cx, tcb, RuleId::kSynRcvdRepeatedSyn);
+  }
+  if (Acceptable(window, segment.seq, segment.length())) return std::nullopt;
+  if (segment.Has(kRst)) {
+    return Done(cx, tcb,
+                Opening(tcb) ? RuleId::kSynRcvdOutOfWindowRst : RuleId::kOutOfWindowRst);
+  }
+  AnswerOutOfWindow(cx, tcb, segment.length() != 0 && !segment.Has(kSyn));
+  return Done(cx, tcb, Opening(tcb) ? RuleId::kSynRcvdOutOfWindow : RuleId::kOutOfWindow);
+}
+
+// Second: RST. Only the exact number resets (RFC 5961 §3.2); so does the right edge of a block that
+// we have SACKed, since that is where the peer believes us to be.
+bool ExactReset(const Context& cx, const Tcb& tcb, const Arriving& segment) {
+  if (segment.seq == tcb.rcv.nxt) return true;
+  if (!tcb.sack || tcb.reassembly == kNoSlot) return false;
+  const Reassembly& waiting = cx.buffers.reassembly[tcb.reassembly];
+  for (std::uint32_t i = 0; i < waiting.count; ++i) {
+    if (waiting.runs[i].end() == segment.seq) return true;
+  }
+  return false;
+}
+
+Verdict Reset(Context& cx, Tcb& tcb) {
+  switch (tcb.state) {
+    case State::kSynRcvd:
+      return Closed(cx, tcb, RuleId::kSynRcvdRstActive, Error::kConnectionReset);
+    case State::kCloseWait:
+      return Closed(cx, tcb, RuleId::kRstCloseWait, Error::kBrokenPipe);
+    case State::kClosing:
+    case State::kLastAck:
+      return Closed(cx, tcb, RuleId::kRstClosing, Error::kConnectionReset);
+    default:
+      return Closed(cx, tcb, RuleId::kRst, Error::kConnectionReset);
+  }
+}
+
+Step CheckRst(Context& cx, Tcb& tcb, const Arriving& segment) {
+  if (!segment.Has(kRst)) return std::nullopt;
+  if (ExactReset(cx, tcb, segment)) return Reset(cx, tcb);
+  if (!InWindow(WindowOf(tcb), segment.seq)) {
+    return Done(cx, tcb,
+                Opening(tcb) ? RuleId::kSynRcvdOutOfWindowRst : RuleId::kOutOfWindowRst);
+  }
+  Challenge(cx, tcb);
+  return Done(cx, tcb, Opening(tcb) ? RuleId::kSynRcvdRstChallenge : RuleId::kRstChallenge);
+}
+
+// Fourth (security and precedence are history): SYN (RFC 5961 §4.2).
+Step CheckSyn(Context& cx, Tcb& tcb, const Arriving& segment) {
+  if (!segment.Has(kSyn) || CompletesSimultaneousOpen(tcb, Arriving(segment.header))) {
+    return std::nullopt;
+  }
+  Challenge(cx, tcb);
+  return Done(cx, tcb, Opening(tcb) ? RuleId::kSynRcvdSynChallenge : RuleId::kSynChallenge);
+}
+
+// RFC 7323 §4.3: TS.Recent follows segments that begin at or before what we last acknowledged.
+void TakeTimestamp(Context& cx, Tcb& tcb, const Arriving& segment) {
+  const wire::TcpOptions& options = segment.header.options;
+  if (!tcb.timestamps || !options.has_timestamp) return;
+  if (RcvSeq(segment.header.seq) > tcb.rcv.last_ack) return;
+  tcb.ts.recent = options.ts_value;
+  tcb.ts.recent_at = cx.stamp();
+}
+
+// Seventh: the text. What nobody will read any more is refused with a reset.
+Step CheckOrphan(Context& cx, Tcb& tcb, const Arriving& segment) {
+  const bool unwanted = tcb.read_shut && tcb.fin_queued &&
+                        IsIn(tcb.state, In(State::kFinWait1) | In(State::kFinWait2));
+  if (!unwanted || segment.data.empty()) return std::nullopt;
+  ApplyClosed(cx, tcb, RuleId::kDataForOrphan, Error::kConnectionReset);
+  return Verdict{RuleId::kDataForOrphan, Answer::kReset};
+}
+
+// Eighth: the FIN, next in order.
+Verdict TakeFin(Context& cx, Tcb& tcb) {
+  tcb.rcv.nxt += 1;
+  tcb.fin_received = true;
+  switch (tcb.state) {
+    case State::kEstablished:
+      // The user may answer with a FIN of its own: the ACK waits a little for that ride.
+      tcb.interactive = true;
+      tcb.quick_acks = 0;
+      Apply(cx, tcb, RuleId::kFin);
+      ScheduleAck(cx, tcb);
+      return {RuleId::kFin};
+    case State::kFinWait1:
+      AckNow(tcb);
+      return Done(cx, tcb, tcb.fin_acked ? RuleId::kFinWithAck : RuleId::kFinCrossed);
+    default:
+      AckNow(tcb);
+      return Done(cx, tcb, RuleId::kFinSecond);
+  }
+}
+
+Verdict TakeTextAndFin(Context& cx, Tcb& tcb, Arriving& segment, RuleId ack_rule) {
+  if (!IsIn(tcb.state, kMayReceive)) {
+    const bool beyond = !segment.data.empty() || segment.fin;
+    const bool moved = GetRule(ack_rule).moves;
+    if (beyond && !moved) AnswerOutOfWindow(cx, tcb, true);
+    return {beyond && !moved ? RuleId::kDataAfterFin : ack_rule};
+  }
+  if (auto done = CheckOrphan(cx, tcb, segment)) return *done;
+  RuleId rule = ack_rule;
+  if (!segment.data.empty() || segment.fin) rule = TakeText(cx, tcb, segment);
+  if (!segment.fin) return {rule};
+  return TakeFin(cx, tcb);
+}
+
+}  // namespace
+
+Verdict ArriveSynchronized(Context& cx, Tcb& tcb, Arriving& segment) {
+  if (auto done = CheckPaws(cx, tcb, segment)) return *done;
+  if (auto done = CheckSequence(cx, tcb, segment)) return *done;
+  if (auto done = CheckRst(cx, tcb, segment)) return *done;
+  if (auto done = CheckSyn(cx, tcb, segment)) return *done;
+  if (!segment.Has(kAck)) {
+    return Done(cx, tcb, Opening(tcb) ? RuleId::kSynRcvdNoAck : RuleId::kNoAck);
+  }
+  const bool window_closed = WindowOf(tcb).size == 0 && !segment.data.empty();
+  TrimToWindow(WindowOf(tcb), segment);
+  if (window_closed) AckNow(tcb);
+  const AckOutcome ack = TakeAck(cx, tcb, segment);
+  if (ack.done) return ack.verdict;
+  TakeTimestamp(cx, tcb, segment);
+  tcb.last_heard = cx.stamp();
+  tcb.keepalive_probes = 0;
+  const Verdict verdict = TakeTextAndFin(cx, tcb, segment, ack.verdict.rule);
+  // Rules that moved the state have been applied where they did; the others are written down here.
+  if (!GetRule(verdict.rule).moves) Apply(cx, tcb, verdict.rule);
+  return verdict;
+}
+
+}  // namespace estab::tcp

@@ -1,0 +1,64 @@
+#include "tcp/buffers.h"
+
+namespace estab::tcp {
+namespace {
+
+template <class Slab>
+auto* Attach(Slab& slab, std::uint32_t& slot) {
+  if (slot == kNoSlot) slot = slab.Create();
+  return slot == kNoSlot ? nullptr : &slab[slot];
+}
+
+template <class Slab>
+void DetachQueue(Slab& slab, std::uint32_t& slot, ChunkPool& chunks) {
+  if (slot == kNoSlot) return;
+  slab[slot].bytes.Clear(chunks);
+  slab.Destroy(slot);
+  slot = kNoSlot;
+}
+
+}  // namespace
+
+void Buffers::Detach(Tcb& tcb) {
+  DetachQueue(send, tcb.send_buffer, chunks);
+  DetachQueue(receive, tcb.receive_buffer, chunks);
+  DropReassembly(tcb);
+}
+
+bool Buffers::UnderPressure() const {
+  return chunks.live_bytes() > memory_->limit() / 4 * 3;
+}
+
+void Buffers::DropReassembly(Tcb& tcb) {
+  if (tcb.reassembly == kNoSlot) return;
+  Reassembly& r = reassembly[tcb.reassembly];
+  for (std::uint32_t i = 0; i < r.count; ++i) r.runs[i].bytes.Clear(chunks);
+  reassembly.Destroy(tcb.reassembly);
+  tcb.reassembly = kNoSlot;
+}
+
+void Buffers::DetachEmpty(Tcb& tcb) {
+  if (SendSize(tcb) == 0) DetachQueue(send, tcb.send_buffer, chunks);
+  if (ReceiveSize(tcb) == 0) DetachQueue(receive, tcb.receive_buffer, chunks);
+  if (tcb.reassembly != kNoSlot && reassembly[tcb.reassembly].count == 0 &&
+      !reassembly[tcb.reassembly].has_fin) {
+    reassembly.Destroy(tcb.reassembly);
+    tcb.reassembly = kNoSlot;
+  }
+}
+
+std::uint32_t Buffers::SendSize(const Tcb& tcb) const {
+  return tcb.send_buffer == kNoSlot ? 0 : send[tcb.send_buffer].bytes.size();
+}
+std::uint32_t Buffers::ReceiveSize(const Tcb& tcb) const {
+  return tcb.receive_buffer == kNoSlot ? 0 : receive[tcb.receive_buffer].bytes.size();
+}
+std::uint32_t Buffers::ReassemblySize(const Tcb& tcb) const {
+  return tcb.reassembly == kNoSlot ? 0 : reassembly[tcb.reassembly].total;
+}
+
+SendBuffer* Buffers::AttachSend(Tcb& tcb) { return Attach(send, tcb.send_buffer); }
+ReceiveBuffer* Buffers::AttachReceive(Tcb& tcb) { return Attach(receive, tcb.receive_buffer); }
+Reassembly* Buffers::AttachReassembly(Tcb& tcb) { return Attach(reassembly, tcb.reassembly); }
+
+}  // namespace estab::tcp

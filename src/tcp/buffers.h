@@ -1,0 +1,77 @@
+// Payload and what belongs to it: attached to a connection only while it has some.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "base/chunk.h"
+#include "base/memory.h"
+#include "base/slab.h"
+#include "tcp/tcb.h"
+
+namespace estab::tcp {
+
+/// What waits to be sent or acknowledged. Its first byte is SND.UNA (ISS + 1 while the SYN is
+/// unacknowledged).
+struct SendBuffer {
+  ByteQueue bytes;
+};
+
+/// What arrived in order and waits to be read.
+struct ReceiveBuffer {
+  ByteQueue bytes;
+};
+
+/// What arrived ahead of a gap: runs in order of sequence, never touching. Bounded: the (kMaxRuns +
+/// 1)th gap is not kept, so that no peer can make us search or store without end.
+struct Reassembly {
+  static constexpr std::size_t kMaxRuns = 64;
+  struct Run {
+    RcvSeq begin;
+    ByteQueue bytes;
+    RcvSeq end() const { return begin + bytes.size(); }
+  };
+  std::array<Run, kMaxRuns> runs;
+  std::uint32_t count = 0;
+  std::uint32_t total = 0;   // bytes in all runs
+  std::uint32_t newest = 0;  // the run that changed last: it leads the SACK blocks (RFC 2018 §4)
+  bool has_fin = false;
+  RcvSeq fin;                // the FIN's own number
+};
+
+/// The pools of one stack.
+class Buffers {
+  Memory* memory_;
+
+ public:
+  explicit Buffers(Memory& memory)
+      : memory_(&memory), chunks(memory), send(memory), receive(memory), reassembly(memory) {}
+
+  /// Frees whatever `tcb` has attached.
+  void Detach(Tcb& tcb);
+  /// Frees attached buffers that are empty.
+  void DetachEmpty(Tcb& tcb);
+
+  /// Most of the memory budget is taken: windows stop growing, so that what was promised can still
+  /// be kept.
+  bool UnderPressure() const;
+  /// Drops everything that waits for reassembly at `tcb`: the peer has to send it again.
+  void DropReassembly(Tcb& tcb);
+
+  // Sizes of what is attached, 0 for nothing.
+  std::uint32_t SendSize(const Tcb& tcb) const;
+  std::uint32_t ReceiveSize(const Tcb& tcb) const;
+  std::uint32_t ReassemblySize(const Tcb& tcb) const;
+
+  /// The attached buffer, attaching one if need be; nullptr without memory.
+  SendBuffer* AttachSend(Tcb& tcb);
+  ReceiveBuffer* AttachReceive(Tcb& tcb);
+  Reassembly* AttachReassembly(Tcb& tcb);
+
+  ChunkPool chunks;
+  Slab<SendBuffer> send;
+  Slab<ReceiveBuffer> receive;
+  Slab<Reassembly, 16> reassembly;
+};
+
+}  // namespace estab::tcp

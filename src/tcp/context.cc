@@ -1,0 +1,63 @@
+#include "tcp/context.h"
+
+#include "base/check.h"
+
+namespace estab::tcp {
+
+void Recorder::Fired(Time at, ConnectionNumber number, const Tuple& tuple, State from, State to,
+                     RuleId rule, const Cause& cause) {
+  ++counts_[static_cast<std::size_t>(rule)];
+  const unsigned interest = from == to ? Observer::kVerdicts
+                                       : Observer::kVerdicts | Observer::kTransitions;
+  if ((interests_ & interest) == 0) return;
+  observer_->OnRule(RuleEvent{at, number, tuple, from, to, rule, cause});
+}
+
+void Recorder::Timer(Time at, const Tcb& tcb, TimerKind timer, TimerEvent::What what,
+                     Time deadline) {
+  if (!Wants(Observer::kTimers)) return;
+  observer_->OnTimer(TimerEvent{at, tcb.number, tcb.tuple, timer, what, deadline});
+}
+
+void Recorder::Call(Time at, ConnectionNumber number, const Tuple& tuple, CallKind call,
+                    std::int64_t value, Error error) {
+  if (!Wants(Observer::kCalls)) return;
+  observer_->OnCall(CallEvent{at, number, tuple, call, value, error});
+}
+
+void Recorder::Segment(Time at, ConnectionNumber number, const Tuple& tuple, bool sent,
+                       const SegmentSummary& segment) {
+  if (!Wants(Observer::kSegments)) return;
+  observer_->OnSegment(SegmentEvent{at, number, tuple, sent, segment});
+}
+
+void Apply(Context& cx, Tcb& tcb, RuleId id) {
+  const Rule& rule = GetRule(id);
+  ESTAB_CHECK(IsIn(tcb.state, rule.from));
+  const State from = tcb.state;
+  if (rule.moves) tcb.state = rule.to;
+  cx.recorder.Fired(cx.now, tcb.number, tcb.tuple, from, tcb.state, id, cx.cause);
+}
+
+void ApplyClosed(Context& cx, Tcb& tcb, RuleId rule) {
+  Apply(cx, tcb, rule);
+  ESTAB_CHECK(tcb.state == State::kClosed || tcb.state == State::kListen);
+  const bool readable = !tcb.orphan && !tcb.read_shut;
+  const std::uint32_t kept = readable ? tcb.receive_buffer : kNoSlot;
+  if (readable) tcb.receive_buffer = kNoSlot;
+  cx.buffers.Detach(tcb);
+  tcb.receive_buffer = kept;
+  const bool reset = tcb.pending.reset;
+  tcb.pending = Pending{};
+  tcb.pending.reset = reset;
+  tcb.acks_owed = 0;
+  tcb.fin_queued = false;
+  tcb.retransmit_at = tcb.delayed_ack_at = tcb.idle_at = kNever;
+}
+
+void ApplyClosed(Context& cx, Tcb& tcb, RuleId rule, Error error) {
+  SetError(tcb, error);
+  ApplyClosed(cx, tcb, rule);
+}
+
+}  // namespace estab::tcp

@@ -1,0 +1,67 @@
+// What every event brings along: the time, the settings, the pools, and somebody who writes it down.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "estab/observer.h"
+#include "tcp/buffers.h"
+#include "tcp/rules.h"
+#include "tcp/settings.h"
+#include "tcp/tcb.h"
+
+namespace estab::tcp {
+
+/// Counts rules as they fire and tells the observer. One a stack.
+class Recorder {
+ public:
+  void SetObserver(Observer* observer) {
+    observer_ = observer;
+    interests_ = observer == nullptr ? 0 : observer->Interests();
+  }
+  void Fired(Time at, ConnectionNumber number, const Tuple& tuple, State from, State to, RuleId rule,
+             const Cause& cause);
+  void Timer(Time at, const Tcb& tcb, TimerKind timer, TimerEvent::What what, Time deadline = kNever);
+  void Call(Time at, ConnectionNumber number, const Tuple& tuple, CallKind call, std::int64_t value,
+            Error error);
+  void Segment(Time at, ConnectionNumber number, const Tuple& tuple, bool sent,
+               const SegmentSummary& segment);
+  bool Wants(Observer::Interest interest) const { return (interests_ & interest) != 0; }
+  const std::array<std::uint64_t, kRuleCount>& counts() const { return counts_; }
+
+ private:
+  Observer* observer_ = nullptr;
+  unsigned interests_ = 0;
+  std::array<std::uint64_t, kRuleCount> counts_{};
+};
+
+/// The stack's allowance of challenge ACKs (RFC 5961 §7), counted by the second.
+struct ChallengeBudget {
+  Stamp second = 0;
+  std::int32_t used = 0;
+  std::uint64_t sent = 0;
+  std::uint64_t limited = 0;
+};
+
+/// The surroundings of one event.
+struct Context {
+  Time now;
+  const Settings& settings;
+  Buffers& buffers;
+  Recorder& recorder;
+  ChallengeBudget& challenges;
+  Cause cause;
+
+  Stamp stamp() const { return StampOf(now); }
+};
+
+/// Fires `rule` for `tcb`: counts it, tells the observer, and, if the rule moves, changes the state.
+/// No other function does. Aborts if the rule does not apply in the present state.
+void Apply(Context& cx, Tcb& tcb, RuleId rule);
+
+/// Fires `rule`, which must lead to CLOSED, ends all timers and frees the buffers. What arrived in
+/// order stays readable, unless nobody can read it. `error` (if any) is what the user will be told.
+void ApplyClosed(Context& cx, Tcb& tcb, RuleId rule);
+void ApplyClosed(Context& cx, Tcb& tcb, RuleId rule, Error error);
+
+}  // namespace estab::tcp

@@ -1,0 +1,153 @@
+#include "tcp/half_open.h"
+
+#include <algorithm>
+
+#include "tcp/acceptance.h"
+#include "tcp/challenge.h"
+#include "tcp/congestion/congestion.h"
+#include "tcp/rtt.h"
+
+namespace estab::tcp {
+namespace {
+
+ReceiveWindow WindowOf(const HalfOpen& half) { return {half.irs + 1, half.window}; }
+
+HalfOpenVerdict OutOfWindow(const Settings& settings, Stamp now, const wire::Segment& segment,
+                            HalfOpen& half, RuleId rule) {
+  const bool limited = segment.length() == 0 || segment.Has(kSyn);
+  const bool answer = !limited || MayAnswer(settings, now, half.answered_at);
+  return {rule, answer ? HalfOpenStep::kAck : HalfOpenStep::kDrop};
+}
+
+HalfOpenVerdict ChallengeOf(const Settings& settings, Stamp now, HalfOpen& half,
+                            ChallengeBudget& budget, RuleId rule) {
+  const bool answer = MayAnswer(settings, now, half.answered_at) &&
+                      TakeChallenge(budget, settings, now);
+  return {rule, answer ? HalfOpenStep::kAck : HalfOpenStep::kDrop};
+}
+
+}  // namespace
+
+ListenVerdict ArriveListen(const wire::Segment& segment) {
+  if (segment.Has(kRst)) return {RuleId::kListenRst, ListenStep::kDrop};
+  if (segment.Has(kAck)) return {RuleId::kListenAck, ListenStep::kReset};
+  if (!segment.Has(kSyn)) return {RuleId::kListenOther, ListenStep::kDrop};
+  if (segment.Has(kFin)) return {RuleId::kListenSynFin, ListenStep::kDrop};
+  return {RuleId::kListenSyn, ListenStep::kOpen};
+}
+
+void TakeSyn(const Settings& settings, const SocketOptions& options, std::uint32_t mtu,
+             const wire::Segment& syn, HalfOpen& half) {
+  const bool v4 = half.tuple.remote.address.is_v4();
+  half.announced_mss = AnnouncedMss(mtu, v4, options);
+  const Offer answer =
+      Answered(MakeOffer(settings, options, half.announced_mss), syn.options);
+  half.irs = RcvSeq(syn.seq);
+  half.peer_mss = PeerMss(settings, syn.options, v4);
+  half.window = answer.window;
+  half.peer_window = syn.window;
+  half.timestamps = answer.timestamps;
+  half.window_scaling = answer.window_scaling;
+  half.sack = answer.sack;
+  half.receive_scale = answer.window_scale;
+  constexpr std::uint8_t kMaxScale = 14;
+  half.send_scale = answer.window_scaling ? std::min(syn.options.window_scale, kMaxScale) : 0;
+  half.ts_recent = syn.options.ts_value;
+}
+
+HalfOpenVerdict ArriveHalfOpen(const Settings& settings, Stamp now, const wire::Segment& segment,
+                               HalfOpen& half, ChallengeBudget& challenges) {
+  const RcvSeq seq(segment.seq);
+  const SndSeq ack(segment.ack);
+  const bool rst = segment.Has(kRst);
+  if (half.timestamps && PawsRejects(half.ts_recent, now - half.sent_at, segment)) {
+    return OutOfWindow(settings, now, segment, half, RuleId::kSynRcvdPaws);
+  }
+  if (segment.Has(kSyn) && !segment.Has(kAck) && !rst && seq == half.irs) {
+    if (!MayAnswer(settings, now, half.answered_at)) {
+      return {RuleId::kSynRcvdRepeatedSynLimited, HalfOpenStep::kDrop};
+    }
+    return {RuleId::kSynRcvdRepeatedSyn, HalfOpenStep::kSynAck};
+  }
+  if (!Acceptable(WindowOf(half), seq, segment.length())) {
+    if (rst) return {RuleId::kSynRcvdOutOfWindowRst, HalfOpenStep::kDrop};
+    return OutOfWindow(settings, now, segment, half, RuleId::kSynRcvdOutOfWindow);
+  }
+  if (rst && seq == half.irs + 1) return {RuleId::kSynRcvdRst, HalfOpenStep::kForget};
+  if (rst && !InWindow(WindowOf(half), seq)) {
+    return {RuleId::kSynRcvdOutOfWindowRst, HalfOpenStep::kDrop};
+  }
+  if (rst) return ChallengeOf(settings, now, half, challenges, RuleId::kSynRcvdRstChallenge);
+  if (segment.Has(kSyn)) {
+    return ChallengeOf(settings, now, half, challenges, RuleId::kSynRcvdSynChallenge);
+  }
+  if (!segment.Has(kAck)) return {RuleId::kSynRcvdNoAck, HalfOpenStep::kDrop};
+  if (ack != half.iss + 1) return {RuleId::kSynRcvdBadAck, HalfOpenStep::kReset};
+  return {RuleId::kSynRcvdAck, HalfOpenStep::kComplete};
+}
+
+wire::Segment MakeSynAck(const HalfOpen& half, Stamp now) {
+  Offer offer;
+  offer.mss = half.announced_mss;
+  offer.timestamps = half.timestamps;
+  offer.window_scaling = half.window_scaling;
+  offer.window_scale = half.receive_scale;
+  offer.sack = half.sack;
+  wire::Segment segment = MakeAck(half, now);
+  segment.flags = kSyn | kAck;
+  segment.seq = half.iss.raw();
+  segment.window = half.window;
+  segment.options = SynOptions(offer, now + half.ts_offset, half.ts_recent);
+  return segment;
+}
+
+wire::Segment MakeAck(const HalfOpen& half, Stamp now) {
+  wire::Segment segment;
+  segment.source_port = half.tuple.local.port;
+  segment.destination_port = half.tuple.remote.port;
+  segment.flags = kAck;
+  segment.seq = (half.iss + 1).raw();
+  segment.ack = (half.irs + 1).raw();
+  segment.window = static_cast<std::uint16_t>(half.window >> half.receive_scale);
+  segment.options.has_timestamp = half.timestamps;
+  segment.options.ts_value = half.timestamps ? now + half.ts_offset : 0;
+  segment.options.ts_echo = half.timestamps ? half.ts_recent : 0;
+  return segment;
+}
+
+void Promote(Context& cx, const HalfOpen& half, Tcb& tcb) {
+  tcb.tuple = half.tuple;
+  tcb.link = half.link;
+  tcb.number = half.number;
+  tcb.state = State::kSynRcvd;
+  tcb.passive = true;
+  tcb.timestamps = half.timestamps;
+  tcb.window_scaling = half.window_scaling;
+  tcb.sack = half.sack;
+  tcb.syn_repeated = half.repeated;
+  tcb.snd.iss = tcb.snd.una = half.iss;
+  tcb.snd.nxt = tcb.snd.max = half.iss + 1;
+  tcb.snd.wnd = tcb.snd.max_wnd = half.peer_window;
+  tcb.snd.wl1 = half.irs;
+  tcb.snd.wl2 = half.iss;
+  tcb.rcv.irs = half.irs;
+  tcb.rcv.nxt = tcb.rcv.last_ack = half.irs + 1;
+  tcb.rcv.adv = tcb.rcv.nxt + half.window;
+  tcb.ts.recent = half.ts_recent;
+  tcb.ts.recent_at = cx.stamp();
+  tcb.ts.offset = half.ts_offset;
+  tcb.peer_mss = half.peer_mss;
+  tcb.announced_mss = half.announced_mss;
+  tcb.send_mss = SendMss(half.peer_mss, half.announced_mss, half.timestamps, *tcb.options);
+  tcb.send_scale = half.send_scale;
+  tcb.receive_scale = half.receive_scale;
+  tcb.last_challenge = half.answered_at;
+  tcb.congestion = &kReno;
+  ResetRto(cx, tcb, false);
+  if (half.repeated) return;
+  tcb.timing = true;
+  tcb.rtt.timed_end = tcb.snd.nxt;
+  tcb.rtt.timed_at = cx.now - std::chrono::milliseconds(cx.stamp() - half.sent_at);
+}
+
+}  // namespace estab::tcp

@@ -1,0 +1,75 @@
+// A passive opener's half of a handshake: the SYN_RCVD that is only a record (RFC 4987).
+#pragma once
+
+#include "tcp/context.h"
+#include "tcp/negotiation.h"
+#include "wire/segment.h"
+
+namespace estab::tcp {
+
+/// What a half-open connection remembers; everything else comes with its TCB. The stack keeps it
+/// (with its place in lists and wheel) within 128 bytes.
+struct HalfOpen {
+  Tuple tuple;
+  LinkId link = 0;
+  ConnectionNumber number = 0;
+  SndSeq iss;
+  RcvSeq irs;
+  std::uint32_t ts_recent = 0;
+  std::uint32_t ts_offset = 0;
+  Stamp sent_at = 0;      // the last SYN|ACK
+  Stamp answered_at = 0;  // the last answer to a repeated SYN or to what did not fit; 0: none
+  std::uint16_t peer_mss = 0;
+  std::uint16_t announced_mss = 0;
+  std::uint16_t window = 0;       // announced in the SYN|ACK, unscaled
+  std::uint16_t peer_window = 0;  // of the SYN, unscaled
+  std::uint8_t send_scale = 0;
+  std::uint8_t receive_scale = 0;
+  std::uint8_t repeats = 0;
+  bool timestamps : 1 = false;
+  bool window_scaling : 1 = false;
+  bool sack : 1 = false;
+  bool repeated : 1 = false;  // more than one SYN|ACK went out: no round trip to be had from it
+};
+
+/// What becomes of a segment for a listener that has no record of its four-tuple.
+enum class ListenStep : std::uint8_t { kDrop, kReset, kOpen };
+struct ListenVerdict {
+  RuleId rule;
+  ListenStep step;
+};
+/// RFC 9293 §3.10.7.2. kOpen if a half-open record is to be made (kListenSyn), queues permitting.
+ListenVerdict ArriveListen(const wire::Segment& segment);
+
+/// Fills in a record from the SYN that makes it. The tuple, link, number, ISS and timestamp offset
+/// are the caller's.
+void TakeSyn(const Settings& settings, const SocketOptions& options, std::uint32_t mtu,
+             const wire::Segment& syn, HalfOpen& half);
+
+/// What becomes of a segment for a half-open record.
+enum class HalfOpenStep : std::uint8_t {
+  kDrop,
+  kReset,     // answer with RST made from the segment; the record stays
+  kAck,       // answer with an ACK that says what is expected
+  kSynAck,    // the same SYN|ACK again, and the timer anew
+  kForget,    // drop the record
+  kComplete,  // make it a connection and give it the segment
+};
+struct HalfOpenVerdict {
+  RuleId rule;
+  HalfOpenStep step;
+};
+/// RFC 9293 §3.10.7.4 for SYN_RCVD, and RFC 5961. Changes nothing but the rate limiter's stamps.
+/// kComplete is only the connection's own half of the decision: the accept queue has its say.
+HalfOpenVerdict ArriveHalfOpen(const Settings& settings, Stamp now, const wire::Segment& segment,
+                               HalfOpen& half, ChallengeBudget& challenges);
+
+/// The SYN|ACK of a record, and the ACK that answers what does not fit.
+wire::Segment MakeSynAck(const HalfOpen& half, Stamp now);
+wire::Segment MakeAck(const HalfOpen& half, Stamp now);
+
+/// Makes the connection: SYN_RCVD, as if its TCB had been there from the SYN on. `tcb.options` must
+/// be in place.
+void Promote(Context& cx, const HalfOpen& half, Tcb& tcb);
+
+}  // namespace estab::tcp

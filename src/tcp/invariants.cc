@@ -1,0 +1,72 @@
+#include "tcp/invariants.h"
+
+#include "base/check.h"
+#include "tcp/send_queue.h"
+
+namespace estab::tcp {
+namespace {
+
+void CheckSending(const Context& cx, const Tcb& tcb) {
+  ESTAB_CHECK(tcb.snd.una <= tcb.snd.nxt);
+  ESTAB_CHECK(tcb.snd.nxt <= tcb.snd.max);
+  ESTAB_CHECK(tcb.snd.max <= SendEnd(cx, tcb));
+  ESTAB_CHECK(!tcb.fin_acked || tcb.fin_queued);
+  ESTAB_CHECK(!tcb.fin_acked || tcb.snd.una == tcb.snd.max);
+  ESTAB_CHECK(tcb.send_mss > 0);
+  // What is outstanding has a timer, or it would never be repeated.
+  ESTAB_CHECK(Outstanding(tcb) == 0 || tcb.retransmit_at != kNever);
+  ESTAB_CHECK(!tcb.persisting || Outstanding(tcb) == 0);
+}
+
+void CheckReassembly(const Context& cx, const Tcb& tcb) {
+  if (tcb.reassembly == kNoSlot) return;
+  const Reassembly& waiting = cx.buffers.reassembly[tcb.reassembly];
+  ESTAB_CHECK(waiting.count <= Reassembly::kMaxRuns);
+  ESTAB_CHECK(waiting.count == 0 || waiting.newest < waiting.count);
+  std::uint32_t total = 0;
+  RcvSeq edge = tcb.rcv.nxt;
+  for (std::uint32_t i = 0; i < waiting.count; ++i) {
+    ESTAB_CHECK(waiting.runs[i].begin > edge);
+    ESTAB_CHECK(!waiting.runs[i].bytes.empty());
+    edge = waiting.runs[i].end();
+    total += waiting.runs[i].bytes.size();
+  }
+  ESTAB_CHECK(total == waiting.total);
+  ESTAB_CHECK(edge <= tcb.rcv.adv);
+}
+
+void CheckStateAndFacts(const Tcb& tcb) {
+  constexpr StateSet kPeerClosed =
+      In(State::kCloseWait) | In(State::kClosing) | In(State::kLastAck) | In(State::kTimeWait);
+  constexpr StateSet kWeClosed = In(State::kFinWait1) | In(State::kFinWait2) |
+                                 In(State::kClosing) | In(State::kLastAck) | In(State::kTimeWait);
+  ESTAB_CHECK(tcb.fin_received == IsIn(tcb.state, kPeerClosed));
+  ESTAB_CHECK(tcb.fin_queued == IsIn(tcb.state, kWeClosed));
+  if (tcb.state == State::kFinWait2 || tcb.state == State::kTimeWait) ESTAB_CHECK(tcb.fin_acked);
+  if (tcb.state == State::kSynSent || tcb.state == State::kSynRcvd) {
+    ESTAB_CHECK(tcb.retransmit_at != kNever || tcb.state == State::kSynRcvd);
+    ESTAB_CHECK(!tcb.syn_acked);
+  }
+}
+
+}  // namespace
+
+void CheckInvariants(const Context& cx, const Tcb& tcb) {
+  ESTAB_CHECK(tcb.options != nullptr);
+  if (IsIn(tcb.state, In(State::kClosed) | In(State::kListen))) {
+    ESTAB_CHECK(tcb.retransmit_at == kNever && tcb.delayed_ack_at == kNever &&
+                tcb.idle_at == kNever);
+    ESTAB_CHECK(tcb.send_buffer == kNoSlot && tcb.reassembly == kNoSlot);
+    return;
+  }
+  CheckStateAndFacts(tcb);
+  if (tcb.state == State::kTimeWait) return;
+  CheckSending(cx, tcb);
+  if (IsIn(tcb.state, kSynchronized)) {
+    ESTAB_CHECK(tcb.rcv.nxt <= tcb.rcv.adv + 1);  // a FIN may lie just beyond a full window
+    ESTAB_CHECK(tcb.rcv.last_ack <= tcb.rcv.nxt);
+    CheckReassembly(cx, tcb);
+  }
+}
+
+}  // namespace estab::tcp

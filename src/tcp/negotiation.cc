@@ -1,0 +1,91 @@
+#include "tcp/negotiation.h"
+
+#include <algorithm>
+
+#include "tcp/policy.h"
+
+namespace estab::tcp {
+namespace {
+
+constexpr std::uint16_t kTimestampRoom = 12;  // nop nop TS
+constexpr std::uint8_t kMaxScale = 14;        // RFC 7323 §2.3
+
+// The scale that lets the largest buffer this connection may ever get be announced.
+std::uint8_t ScaleFor(std::int64_t buffer) {
+  std::uint8_t scale = 0;
+  while (scale < kMaxScale && (std::int64_t{65535} << scale) < buffer) ++scale;
+  return scale;
+}
+
+}  // namespace
+
+std::uint16_t AnnouncedMss(std::uint32_t mtu, bool v4, const SocketOptions& options) {
+  const std::uint32_t room = std::min<std::uint32_t>(mtu - (v4 ? 40 : 60), 65535);
+  const std::uint32_t wanted = options.max_segment != 0 ? options.max_segment : room;
+  return static_cast<std::uint16_t>(std::min(room, wanted));
+}
+
+Offer MakeOffer(const Settings& settings, const SocketOptions& options, std::uint16_t mss) {
+  Offer offer;
+  offer.mss = mss;
+  offer.timestamps = settings.timestamps != 0;
+  offer.window_scaling = settings.window_scaling != 0;
+  offer.sack = settings.sack != 0;
+  const std::uint32_t buffer = ReceiveLimit(settings, options);
+  const std::int64_t largest =
+      options.receive_buffer != 0 ? options.receive_buffer
+                                  : std::max(settings.rmem[1], settings.rmem[2]);
+  if (offer.window_scaling) offer.window_scale = ScaleFor(largest);
+  std::uint32_t window = std::min<std::uint32_t>(buffer, 65535);
+  if (window > mss) window -= window % mss;  // whole segments, as Linux announces
+  offer.window = static_cast<std::uint16_t>(window);
+  return offer;
+}
+
+Offer Answered(const Offer& ours, const wire::TcpOptions& theirs) {
+  Offer answer = ours;
+  answer.timestamps = ours.timestamps && theirs.has_timestamp;
+  answer.window_scaling = ours.window_scaling && theirs.has_window_scale;
+  answer.sack = ours.sack && theirs.sack_permitted;
+  if (!answer.window_scaling) answer.window_scale = 0;
+  return answer;
+}
+
+std::uint16_t PeerMss(const Settings& settings, const wire::TcpOptions& theirs, bool v4) {
+  const int assumed = v4 ? 536 : 1220;
+  const int mss = theirs.has_mss && theirs.mss != 0 ? theirs.mss : assumed;
+  return static_cast<std::uint16_t>(std::max(mss, settings.min_snd_mss));
+}
+
+wire::TcpOptions SynOptions(const Offer& offer, std::uint32_t ts_value, std::uint32_t ts_echo) {
+  wire::TcpOptions options;
+  options.has_mss = true;
+  options.mss = offer.mss;
+  options.sack_permitted = offer.sack;
+  options.has_window_scale = offer.window_scaling;
+  options.window_scale = offer.window_scale;
+  options.has_timestamp = offer.timestamps;
+  options.ts_value = ts_value;
+  options.ts_echo = ts_echo;
+  return options;
+}
+
+std::uint16_t SendMss(std::uint16_t peer_mss, std::uint16_t our_mss, bool timestamps,
+                      const SocketOptions& options) {
+  std::uint16_t mss = std::min(peer_mss, our_mss);
+  if (options.max_segment != 0) mss = std::min(mss, options.max_segment);
+  if (timestamps) mss = static_cast<std::uint16_t>(mss - kTimestampRoom);
+  return mss;
+}
+
+void Agree(Tcb& tcb, const wire::TcpOptions& theirs, std::uint16_t peer_mss) {
+  tcb.timestamps = tcb.timestamps && theirs.has_timestamp;
+  tcb.window_scaling = tcb.window_scaling && theirs.has_window_scale;
+  tcb.sack = tcb.sack && theirs.sack_permitted;
+  tcb.send_scale = tcb.window_scaling ? std::min(theirs.window_scale, kMaxScale) : 0;
+  if (!tcb.window_scaling) tcb.receive_scale = 0;
+  tcb.peer_mss = peer_mss;
+  tcb.send_mss = SendMss(peer_mss, tcb.announced_mss, tcb.timestamps, *tcb.options);
+}
+
+}  // namespace estab::tcp

@@ -1,0 +1,49 @@
+// Which value holds for a connection: its own option, or the stack's setting.
+#pragma once
+
+#include "tcp/context.h"
+
+namespace estab::tcp {
+
+inline int SynRetries(const Context& cx, const Tcb& tcb) {
+  return tcb.options->syn_count != 0 ? tcb.options->syn_count : cx.settings.syn_retries;
+}
+inline int SynAckRetries(const Context& cx, const Tcb& tcb) {
+  return tcb.options->syn_count != 0 ? tcb.options->syn_count : cx.settings.synack_retries;
+}
+/// Repeats allowed to a connection without owner; 0 means 8, as on Linux.
+inline int OrphanRetries(const Settings& settings) {
+  return settings.orphan_retries != 0 ? settings.orphan_retries : 8;
+}
+inline Duration KeepaliveIdle(const Context& cx, const Tcb& tcb) {
+  const std::int64_t s = tcb.options->keepalive_idle != 0 ? tcb.options->keepalive_idle
+                                                          : cx.settings.keepalive_time_s;
+  return std::chrono::seconds(s);
+}
+inline Duration KeepaliveInterval(const Context& cx, const Tcb& tcb) {
+  const std::int64_t s = tcb.options->keepalive_interval != 0 ? tcb.options->keepalive_interval
+                                                              : cx.settings.keepalive_intvl_s;
+  return std::chrono::seconds(s);
+}
+inline int KeepaliveCount(const Context& cx, const Tcb& tcb) {
+  return tcb.options->keepalive_count != 0 ? tcb.options->keepalive_count
+                                           : cx.settings.keepalive_probes;
+}
+inline std::uint8_t Ttl(const Settings& settings, const SocketOptions& options) {
+  return options.ttl != 0 ? options.ttl : static_cast<std::uint8_t>(settings.default_ttl);
+}
+inline std::uint32_t ReceiveLimit(const Settings& settings, const SocketOptions& options) {
+  return options.receive_buffer != 0 ? options.receive_buffer
+                                     : static_cast<std::uint32_t>(settings.rmem[1]);
+}
+/// Bytes that may wait in the send queue. Without SO_SNDBUF it grows with the congestion window, so
+/// that the buffer never is what limits a fast path (Linux: tcp_sndbuf_expand).
+inline std::uint32_t SendLimit(const Settings& settings, const Tcb& tcb) {
+  if (tcb.options->send_buffer != 0) return tcb.options->send_buffer;
+  const auto wanted = static_cast<std::int64_t>(tcb.cwnd) * 2;
+  std::int64_t limit = settings.wmem[1] > wanted ? settings.wmem[1] : wanted;
+  if (limit > settings.wmem[2]) limit = settings.wmem[2];
+  return static_cast<std::uint32_t>(limit);
+}
+
+}  // namespace estab::tcp

@@ -1,0 +1,18 @@
+// Keeping what arrived ahead of a gap.
+#pragma once
+
+#include <span>
+
+#include "tcp/buffers.h"
+
+namespace estab::tcp {
+
+/// Adds the bytes of `data` that are not there yet. What is there stays: the first copy wins, so
+/// that nobody can replace data that was accepted. False if a part was not kept for want of room.
+bool Insert(Reassembly& waiting, ChunkPool& chunks, RcvSeq seq, std::span<const std::byte> data);
+
+/// If the first run reaches `next`, moves its bytes from `next` on to `bytes` (which must be empty)
+/// and returns true; runs that lie wholly before `next` are dropped on the way.
+bool PopReached(Reassembly& waiting, ChunkPool& chunks, RcvSeq next, ByteQueue& bytes);
+
+}  // namespace estab::tcp

@@ -1,0 +1,116 @@
+#include "tcp/receiver.h"
+
+#include <algorithm>
+
+#include "tcp/ack_policy.h"
+#include "tcp/policy.h"
+#include "tcp/reassembly.h"
+
+namespace estab::tcp {
+namespace {
+
+// Puts data that is next in order where the user can read it; returns how much memory allowed.
+std::uint32_t Deliver(Context& cx, Tcb& tcb, std::span<const std::byte> data) {
+  std::size_t taken = data.size();
+  if (!tcb.read_shut && !data.empty()) {
+    ReceiveBuffer* buffer = cx.buffers.AttachReceive(tcb);
+    taken = buffer == nullptr ? 0 : buffer->bytes.Append(cx.buffers.chunks, data);
+  }
+  tcb.rcv.nxt += static_cast<std::uint32_t>(taken);
+  tcb.bytes_received += taken;
+  return static_cast<std::uint32_t>(taken);
+}
+
+// Moves what the new RCV.NXT has reached from reassembly to the receive queue.
+bool DeliverReassembled(Context& cx, Tcb& tcb, bool& fin) {
+  if (tcb.reassembly == kNoSlot) return false;
+  Reassembly& waiting = cx.buffers.reassembly[tcb.reassembly];
+  bool moved = false;
+  ByteQueue bytes;
+  while (PopReached(waiting, cx.buffers.chunks, tcb.rcv.nxt, bytes)) {
+    moved = true;
+    tcb.rcv.nxt += bytes.size();
+    tcb.bytes_received += bytes.size();
+    ReceiveBuffer* buffer = tcb.read_shut ? nullptr : cx.buffers.AttachReceive(tcb);
+    if (buffer != nullptr) {
+      buffer->bytes.Splice(bytes);
+    } else {
+      bytes.Clear(cx.buffers.chunks);
+    }
+  }
+  if (waiting.has_fin && waiting.fin == tcb.rcv.nxt) {
+    fin = true;
+    waiting.has_fin = false;
+  }
+  return moved;
+}
+
+RuleId TakeOutOfOrder(Context& cx, Tcb& tcb, Arriving& segment) {
+  AckNow(tcb);
+  Reassembly* waiting = cx.buffers.AttachReassembly(tcb);
+  const bool kept =
+      waiting != nullptr && Insert(*waiting, cx.buffers.chunks, segment.seq, segment.data);
+  if (kept && segment.fin) {
+    waiting->has_fin = true;
+    waiting->fin = segment.seq + static_cast<std::uint32_t>(segment.data.size());
+  }
+  segment.fin = false;
+  return kept ? RuleId::kDataOutOfOrder : RuleId::kDataNoRoom;
+}
+
+}  // namespace
+
+std::uint16_t WindowField(const Context& cx, const Tcb& tcb) {
+  const std::uint32_t limit = ReceiveLimit(cx.settings, *tcb.options);
+  const std::uint32_t held = cx.buffers.ReceiveSize(tcb);
+  const std::uint32_t free = held < limit && !cx.buffers.UnderPressure() ? limit - held : 0;
+  const RcvSeq candidate = tcb.rcv.nxt + free;
+  const std::uint32_t worthwhile = std::min<std::uint32_t>(tcb.announced_mss, limit / 2);
+  const bool opens = candidate - tcb.rcv.adv >= static_cast<std::int32_t>(worthwhile);
+  const RcvSeq edge = opens ? candidate : tcb.rcv.adv;
+  const auto window = edge > tcb.rcv.nxt ? static_cast<std::uint32_t>(edge - tcb.rcv.nxt) : 0u;
+  const std::uint32_t unit = 1u << tcb.receive_scale;
+  return static_cast<std::uint16_t>(
+      std::min<std::uint32_t>((window + unit - 1) >> tcb.receive_scale, 65535));
+}
+
+RcvSeq AnnouncedEdge(const Tcb& tcb, std::uint16_t window) {
+  return tcb.rcv.nxt + (std::uint32_t{window} << tcb.receive_scale);
+}
+
+void AddSackBlocks(const Context& cx, const Tcb& tcb, wire::TcpOptions& options) {
+  if (tcb.reassembly == kNoSlot) return;
+  const Reassembly& waiting = cx.buffers.reassembly[tcb.reassembly];
+  const std::uint8_t most = tcb.timestamps ? 3 : 4;
+  const auto add = [&](const Reassembly::Run& run) {
+    options.sack[options.sack_count++] = {run.begin.raw(), run.end().raw()};
+  };
+  if (waiting.count != 0) add(waiting.runs[waiting.newest]);
+  for (std::uint32_t i = 0; i < waiting.count && options.sack_count < most; ++i) {
+    if (i != waiting.newest) add(waiting.runs[i]);
+  }
+}
+
+RuleId TakeText(Context& cx, Tcb& tcb, Arriving& segment) {
+  if (segment.seq != tcb.rcv.nxt) return TakeOutOfOrder(cx, tcb, segment);
+  const auto size = static_cast<std::uint32_t>(segment.data.size());
+  NoteDataArrived(cx, tcb, size);
+  const std::uint32_t taken = Deliver(cx, tcb, segment.data);
+  if (taken < size) {
+    segment.fin = false;
+    AckNow(tcb);
+    return RuleId::kDataNoRoom;
+  }
+  const bool filled = DeliverReassembled(cx, tcb, segment.fin);
+  const bool gap_remains =
+      tcb.reassembly != kNoSlot && cx.buffers.reassembly[tcb.reassembly].count != 0;
+  if (filled || gap_remains) {
+    AckNow(tcb);
+  } else {
+    ScheduleAck(cx, tcb);
+  }
+  if (filled) return RuleId::kDataFillsGap;
+  return tcb.read_shut ? RuleId::kDataDiscarded : RuleId::kData;
+}
+
+}  // namespace estab::tcp

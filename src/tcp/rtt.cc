@@ -1,0 +1,59 @@
+#include "tcp/rtt.h"
+
+#include <algorithm>
+
+namespace estab::tcp {
+namespace {
+
+std::uint32_t RtoFor(const Context& cx, const Tcb& tcb) {
+  const std::int64_t margin = std::max<std::int64_t>(tcb.rtt.rttvar4, cx.settings.rto_min_ms * 1000);
+  const std::int64_t rto = tcb.rtt.srtt8 / 8 + margin;
+  return static_cast<std::uint32_t>(std::min(rto, cx.settings.rto_max_ms * 1000));
+}
+
+}  // namespace
+
+void TakeRttSample(Context& cx, Tcb& tcb, Duration sample) {
+  const std::int64_t us = std::clamp<std::int64_t>(
+      std::chrono::duration_cast<std::chrono::microseconds>(sample).count(), 1, 300'000'000);
+  const auto r = static_cast<std::uint32_t>(us);
+  if (tcb.rtt.srtt8 == 0) {
+    tcb.rtt.srtt8 = r * 8;
+    tcb.rtt.rttvar4 = r * 2;
+    tcb.rtt.min = r;
+  } else {
+    const auto srtt = static_cast<std::int64_t>(tcb.rtt.srtt8) / 8;
+    const std::int64_t error = us - srtt;
+    const auto variation = static_cast<std::int64_t>(tcb.rtt.rttvar4);
+    tcb.rtt.rttvar4 =
+        static_cast<std::uint32_t>(variation + (error < 0 ? -error : error) - variation / 4);
+    tcb.rtt.srtt8 = static_cast<std::uint32_t>(
+        std::max<std::int64_t>(static_cast<std::int64_t>(tcb.rtt.srtt8) + error, 1));
+    tcb.rtt.min = std::min(tcb.rtt.min, r);
+  }
+  tcb.rtt.rto = RtoFor(cx, tcb);
+  tcb.rtt.backoff = 0;
+}
+
+void ResetRto(Context& cx, Tcb& tcb, bool repeated_syn) {
+  const std::int64_t ms =
+      repeated_syn ? std::max<std::int64_t>(3000, cx.settings.rto_initial_ms)
+                   : cx.settings.rto_initial_ms;
+  tcb.rtt.rto = static_cast<std::uint32_t>(std::min(ms, cx.settings.rto_max_ms) * 1000);
+  tcb.rtt.backoff = 0;
+}
+
+Duration BackedOffRto(const Context& cx, const Tcb& tcb) {
+  const std::int64_t limit = cx.settings.rto_max_ms * 1000;
+  std::int64_t us = tcb.rtt.rto;
+  for (int i = 0; i < tcb.rtt.backoff && us < limit; ++i) us *= 2;
+  return std::chrono::microseconds(std::min(us, limit));
+}
+
+Duration SynTimeout(const Settings& settings, int transmission, int linear) {
+  std::int64_t ms = settings.rto_initial_ms;
+  for (int i = linear; i < transmission && ms < settings.rto_max_ms; ++i) ms *= 2;
+  return std::chrono::milliseconds(std::min(ms, settings.rto_max_ms));
+}
+
+}  // namespace estab::tcp

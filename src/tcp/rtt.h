@@ -1,0 +1,26 @@
+// Round-trip time and the retransmission time-out (RFC 6298).
+#pragma once
+
+#include "tcp/context.h"
+
+namespace estab::tcp {
+
+/// Takes one measured round trip into SRTT, RTTVAR and RTO, and ends the back-off.
+void TakeRttSample(Context& cx, Tcb& tcb, Duration sample);
+
+/// Sets the RTO of a connection that has no sample yet; `repeated_syn` is RFC 6298 §5.7's case.
+void ResetRto(Context& cx, Tcb& tcb, bool repeated_syn);
+
+/// RTO with back-off, at most tcp_rto_max_ms.
+Duration BackedOffRto(const Context& cx, const Tcb& tcb);
+
+/// The time-out of the n-th transmission (from 0) of a SYN or SYN|ACK; `linear` of them do not
+/// double (tcp_syn_linear_timeouts).
+Duration SynTimeout(const Settings& settings, int transmission, int linear);
+
+/// Our timestamp clock: milliseconds plus the connection's offset.
+inline std::uint32_t TimestampNow(const Context& cx, std::uint32_t offset) {
+  return cx.stamp() + offset;
+}
+
+}  // namespace estab::tcp

@@ -1,0 +1,35 @@
+// What to send next. Planning changes nothing; committing follows once the link has taken it.
+#pragma once
+
+#include "tcp/context.h"
+#include "wire/segment.h"
+
+namespace estab::tcp {
+
+/// One segment to be sent.
+struct Plan {
+  enum class Kind : std::uint8_t { kNothing, kSyn, kData, kAck, kProbe };
+  Kind kind = Kind::kNothing;
+  bool repeat = false;       // it begins with what was sent before
+  bool head = false;         // it is the repeat that fast recovery asked for
+  std::uint32_t offset = 0;  // of the payload, in the send buffer
+  std::uint32_t length = 0;
+  std::uint16_t flags = 0;
+  SndSeq seq;
+};
+
+/// The next segment that `tcb` has to send now, or nothing.
+Plan PlanSegment(const Context& cx, const Tcb& tcb);
+
+/// The plan as a segment, payload apart.
+wire::Segment MakeSegment(const Context& cx, const Tcb& tcb, const Plan& plan);
+
+/// Takes note that `plan`, as `segment`, is on its way.
+void CommitSegment(Context& cx, Tcb& tcb, const Plan& plan, const wire::Segment& segment);
+
+/// Bytes that the peer's window leaves beyond SND.NXT.
+std::uint32_t UsableWindow(const Tcb& tcb);
+/// Whether the window lets the next data or FIN go, nothing being in flight (RFC 9293 §3.8.6.2.1).
+bool WindowAllowsSending(const Context& cx, const Tcb& tcb);
+
+}  // namespace estab::tcp

@@ -1,0 +1,175 @@
+// The transmission control block: what one connection remembers (RFC 9293 §3.3.1).
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "base/seq.h"
+#include "base/slab.h"
+#include "estab/address.h"
+#include "estab/error.h"
+#include "estab/observer.h"
+#include "estab/options.h"
+#include "estab/packet.h"
+#include "estab/rule.h"
+#include "estab/time.h"
+
+namespace estab::tcp {
+
+struct CongestionControl;
+
+/// Milliseconds modulo 2^32: for "how long ago", where 49 days are long enough.
+using Stamp = std::uint32_t;
+inline Stamp StampOf(Time t) {
+  return static_cast<Stamp>(t.time_since_epoch().count() / 1'000'000);
+}
+
+/// Where loss recovery stands (RFC 5681, 6582).
+enum class Recovery : std::uint8_t {
+  kOpen,  // nothing is known to be lost
+  kFast,  // three duplicate ACKs; until snd.max as of then is acknowledged
+  kLoss,  // the retransmission timer ran out; likewise
+};
+
+/// What a connection owes the wire or the table, collected while an event is processed. The stack
+/// settles it afterwards, so that nothing calls back and no state hides in the sending path.
+struct Pending {
+  bool syn : 1 = false;    // a SYN, or in SYN_RCVD a SYN|ACK
+  bool head : 1 = false;   // the oldest unacknowledged segment, again
+  bool probe : 1 = false;  // an empty segment with SEQ = SND.UNA - 1
+  bool force : 1 = false;  // what fits the window, however little (the persist timer's override)
+  bool reset : 1 = false;  // R. seq=SND.NXT; the state is CLOSED already
+};
+
+struct Tcb {
+  // --- Who ---
+  Tuple tuple;
+  LinkId link = 0;
+  State state = State::kClosed;
+  std::uint8_t pending_error = 0;  // Error; told to the user once
+  ConnectionNumber number = 0;
+
+  // --- Facts ---
+  bool passive : 1 = false;          // came from LISTEN
+  bool timestamps : 1 = false;       // agreed by both SYNs (while opening: offered)
+  bool window_scaling : 1 = false;   // likewise
+  bool sack : 1 = false;             // likewise
+  bool syn_acked : 1 = false;        // the peer has acknowledged our SYN
+  bool fin_queued : 1 = false;       // the user has closed the sending side
+  bool fin_acked : 1 = false;        // and the peer has acknowledged our FIN
+  bool fin_received : 1 = false;     // the peer's FIN is processed: rcv.nxt lies beyond it
+  bool read_shut : 1 = false;        // SHUT_RD, or the handle is gone
+  bool orphan : 1 = false;           // close() was called: no handle any more
+  bool timing : 1 = false;           // rtt.timed_* is meaningful
+  bool syn_repeated : 1 = false;     // our SYN went out more than once
+  bool interactive : 1 = false;      // we answer data with data: ACKs can wait for a ride
+  bool persisting : 1 = false;       // the retransmission deadline stands for a window probe
+  Pending pending;
+  std::uint8_t soft_error = 0;       // Error that ICMP told; replaces a time-out's
+  Recovery recovery = Recovery::kOpen;
+
+  // --- Our direction: SND.*, 32-bit windows, scaled ---
+  struct {
+    SndSeq una;    // oldest unacknowledged
+    SndSeq nxt;    // next to send; falls back to una when the retransmission timer runs out
+    SndSeq max;    // highest ever sent, plus one
+    SndSeq iss;
+    SndSeq wl2;    // acknowledgment of the last window update
+    SndSeq small;  // end of the last segment sent below full size (Nagle by Minshall)
+    RcvSeq wl1;    // sequence number of the last window update
+    std::uint32_t wnd = 0;
+    std::uint32_t max_wnd = 0;
+  } snd;
+
+  // --- The peer's direction: RCV.* ---
+  struct {
+    RcvSeq nxt;       // next expected
+    RcvSeq adv;       // right edge that we have announced; it never moves left
+    RcvSeq irs;
+    RcvSeq last_ack;  // what our last segment acknowledged (Last.ACK.sent of RFC 7323)
+  } rcv;
+
+  // --- Timestamps (RFC 7323) ---
+  struct {
+    std::uint32_t recent = 0;  // TS.Recent
+    Stamp recent_at = 0;
+    std::uint32_t offset = 0;  // our clock's random start
+  } ts;
+
+  // --- Sizes ---
+  std::uint16_t send_mss = 536;     // payload of a full segment, options taken off
+  std::uint16_t peer_mss = 0;       // as announced, or assumed
+  std::uint16_t announced_mss = 0;  // ours
+  std::uint16_t typical_in = 536;   // largest payload seen from the peer
+  std::uint8_t send_scale = 0;
+  std::uint8_t receive_scale = 0;
+
+  // --- Acknowledging ---
+  std::uint8_t acks_owed = 0;   // empty ACKs to send at once, one each
+  std::uint8_t quick_acks = 0;  // how many more ACKs go out without delay
+  std::uint16_t ack_delay_ms = 0;
+  std::uint16_t reserved = 0;
+  Stamp last_data_at = 0;       // when data last arrived
+
+  // --- Round-trip time (RFC 6298); microseconds ---
+  struct {
+    std::uint32_t srtt8 = 0;     // SRTT times 8; 0: no sample yet
+    std::uint32_t rttvar4 = 0;   // RTTVAR times 4
+    std::uint32_t rto = 0;       // without back-off
+    std::uint32_t min = 0;
+    SndSeq timed_end;            // the ACK of this ends the measurement ...
+    std::uint8_t backoff = 0;    // doublings of rto
+    std::uint8_t repeats = 0;    // time-outs, or unanswered probes, in this series
+    Time timed_at{};             // ... that began here
+  } rtt;
+
+  // --- Congestion control ---
+  const CongestionControl* congestion = nullptr;
+  std::uint32_t cwnd = 0;
+  std::uint32_t ssthresh = 0;
+  SndSeq recover;
+  std::uint8_t duplicate_acks = 0;
+  std::uint8_t keepalive_probes = 0;  // unanswered
+  std::array<std::uint32_t, 3> congestion_state{};
+
+  // --- Deadlines; kNever when unset. One node in the wheel serves the earliest. ---
+  Time retransmit_at = kNever;   // SYN, data, FIN; or, with `persisting`, the next window probe
+  Time delayed_ack_at = kNever;
+  Time idle_at = kNever;         // keepalive, or an orphan's FIN_WAIT_2
+  Stamp series_began = 0;        // first transmission of what is unacknowledged or unprobed
+  Stamp last_heard = 0;          // anything acceptable from the peer
+  Stamp last_sent = 0;           // data
+  Stamp last_challenge = 0;      // last rate-limited answer; 0: none
+
+  // --- Attached only while in use: slots of Buffers ---
+  std::uint32_t send_buffer = kNoSlot;
+  std::uint32_t receive_buffer = kNoSlot;
+  std::uint32_t reassembly = kNoSlot;
+
+  // --- Counts ---
+  std::uint32_t segments_in = 0;
+  std::uint32_t segments_out = 0;
+  std::uint32_t segments_repeated = 0;
+  std::uint64_t bytes_acked = 0;
+  std::uint64_t bytes_received = 0;
+  std::uint64_t bytes_sent = 0;
+
+  const SocketOptions* options = nullptr;  // never null in a live connection
+};
+
+constexpr StateSet kSynchronized =
+    In(State::kEstablished) | In(State::kFinWait1) | In(State::kFinWait2) | In(State::kCloseWait) |
+    In(State::kClosing) | In(State::kLastAck) | In(State::kTimeWait);
+constexpr bool IsIn(State state, StateSet set) { return (In(state) & set) != 0; }
+
+/// States in which our user may still queue data.
+constexpr StateSet kMaySend = In(State::kEstablished) | In(State::kCloseWait);
+/// States in which the peer's data is taken.
+constexpr StateSet kMayReceive =
+    In(State::kEstablished) | In(State::kFinWait1) | In(State::kFinWait2);
+
+inline void SetError(Tcb& tcb, Error error) {
+  tcb.pending_error = static_cast<std::uint8_t>(error);
+}
+
+}  // namespace estab::tcp

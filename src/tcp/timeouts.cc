@@ -1,0 +1,136 @@
+// What happens when a connection's deadlines pass.
+#include "tcp/congestion/congestion.h"
+#include "tcp/policy.h"
+#include "tcp/recovery.h"
+#include "tcp/rtt.h"
+#include "tcp/send_queue.h"
+#include "tcp/sender.h"
+#include "tcp/timers.h"
+
+namespace estab::tcp {
+namespace {
+
+// What the user is told when retrying was in vain: the network's own word, if there was one.
+Error GiveUpError(const Tcb& tcb) {
+  return tcb.soft_error != 0 ? static_cast<Error>(tcb.soft_error) : Error::kTimedOut;
+}
+
+void OnSynTimeout(Context& cx, Tcb& tcb) {
+  if (UserTimeoutPassed(cx, tcb)) {
+    return ApplyClosed(cx, tcb, RuleId::kUserTimeout, GiveUpError(tcb));
+  }
+  const bool sent = tcb.state == State::kSynSent;
+  const int limit = sent ? SynRetries(cx, tcb) : SynAckRetries(cx, tcb);
+  if (tcb.rtt.repeats >= limit) {
+    return ApplyClosed(cx, tcb, sent ? RuleId::kSynGiveUp : RuleId::kSynAckGiveUpActive,
+                       GiveUpError(tcb));
+  }
+  Apply(cx, tcb, sent ? RuleId::kSynTimeout : RuleId::kSynAckTimeout);
+  ++tcb.rtt.repeats;
+  tcb.syn_repeated = true;
+  tcb.timing = false;  // Karn: which SYN would the answer be for?
+  tcb.pending.syn = true;
+  const int linear = sent ? cx.settings.syn_linear_timeouts : 0;
+  ArmRetransmit(cx, tcb, SynTimeout(cx.settings, tcb.rtt.repeats, linear));
+}
+
+void OnRetransmitTimeout(Context& cx, Tcb& tcb) {
+  const int limit = tcb.orphan ? OrphanRetries(cx.settings) : cx.settings.retries2;
+  if (UserTimeoutPassed(cx, tcb)) {
+    return ApplyClosed(cx, tcb, RuleId::kUserTimeout, GiveUpError(tcb));
+  }
+  if (tcb.rtt.repeats >= limit) {
+    return ApplyClosed(cx, tcb, tcb.orphan ? RuleId::kOrphanGiveUp : RuleId::kRetransmitGiveUp,
+                       GiveUpError(tcb));
+  }
+  Apply(cx, tcb, RuleId::kRetransmit);
+  EnterLossRecovery(cx, tcb);
+  ++tcb.rtt.repeats;
+  if (tcb.rtt.backoff < UINT8_MAX) ++tcb.rtt.backoff;
+  if (!tcb.syn_acked) tcb.pending.syn = true;
+  ArmRetransmit(cx, tcb, BackedOffRto(cx, tcb));
+}
+
+void OnPersistTimeout(Context& cx, Tcb& tcb) {
+  // An orphan gets its probes counted even if they are answered: nobody will ever read the reason.
+  const bool over = tcb.orphan ? tcb.rtt.backoff >= OrphanRetries(cx.settings)
+                               : tcb.rtt.repeats >= cx.settings.retries2;
+  if (UserTimeoutPassed(cx, tcb)) {
+    return ApplyClosed(cx, tcb, RuleId::kUserTimeout, GiveUpError(tcb));
+  }
+  if (over) return ApplyClosed(cx, tcb, RuleId::kPersistGiveUp, GiveUpError(tcb));
+  Apply(cx, tcb, RuleId::kPersistProbe);
+  if (UsableWindow(tcb) > 0) {
+    tcb.pending.force = true;
+  } else {
+    tcb.pending.probe = true;
+  }
+  if (tcb.rtt.repeats < UINT8_MAX) ++tcb.rtt.repeats;
+  if (tcb.rtt.backoff < UINT8_MAX) ++tcb.rtt.backoff;
+  ArmPersist(cx, tcb, BackedOffRto(cx, tcb));
+}
+
+void OnKeepaliveTimeout(Context& cx, Tcb& tcb) {
+  const bool busy = Outstanding(tcb) != 0 || SendEnd(cx, tcb) != tcb.snd.nxt;
+  const auto silent = std::chrono::milliseconds(cx.stamp() - tcb.last_heard);
+  if (busy || silent < KeepaliveIdle(cx, tcb)) {
+    // Data in flight has its own timer; and a segment may have come since this was set.
+    const Duration rest = busy ? KeepaliveIdle(cx, tcb) : KeepaliveIdle(cx, tcb) - silent;
+    tcb.idle_at = cx.now + rest;
+    return;
+  }
+  const bool timed_out =
+      tcb.options->user_timeout_ms != 0
+          ? tcb.keepalive_probes > 0 &&
+                silent >= std::chrono::milliseconds(tcb.options->user_timeout_ms)
+          : tcb.keepalive_probes >= KeepaliveCount(cx, tcb);
+  if (timed_out) {
+    tcb.pending.reset = true;
+    return ApplyClosed(cx, tcb, RuleId::kKeepaliveGiveUp, GiveUpError(tcb));
+  }
+  Apply(cx, tcb, RuleId::kKeepaliveProbe);
+  ++tcb.keepalive_probes;
+  tcb.pending.probe = true;
+  tcb.idle_at = cx.now + KeepaliveInterval(cx, tcb);
+}
+
+void OnRetransmitDeadline(Context& cx, Tcb& tcb) {
+  const bool persisting = tcb.persisting;
+  tcb.retransmit_at = kNever;
+  cx.recorder.Timer(cx.now, tcb, persisting ? TimerKind::kPersist : TimerKind::kRetransmit,
+                    TimerEvent::What::kFired);
+  cx.cause.timer = persisting ? TimerKind::kPersist : TimerKind::kRetransmit;
+  if (IsIn(tcb.state, In(State::kSynSent) | In(State::kSynRcvd))) return OnSynTimeout(cx, tcb);
+  if (persisting) return OnPersistTimeout(cx, tcb);
+  OnRetransmitTimeout(cx, tcb);
+}
+
+void OnDelayedAckDeadline(Context& cx, Tcb& tcb) {
+  tcb.delayed_ack_at = kNever;
+  cx.recorder.Timer(cx.now, tcb, TimerKind::kDelayedAck, TimerEvent::What::kFired);
+  cx.cause.timer = TimerKind::kDelayedAck;
+  Apply(cx, tcb, RuleId::kDelayedAck);
+  if (tcb.acks_owed == 0) tcb.acks_owed = 1;
+}
+
+void OnIdleDeadline(Context& cx, Tcb& tcb) {
+  const bool fin_wait2 = tcb.state == State::kFinWait2 && tcb.orphan;
+  const TimerKind kind = fin_wait2 ? TimerKind::kFinWait2 : TimerKind::kKeepalive;
+  tcb.idle_at = kNever;
+  cx.recorder.Timer(cx.now, tcb, kind, TimerEvent::What::kFired);
+  cx.cause.timer = kind;
+  if (fin_wait2) return ApplyClosed(cx, tcb, RuleId::kFinWait2Over);
+  OnKeepaliveTimeout(cx, tcb);
+}
+
+}  // namespace
+
+void OnDeadline(Context& cx, Tcb& tcb) {
+  cx.cause = Cause{};
+  cx.cause.trigger = Trigger::kTimer;
+  if (tcb.retransmit_at <= cx.now) OnRetransmitDeadline(cx, tcb);
+  if (tcb.delayed_ack_at <= cx.now) OnDelayedAckDeadline(cx, tcb);
+  if (tcb.idle_at <= cx.now) OnIdleDeadline(cx, tcb);
+}
+
+}  // namespace estab::tcp

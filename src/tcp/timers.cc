@@ -1,0 +1,101 @@
+#include "tcp/timers.h"
+
+#include <algorithm>
+
+#include "tcp/policy.h"
+#include "tcp/rtt.h"
+#include "tcp/send_queue.h"
+#include "tcp/sender.h"
+
+namespace estab::tcp {
+namespace {
+
+void Set(Context& cx, Tcb& tcb, Time& deadline, TimerKind kind, Time at) {
+  deadline = at;
+  cx.recorder.Timer(cx.now, tcb, kind, TimerEvent::What::kArmed, at);
+}
+
+void Clear(Context& cx, Tcb& tcb, Time& deadline, TimerKind kind) {
+  if (deadline == kNever) return;
+  deadline = kNever;
+  cx.recorder.Timer(cx.now, tcb, kind, TimerEvent::What::kCancelled);
+}
+
+}  // namespace
+
+void ArmRetransmit(Context& cx, Tcb& tcb, Duration wait) {
+  if (tcb.persisting) DisarmRetransmit(cx, tcb);
+  if (tcb.retransmit_at == kNever && tcb.rtt.repeats == 0) tcb.series_began = cx.stamp();
+  if (tcb.options->user_timeout_ms != 0) {
+    const Stamp elapsed = cx.stamp() - tcb.series_began;
+    const std::int64_t left = std::int64_t{tcb.options->user_timeout_ms} - elapsed;
+    wait = std::min<Duration>(wait, std::chrono::milliseconds(std::max<std::int64_t>(left, 1)));
+  }
+  Set(cx, tcb, tcb.retransmit_at, TimerKind::kRetransmit, cx.now + wait);
+}
+
+void ArmPersist(Context& cx, Tcb& tcb, Duration wait) {
+  if (!tcb.persisting) {
+    tcb.persisting = true;
+    tcb.series_began = cx.stamp();
+    tcb.rtt.repeats = 0;
+  }
+  Set(cx, tcb, tcb.retransmit_at, TimerKind::kPersist, cx.now + wait);
+}
+
+void DisarmRetransmit(Context& cx, Tcb& tcb) {
+  Clear(cx, tcb, tcb.retransmit_at,
+        tcb.persisting ? TimerKind::kPersist : TimerKind::kRetransmit);
+  if (tcb.persisting) tcb.rtt.backoff = 0;
+  tcb.persisting = false;
+}
+
+void ArmDelayedAck(Context& cx, Tcb& tcb, Duration wait) {
+  Set(cx, tcb, tcb.delayed_ack_at, TimerKind::kDelayedAck, cx.now + wait);
+}
+
+void DisarmDelayedAck(Context& cx, Tcb& tcb) {
+  Clear(cx, tcb, tcb.delayed_ack_at, TimerKind::kDelayedAck);
+}
+
+void UpdateKeepalive(Context& cx, Tcb& tcb) {
+  constexpr StateSet kWatched = In(State::kEstablished) | In(State::kCloseWait) |
+                                In(State::kFinWait1) | In(State::kFinWait2) |
+                                In(State::kClosing) | In(State::kLastAck);
+  if (!IsIn(tcb.state, kWatched) || (tcb.orphan && tcb.state == State::kFinWait2)) return;
+  if (!tcb.options->keepalive) {
+    Clear(cx, tcb, tcb.idle_at, TimerKind::kKeepalive);
+    return;
+  }
+  const auto heard = std::chrono::milliseconds(cx.stamp() - tcb.last_heard);
+  const Time at = std::max(cx.now, cx.now + KeepaliveIdle(cx, tcb) - heard);
+  Set(cx, tcb, tcb.idle_at, TimerKind::kKeepalive, at);
+}
+
+void ArmFinWait2(Context& cx, Tcb& tcb) {
+  const std::int64_t seconds = tcb.options->fin_wait2_seconds > 0 ? tcb.options->fin_wait2_seconds
+                                                                   : cx.settings.fin_timeout_s;
+  const Duration three_and_a_half = BackedOffRto(cx, tcb) * 7 / 2;
+  const Duration wait = std::max<Duration>(std::chrono::seconds(seconds), three_and_a_half);
+  Set(cx, tcb, tcb.idle_at, TimerKind::kFinWait2, cx.now + wait);
+}
+
+bool UserTimeoutPassed(const Context& cx, const Tcb& tcb) {
+  return tcb.options->user_timeout_ms != 0 &&
+         cx.stamp() - tcb.series_began >= tcb.options->user_timeout_ms;
+}
+
+void UpdatePersist(Context& cx, Tcb& tcb) {
+  constexpr StateSet kSending = In(State::kEstablished) | In(State::kCloseWait) |
+                                In(State::kFinWait1) | In(State::kClosing) | In(State::kLastAck);
+  const bool waiting = IsIn(tcb.state, kSending) && tcb.syn_acked && Outstanding(tcb) == 0 &&
+                       SendEnd(cx, tcb) != tcb.snd.nxt && !tcb.pending.force &&
+                       !WindowAllowsSending(cx, tcb);
+  if (waiting && !tcb.persisting) {
+    ArmPersist(cx, tcb, BackedOffRto(cx, tcb));
+  } else if (!waiting && tcb.persisting && !tcb.pending.probe && !tcb.pending.force) {
+    DisarmRetransmit(cx, tcb);
+  }
+}
+
+}  // namespace estab::tcp

@@ -1,0 +1,41 @@
+// Setting and clearing a connection's deadlines, told to observers.
+#pragma once
+
+#include "tcp/context.h"
+
+namespace estab::tcp {
+
+/// Sets the retransmission deadline `wait` from now, but not beyond the user's own time-out.
+void ArmRetransmit(Context& cx, Tcb& tcb, Duration wait);
+/// Starts or goes on probing a closed window, `wait` from now.
+void ArmPersist(Context& cx, Tcb& tcb, Duration wait);
+/// Clears either.
+void DisarmRetransmit(Context& cx, Tcb& tcb);
+
+void ArmDelayedAck(Context& cx, Tcb& tcb, Duration wait);
+void DisarmDelayedAck(Context& cx, Tcb& tcb);
+
+/// Sets the keepalive deadline if SO_KEEPALIVE is on, and clears it if it is not.
+void UpdateKeepalive(Context& cx, Tcb& tcb);
+/// Sets an orphan's FIN_WAIT_2 deadline: max(tcp_fin_timeout, 3.5 RTO), or TCP_LINGER2.
+void ArmFinWait2(Context& cx, Tcb& tcb);
+
+/// The earliest of all deadlines.
+inline Time EarliestDeadline(const Tcb& tcb) {
+  Time t = tcb.retransmit_at;
+  if (tcb.delayed_ack_at < t) t = tcb.delayed_ack_at;
+  if (tcb.idle_at < t) t = tcb.idle_at;
+  return t;
+}
+
+/// True once TCP_USER_TIMEOUT (if set) has passed since `tcb.series_began`.
+bool UserTimeoutPassed(const Context& cx, const Tcb& tcb);
+
+/// Fires every deadline of `tcb` that is due.
+void OnDeadline(Context& cx, Tcb& tcb);
+
+/// Starts the persist timer if data waits, nothing is in flight, and the window forbids sending.
+/// Called after every event.
+void UpdatePersist(Context& cx, Tcb& tcb);
+
+}  // namespace estab::tcp

@@ -1,0 +1,102 @@
+#include "sim/path.h"
+
+#include <gtest/gtest.h>
+
+#include <bit>
+#include <vector>
+
+namespace estab::sim {
+namespace {
+
+using namespace std::chrono_literals;
+
+TEST(Path, APerfectPathDelaysOnly) {
+  Path path({.delay = 10ms}, 1);
+  for (int i = 0; i < 1000; ++i) {
+    const Fate fate = path.Offer(Time(i * 1ms), 1500);
+    ASSERT_EQ(fate.copies, 1);
+    ASSERT_EQ(fate.at[0], Time(i * 1ms + 10ms));
+    ASSERT_FALSE(fate.corrupt);
+  }
+}
+
+TEST(Path, RateSpacesPacketsAndTheQueueIsBounded) {
+  // 12 Mbit/s: 1500 bytes take 1 ms. Room for ten of them.
+  Path path({.delay = 5ms, .rate_bps = 12'000'000, .queue_bytes = 15'000}, 1);
+  for (int i = 1; i <= 10; ++i) {
+    const Fate fate = path.Offer(Time(0ms), 1500);
+    ASSERT_EQ(fate.copies, 1) << i;
+    EXPECT_EQ(fate.at[0], Time(i * 1ms + 5ms));
+  }
+  EXPECT_EQ(path.Offer(Time(0ms), 1500).loss, Loss::kQueueFull);
+  EXPECT_EQ(path.Offer(Time(1ms) - 1ns, 1500).loss, Loss::kQueueFull);
+  EXPECT_EQ(path.Offer(Time(1ms), 1500).at[0], Time(16ms));
+  // After a rest the path is empty again.
+  EXPECT_EQ(path.Offer(Time(1s), 1500).at[0], Time(1s + 6ms));
+}
+
+TEST(Path, ChancesAreAboutWhatWasAskedForAndTheSameEveryTime) {
+  const PathConfig config = {.loss_ppm = 10'000, .duplicate_ppm = 20'000, .corrupt_ppm = 50'000,
+                             .reorder_ppm = 100'000, .reorder_delay = 3ms};
+  constexpr int kPackets = 100'000;
+  const auto run = [&](std::uint64_t seed) {
+    Path path(config, seed);
+    std::vector<int> counts(4);
+    for (int i = 0; i < kPackets; ++i) {
+      const Fate fate = path.Offer(Time(i * 1ms), 100);
+      counts[0] += fate.loss == Loss::kRandom;
+      counts[1] += fate.copies == 2;
+      counts[2] += fate.corrupt;
+      counts[3] += fate.reordered;
+    }
+    return counts;
+  };
+  const std::vector<int> counts = run(7);
+  EXPECT_NEAR(counts[0], 1000, 150);
+  EXPECT_NEAR(counts[1], 2000, 200);
+  EXPECT_NEAR(counts[2], 5000, 300);
+  EXPECT_NEAR(counts[3], 10000, 450);
+  EXPECT_EQ(run(7), counts);
+  EXPECT_NE(run(8), counts);
+}
+
+TEST(Path, JitterKeepsOrderReorderingDoesNot) {
+  Path jitter({.delay = 1ms, .jitter = 10ms}, 3);
+  Path reorder({.delay = 1ms, .reorder_ppm = 100'000, .reorder_delay = 5ms}, 3);
+  Time last{};
+  Time last_reordered{};
+  int overtaken = 0;
+  bool varied = false;
+  for (int i = 0; i < 1000; ++i) {
+    const Time now(i * 1ms);
+    const Time at = jitter.Offer(now, 100).at[0];
+    ASSERT_GE(at, last);
+    ASSERT_GE(at, now + 1ms);
+    varied |= at > now + 1ms;
+    last = at;
+    const Time other = reorder.Offer(now, 100).at[0];
+    overtaken += other < last_reordered;
+    last_reordered = std::max(last_reordered, other);
+  }
+  EXPECT_TRUE(varied);
+  EXPECT_GT(overtaken, 50);
+}
+
+TEST(Path, CorruptionFlipsExactlyOneBit) {
+  Path path({}, 5);
+  for (int i = 0; i < 100; ++i) {
+    std::vector<std::byte> packet(40);
+    path.Corrupt(packet);
+    int bits = 0;
+    for (const std::byte b : packet) bits += std::popcount(static_cast<unsigned>(b));
+    ASSERT_EQ(bits, 1);
+  }
+}
+
+TEST(Path, AlwaysIsAlwaysAndNeverIsNever) {
+  Path dead({.loss_ppm = kAlways}, 1);
+  for (int i = 0; i < 1000; ++i) ASSERT_EQ(dead.Offer(Time(0ms), 1).copies, 0);
+}
+
+}  // namespace
+}  // namespace estab::sim
