@@ -40,12 +40,13 @@ int main(int argc, char** argv) {
       estab_close(stack, fds[i].fd);
       fds[i] = fds[--count];
     }
-    if (fds[0].revents != 0 && count <= MAX_PEERS) {
+    if (fds[0].revents != 0) {
       fds[count].fd = estab_accept4(stack, fds[0].fd, NULL, NULL, 0);
       fds[count].events = POLLIN;
       fds[count].revents = 0;
       if (fds[count].fd >= 0) ++count;
     }
+    fds[0].events = count <= MAX_PEERS ? POLLIN : 0; /* later ones wait in the backlog */
   }
   estab_stack_destroy(stack);
   return 0;

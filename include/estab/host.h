@@ -35,15 +35,15 @@ struct HostOptions {
   /// Time stands still until Advance; every timeout counts it.
   bool virtual_clock = false;
   /// The stack's secret, for runs that repeat; nullopt: RandomSeed().
-  std::optional<std::array<std::uint8_t, 32>> seed;
+  std::optional<std::array<std::uint8_t, 32>> seed = std::nullopt;
   /// Watches the stack beside the host's own journal; must outlive the host.
   Observer* observer = nullptr;
 };
 
 /// A Stack with everything that it leaves out: a lock, a clock, links, and calls that wait. Every
 /// member of Host, TcpStream and TcpListener may be called from every thread; no lock is held while
-/// a call waits. With the real clock a waiting call runs the host's I/O and timers itself; a program
-/// that never waits calls PollIo. Nothing throws, except std::bad_alloc.
+/// a call waits. With the real clock a waiting call runs the host's I/O and timers itself; a
+/// program that never waits calls PollIo. Nothing throws, except std::bad_alloc.
 ///
 /// Move-only. Streams and listeners may outlive their host; their calls then give kBadHandle.
 class Host {
@@ -54,13 +54,14 @@ class Host {
   /// Ends waiting calls with kBadHandle, then resets the connections (setting estab.destroy).
   ~Host();
 
-  // --- Links ---------------------------------------------------------------------------------------
+  // --- Links
+  // ---------------------------------------------------------------------------------------
 
   /// Adds a link over the TUN device `name`, which is attached to or made. kNotFound, kPermission,
   /// kBusy, kInvalid; `*message`, if given, becomes a line that says what to do.
   Result<LinkId> AddTun(std::string_view name, std::string* message = nullptr);
-  /// Gives the kernel's side of a TUN link its addresses and switches the device on. kInvalid: not a
-  /// TUN link, or not an address with prefix; kPermission.
+  /// Gives the kernel's side of a TUN link its addresses and switches the device on. kInvalid: not
+  /// a TUN link, or not an address with prefix; kPermission.
   Result<void> BringUp(LinkId link, std::span<const std::string_view> kernel_addresses,
                        std::string* message = nullptr);
   /// Adds a link whose wire is Inject and Collect. kInvalid: an MTU that is not 576 to 65535.
@@ -70,20 +71,23 @@ class Host {
   /// Routes `cidr` over `link`, by way of `via` if that is not empty. kInvalid, kNoBuffers.
   Result<void> AddRoute(LinkId link, std::string_view cidr, std::string_view via = {});
 
-  // --- Sockets -------------------------------------------------------------------------------------
+  // --- Sockets
+  // -------------------------------------------------------------------------------------
 
-  /// Listens on `address` ("0.0.0.0", "::" for both families, or one of the host's own) and `port` (0
-  /// chooses one), with SO_REUSEADDR. kInvalid, kAddressInUse, kAddressNotAvailable.
+  /// Listens on `address` ("0.0.0.0", "::" for both families, or one of the host's own) and `port`
+  /// (0 chooses one), with SO_REUSEADDR. kInvalid, kAddressInUse, kAddressNotAvailable.
   Result<TcpListener> Listen(std::string_view address, std::uint16_t port, int backlog = 128);
-  /// Connects and waits for the outcome, at most `timeout` (kTimedOut; the attempt is then given up).
-  /// kConnectionRefused, kTimedOut, kNetworkUnreachable, kHostUnreachable, kInvalid (the address).
+  /// Connects and waits for the outcome, at most `timeout` (kTimedOut; the attempt is then given
+  /// up). kConnectionRefused, kTimedOut, kNetworkUnreachable, kHostUnreachable, kInvalid (the
+  /// address).
   Result<TcpStream> Connect(std::string_view address, std::uint16_t port,
                             Duration timeout = Duration::max());
   /// Begins to connect and returns at once with a non-blocking stream; it becomes writable when the
   /// connection is open, or has failed (TakeError). kNetworkUnreachable, kAddressNotAvailable.
   Result<TcpStream> StartConnect(const Endpoint& remote);
 
-  // --- Time and I/O --------------------------------------------------------------------------------
+  // --- Time and I/O
+  // --------------------------------------------------------------------------------
 
   /// The clock's time: real (CLOCK_MONOTONIC) or virtual (from 0).
   Time Now();
@@ -91,7 +95,8 @@ class Host {
   Result<void> Advance(Duration by);
   /// From now to the next timer; nullopt if there is none.
   std::optional<Duration> UntilDeadline();
-  /// Runs the I/O once, waiting up to `timeout` for something to do; returns how many packets moved.
+  /// Runs the I/O once, waiting up to `timeout` for something to do; returns how many packets
+  /// moved.
   std::size_t PollIo(std::chrono::milliseconds timeout);
   /// A packet arrives over a memory link. kInvalid: not a memory link.
   Result<void> Inject(LinkId link, std::span<const std::byte> packet);
@@ -99,7 +104,8 @@ class Host {
   /// left. kMessageTooLong leaves it there.
   Result<std::size_t> Collect(LinkId link, std::span<std::byte> into, Time* at = nullptr);
 
-  // --- Asking and setting --------------------------------------------------------------------------
+  // --- Asking and setting
+  // --------------------------------------------------------------------------
 
   /// A setting by its Linux name. kNotFound, kInvalid, kBusy.
   Result<void> Set(std::string_view name, std::string_view value);
@@ -125,13 +131,14 @@ class TcpStream {
   TcpStream& operator=(TcpStream&& other) noexcept;
   ~TcpStream();
 
-  /// Waits for bytes and takes some; 0 is the end of the stream. kConnectionReset and the like once,
-  /// kWouldBlock when non-blocking or the read timeout has passed.
+  /// Waits for bytes and takes some; 0 is the end of the stream. kConnectionReset and the like
+  /// once, kWouldBlock when non-blocking or the read timeout has passed.
   Result<std::size_t> Read(std::span<std::byte> into);
   /// The same without taking them.
   Result<std::size_t> Peek(std::span<std::byte> into);
   /// Queues bytes; waits until all are queued (non-blocking: what fits). Returns how many; fewer
-  /// only if an error or the write timeout came between. kBrokenPipe, kConnectionReset, kWouldBlock.
+  /// only if an error or the write timeout came between. kBrokenPipe, kConnectionReset,
+  /// kWouldBlock.
   Result<std::size_t> Write(std::span<const std::byte> bytes);
   /// Write, with everything less than all of it an error.
   Result<void> WriteAll(std::span<const std::byte> bytes);

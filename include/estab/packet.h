@@ -34,7 +34,7 @@ struct TxPacket {
   std::uint16_t checksum_start = 0;   // where the checksum's coverage begins; 0: it is filled in
   std::uint16_t checksum_offset = 0;  // from checksum_start to the checksum field
   std::uint16_t gso_size = 0;         // non-zero: a super-segment, to be cut into this many bytes
-  std::uint64_t token = 0;            // names the packet in TransmitComplete
+  std::uint64_t token = 0;            // names the packet in TransmitComplete; 0: it must not be held
 
   std::size_t payload_size() const {
     std::size_t n = 0;
@@ -46,14 +46,16 @@ struct TxPacket {
 
 /// What a link can do for the engine.
 struct SinkCapabilities {
-  bool checksum = false;         // it fills in TCP checksums; without it the engine does
-  std::uint32_t max_size = 0;    // largest packet it takes with gso_size set; 0: no super-segments
+  bool checksum = false;       // it fills in TCP checksums; without it the engine does
+  bool holds = false;          // it may answer kHeld
+  std::uint32_t max_size = 0;  // largest packet it takes with gso_size set; 0: no super-segments
 };
 
 /// What became of a packet that was offered to a sink.
 enum class SinkResult : std::uint8_t {
   kSent,  // taken, and its memory is free again
-  kHeld,  // taken, but its memory is still read: TransmitComplete(token) will follow
+  kHeld,  // taken, but its memory is still read: TransmitComplete(token) will follow. Only from a
+          // sink that declares `holds`, and only for packets with a token
   kBusy,  // not taken: the link is full; it is offered again by a later Transmit
 };
 

@@ -153,10 +153,9 @@ class Stack {
   Result<void> Connect(Time now, SocketId socket, const Endpoint& remote);
   /// Takes the oldest completed connection of a listener. kWouldBlock, kInvalid (not listening).
   Result<SocketId> Accept(Time now, SocketId listener);
-  /// Queues bytes for sending and returns how many fitted (possibly fewer). `push` sets PSH with
-  /// the last of them. kWouldBlock, kNotConnected, kBrokenPipe, or the pending error, once.
-  Result<std::size_t> Send(Time now, SocketId socket, std::span<const std::byte> data,
-                           bool push = true);
+  /// Queues bytes for sending and returns how many fitted (possibly fewer). kWouldBlock (no room,
+  /// or not connected yet), kBrokenPipe, or the pending error, once.
+  Result<std::size_t> Send(Time now, SocketId socket, std::span<const std::byte> data);
   /// Takes bytes that arrived in order; 0 is the end of the stream. `peek` leaves them. kWouldBlock,
   /// kNotConnected, or the pending error, once.
   Result<std::size_t> Read(Time now, SocketId socket, std::span<std::byte> into, bool peek = false);

@@ -111,9 +111,8 @@ int estab_getpeername(estab_stack* stack, int s, sockaddr* address, socklen_t* l
           ipv6 = file.ipv6;
           const auto info = engine.GetInfo(now, file.socket);
           if (!info) return std::unexpected(info.error());
-          constexpr estab::StateSet kNoPeer = estab::In(State::kClosed) |
-                                              estab::In(State::kListen) |
-                                              estab::In(State::kSynSent);
+          constexpr estab::StateSet kNoPeer =
+              estab::In(State::kClosed) | estab::In(State::kListen) | estab::In(State::kSynSent);
           if ((estab::In(info->state) & kNoPeer) != 0) {
             return std::unexpected(estab::Error::kNotConnected);
           }

@@ -72,8 +72,8 @@ void Shrink(int level, socklen_t room, OptionOut* out) {
 // Runs `use(file, stack, now)`, which returns an errno or 0, on the socket.
 template <class Use>
 int ErrnoOf(Sockets& sockets, int s, Use&& use) {
-  const Result<int> error = sockets.With(
-      s, [&](OpenFile& file, estab::Stack& stack, Time now) -> Result<int> {
+  const Result<int> error =
+      sockets.With(s, [&](OpenFile& file, estab::Stack& stack, Time now) -> Result<int> {
         return use(file, stack, now);
       });
   if (!error) return Fail(error.error());

@@ -60,7 +60,9 @@ int estab_poll(estab_stack* stack, pollfd* fds, nfds_t count, int timeout_ms) {
   });
 }
 
-int estab_epoll_create1(estab_stack* stack, int) { return Fail(stack == nullptr ? EFAULT : ENOSYS); }
+int estab_epoll_create1(estab_stack* stack, int) {
+  return Fail(stack == nullptr ? EFAULT : ENOSYS);
+}
 
 int estab_epoll_ctl(estab_stack* stack, int, int, int, epoll_event*) {
   return Fail(stack == nullptr ? EFAULT : ENOSYS);

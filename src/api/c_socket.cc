@@ -78,11 +78,10 @@ int estab_accept4(estab_stack* stack, int s, sockaddr* address, socklen_t* lengt
     if (accepted < 0 || address == nullptr) return accepted;
     // Like Linux's accept, this knows the peer even if the connection has ended since.
     bool ipv6 = false;
-    const auto tuple =
-        sockets.With(accepted, [&](OpenFile& file, estab::Stack& engine, Time) {
-          ipv6 = file.ipv6;
-          return engine.GetTuple(file.socket);
-        });
+    const auto tuple = sockets.With(accepted, [&](OpenFile& file, estab::Stack& engine, Time) {
+      ipv6 = file.ipv6;
+      return engine.GetTuple(file.socket);
+    });
     if (tuple) estab::api::WriteAddress(tuple->remote, ipv6, address, length);
     return accepted;
   });
@@ -147,9 +146,8 @@ int Duplicate(Sockets& sockets, int s, long lowest, bool close_on_exec) {
 int estab_fcntl(estab_stack* stack, int s, int command, long argument) {
   return Run(stack, [&](Sockets& sockets) {
     const auto with_files = [&](auto use) {
-      return sockets.With(s, [&](OpenFile&, estab::Stack&, Time) -> Result<int> {
-        return use(sockets.files());
-      });
+      return sockets.With(
+          s, [&](OpenFile&, estab::Stack&, Time) -> Result<int> { return use(sockets.files()); });
     };
     switch (command) {
       case F_GETFL:
@@ -159,8 +157,8 @@ int estab_fcntl(estab_stack* stack, int s, int command, long argument) {
         if ((argument & ~static_cast<long>(O_NONBLOCK | O_ACCMODE)) != 0) return Fail(EINVAL);
         return SetNonblocking(sockets, s, (argument & O_NONBLOCK) != 0);
       case F_GETFD: {
-        const auto flags = with_files(
-            [&](auto& files) { return files.close_on_exec(s) ? FD_CLOEXEC : 0; });
+        const auto flags =
+            with_files([&](auto& files) { return files.close_on_exec(s) ? FD_CLOEXEC : 0; });
         return flags ? *flags : Fail(flags.error());
       }
       case F_SETFD: {

@@ -70,7 +70,8 @@ Result<void> Sockets::Connect(int handle, const Endpoint& remote) {
     if (!file->nonblocking) return AwaitConnect(lock, *file);
     Result<void> outcome = ConnectOutcome(*file);
     driver_->Settle();
-    if (!outcome && outcome.error() == Error::kWouldBlock) outcome = std::unexpected(Error::kAlready);
+    if (!outcome && outcome.error() == Error::kWouldBlock)
+      outcome = std::unexpected(Error::kAlready);
     return outcome;
   }
   const Result<void> begun = driver_->stack().Connect(driver_->Now(), file->socket, remote);

@@ -26,8 +26,7 @@ Driver::Waiter::~Waiter() {
   }
 }
 
-Driver::Driver(Stack stack, io::Event event)
-    : stack_(std::move(stack)), event_(std::move(event)) {
+Driver::Driver(Stack stack, io::Event event) : stack_(std::move(stack)), event_(std::move(event)) {
   observers_.Add(journal_);
   stack_->SetObserver(&observers_);
 }
@@ -75,8 +74,11 @@ Driver::Lock Driver::Enter() {
 }
 
 bool Driver::Settle() {
-  links_.set_now(Now());
-  if (stack_->WantsTransmit()) stack_->Transmit(now_, links_);
+  if (stack_->WantsTransmit()) {
+    const Time now = Now();
+    links_.set_now(now);
+    stack_->Transmit(now, links_);
+  }
   const bool ready = DrainReady();
   if (ready) Notify();
   if (leading_ && !kicked_ &&
@@ -169,10 +171,10 @@ void Driver::Lead(Lock& lock, Time until) {
 std::size_t Driver::RunOnce() {
   constexpr int kRounds = 4;  // before others get the lock
   std::size_t done = 0;
-  if (!virtual_ && stack_->NextDeadline() <= Now()) done += stack_->Advance(now_);
+  if (!virtual_ && stack_->NextDeadline() <= Clock()) done += stack_->Advance(now_);
   for (int round = 0; round < kRounds; ++round) {
-    const std::size_t packets = links_.Read(
-        [&](std::span<const RxPacket> batch) { stack_->Receive(Now(), batch); });
+    const std::size_t packets =
+        links_.Read([&](std::span<const RxPacket> batch) { stack_->Receive(Now(), batch); });
     received_ += packets;
     done += packets;
     const std::uint64_t sent = links_.sent();
@@ -201,7 +203,7 @@ std::size_t Driver::PollIo(int timeout_ms) {
   }
   Waiter waiter(*this, deadline);
   const std::uint64_t epoch = epoch_;
-  while (Wait(lock, waiter) && moved() == 0 && epoch_ == epoch && Now() < deadline) {
+  while (Wait(lock, waiter) && moved() == 0 && epoch_ == epoch && Clock() < deadline) {
   }
   return moved();
 }

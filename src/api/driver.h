@@ -18,14 +18,15 @@
 
 namespace estab::api {
 
-/// The one place with a lock. Every call begins with Enter, uses the stack under the lock, and calls
-/// Settle when it may have caused something; a call that has to wait makes a Waiter and calls Wait.
+/// The one place with a lock. Every call begins with Enter, uses the stack under the lock, and
+/// calls Settle when it may have caused something; a call that has to wait makes a Waiter and calls
+/// Wait.
 ///
-/// With the real clock one waiting caller leads: it lets go of the lock, sleeps in poll on the links
-/// and an eventfd until the next timer, and then does the I/O; the others wait for it on a condition,
-/// and one of them takes over when it leaves. With the virtual clock everybody waits on the condition,
-/// and whoever advances the clock stops at every deadline, of a timer or of a waiting caller, until
-/// all callers who have something to do there have done it.
+/// With the real clock one waiting caller leads: it lets go of the lock, sleeps in poll on the
+/// links and an eventfd until the next timer, and then does the I/O; the others wait for it on a
+/// condition, and one of them takes over when it leaves. With the virtual clock everybody waits on
+/// the condition, and whoever advances the clock stops at every deadline, of a timer or of a
+/// waiting caller, until all callers who have something to do there have done it.
 class Driver {
  public:
   using Lock = std::unique_lock<std::mutex>;
@@ -70,8 +71,8 @@ class Driver {
   bool Settle();
   /// Wakes every waiting call, so that it looks again.
   void WakeAll();
-  /// Waits until something may have changed or the waiter's deadline has passed. False: the stack is
-  /// being destroyed, leave. Spurious returns happen; look again.
+  /// Waits until something may have changed or the waiter's deadline has passed. False: the stack
+  /// is being destroyed, leave. Spurious returns happen; look again.
   bool Wait(Lock& lock, Waiter& waiter);
   /// True once Shutdown has begun.
   bool ending() const { return ending_; }
@@ -117,17 +118,17 @@ class Driver {
   io::Event event_;
 
   bool virtual_ = false;
-  Time now_{};  // virtual time; with the real clock, the last time it said
+  Time now_{};              // virtual time; with the real clock, the last time it said
   bool told_time_ = false;  // the stack knows a time
   bool advancing_ = false;
   bool ending_ = false;
 
   std::vector<Waiter*> waiters_;
-  std::uint64_t epoch_ = 0;   // grows whenever waiting calls should look again
-  std::size_t lookers_ = 0;   // waiters that have not looked since
-  bool leading_ = false;      // somebody sleeps in poll ...
-  Time leading_until_{};      // ... until then at the latest
-  bool kicked_ = false;       // ... and has been woken
+  std::uint64_t epoch_ = 0;  // grows whenever waiting calls should look again
+  std::size_t lookers_ = 0;  // waiters that have not looked since
+  bool leading_ = false;     // somebody sleeps in poll ...
+  Time leading_until_{};     // ... until then at the latest
+  bool kicked_ = false;      // ... and has been woken
   bool lead_wants_write_ = false;
   std::uint64_t received_ = 0;
 };

@@ -166,9 +166,7 @@ Result<void> Host::Advance(Duration by) {
   return state_->sockets().driver().Advance(static_cast<std::uint64_t>(by.count()));
 }
 
-std::optional<Duration> Host::UntilDeadline() {
-  return state_->sockets().driver().UntilDeadline();
-}
+std::optional<Duration> Host::UntilDeadline() { return state_->sockets().driver().UntilDeadline(); }
 
 std::size_t Host::PollIo(std::chrono::milliseconds timeout) {
   constexpr auto kMost = std::chrono::milliseconds(std::numeric_limits<int>::max());

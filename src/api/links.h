@@ -34,8 +34,8 @@ class Links final : public PacketSink {
   /// Whether a device is full.
   bool wants_write() const;
 
-  /// Reads one batch from every TUN device and gives each to `receive(span<const RxPacket>)`; returns
-  /// how many packets that were.
+  /// Reads one batch from every TUN device and gives each to `receive(span<const RxPacket>)`;
+  /// returns how many packets that were.
   template <class ReceiveBatch>
   std::size_t Read(ReceiveBatch&& receive) {
     std::size_t packets = 0;

@@ -21,13 +21,13 @@ enum class FileKind : std::uint8_t { kTcpSocket };
 /// One open file: what all its handles (dup) share. Lives as long as a handle or a call uses it.
 struct OpenFile {
   FileKind kind = FileKind::kTcpSocket;
-  bool ipv6 = false;           // the family it was made with
-  bool nonblocking = false;    // O_NONBLOCK
-  bool connecting = false;     // connect has begun, and its outcome has not been told by connect
+  bool ipv6 = false;         // the family it was made with
+  bool nonblocking = false;  // O_NONBLOCK
+  bool connecting = false;   // connect has begun, and its outcome has not been told by connect
   SocketId socket;
-  Duration receive_timeout{};  // SO_RCVTIMEO; kNoTimeout: none
-  Duration send_timeout{};     // SO_SNDTIMEO
-  std::optional<Endpoint> bound;        // as bind asked for it
+  Duration receive_timeout{};            // SO_RCVTIMEO; kNoTimeout: none
+  Duration send_timeout{};               // SO_SNDTIMEO
+  std::optional<Endpoint> bound;         // as bind asked for it
   ConnectionNumber past_connection = 0;  // the last connection before `socket`'s own
   unsigned references = 0;
 };

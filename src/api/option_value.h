@@ -46,11 +46,12 @@ struct OptionOut {
   }
 };
 
-/// Number `index` of a setting's value ("4096 131072 6291456" has three); `fallback` if it has none.
+/// Number `index` of a setting's value ("4096 131072 6291456" has three); `fallback` if it has
+/// none.
 int SettingNumber(const Stack& stack, const char* name, int index, int fallback);
 
-/// Sets or asks for the options that live in SocketOptions. `ipv6` is the socket's family. The result
-/// is 0 or an errno; ENOPROTOOPT for an option that is not of this kind.
+/// Sets or asks for the options that live in SocketOptions. `ipv6` is the socket's family. The
+/// result is 0 or an errno; ENOPROTOOPT for an option that is not of this kind.
 int SetStackOption(Stack& stack, Time now, SocketId socket, bool ipv6, int level, int name,
                    const OptionIn& value);
 int GetStackOption(const Stack& stack, Time now, SocketId socket, bool ipv6, int level, int name,

@@ -104,7 +104,6 @@ Result<void> Sockets::Close(int handle) {
   if (file->references == 1) Linger(lock, *file);
   Release(file);
   driver_->Settle();
-  driver_->WakeAll();
   return {};
 }
 
@@ -121,8 +120,8 @@ void Sockets::Linger(Driver::Lock& lock, OpenFile& file) {
   if (!options || !options->linger || options->linger_seconds == 0) return;
   const Result<ConnectionInfo> info = stack.GetInfo(driver_->Now(), file.socket);
   constexpr StateSet kLasting = In(State::kSynRcvd) | In(State::kEstablished) |
-                                In(State::kCloseWait) | In(State::kFinWait1) |
-                                In(State::kClosing) | In(State::kLastAck);
+                                In(State::kCloseWait) | In(State::kFinWait1) | In(State::kClosing) |
+                                In(State::kLastAck);
   // With unread data the close is a reset, and nothing will be acknowledged.
   if (!info || (In(info->state) & kLasting) == 0 || info->receive_queue > 0) return;
   static_cast<void>(stack.Shutdown(driver_->Now(), file.socket, How::kWrite));

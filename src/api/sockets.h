@@ -18,8 +18,8 @@
 
 namespace estab::api {
 
-/// The stream sockets of one stack. Every call takes the lock itself; those that wait say so. All of
-/// them can fail with kBadHandle: no such handle, or the stack is being destroyed.
+/// The stream sockets of one stack. Every call takes the lock itself; those that wait say so. All
+/// of them can fail with kBadHandle: no such handle, or the stack is being destroyed.
 class Sockets {
  public:
   static Result<std::unique_ptr<Sockets>> Create(
@@ -37,7 +37,8 @@ class Sockets {
     bool close_on_exec = false;
   };
 
-  // --- A socket's life (socket_life.cc, connect.cc) ------------------------------------------------
+  // --- A socket's life (socket_life.cc, connect.cc)
+  // ------------------------------------------------
 
   /// A new handle. kNoBuffers: there are no more.
   Result<int> Open(bool ipv6, Flags flags);
@@ -55,7 +56,8 @@ class Sockets {
   /// Another handle of the same open file, at least `lowest`. kNoBuffers.
   Result<int> Duplicate(int handle, int lowest, bool close_on_exec);
 
-  // --- Data (transfer.cc) -------------------------------------------------------------------------
+  // --- Data (transfer.cc)
+  // -------------------------------------------------------------------------
 
   /// Queues the pieces; waits until all are queued unless told not to. Partial counts as POSIX.
   Result<std::size_t> Send(int handle, std::span<const iovec> pieces, bool dont_wait);
@@ -81,8 +83,8 @@ class Sockets {
 
   /// Calls `use(OpenFile&, Stack&, Time now)`, which returns a Result, under the lock, and settles.
   template <class Use>
-  auto With(int handle, Use&& use) -> decltype(use(std::declval<OpenFile&>(),
-                                                   std::declval<Stack&>(), Time{})) {
+  auto With(int handle, Use&& use)
+      -> decltype(use(std::declval<OpenFile&>(), std::declval<Stack&>(), Time{})) {
     const Driver::Lock lock = driver_->Enter();
     OpenFile* file = Find(handle);
     if (file == nullptr) return std::unexpected(Error::kBadHandle);
@@ -124,8 +126,8 @@ class Sockets {
   Result<std::size_t> ReceiveSome(OpenFile& file, std::span<const iovec> pieces, std::size_t offset,
                                   const ReceiveFlags& flags);
 
-  /// Calls `attempt` until it gives something else than kWouldBlock, `timeout` has passed (then that
-  /// is kWouldBlock), or the stack ends (kBadHandle). `timeout` zero: one attempt.
+  /// Calls `attempt` until it gives something else than kWouldBlock, `timeout` has passed (then
+  /// that is kWouldBlock), or the stack ends (kBadHandle). `timeout` zero: one attempt.
   template <class Attempt>
   auto Blocking(Driver::Lock& lock, Duration timeout, Attempt&& attempt) -> decltype(attempt());
 

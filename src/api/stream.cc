@@ -20,9 +20,8 @@ Result<void> SetNonBlockingOf(const std::weak_ptr<HostState>& host, int handle, 
 }
 
 Result<SocketOptions> OptionsOf(const std::weak_ptr<HostState>& host, int handle) {
-  return WithFile(host, handle, [](OpenFile& file, Stack& stack, Time) {
-    return stack.GetOptions(file.socket);
-  });
+  return WithFile(host, handle,
+                  [](OpenFile& file, Stack& stack, Time) { return stack.GetOptions(file.socket); });
 }
 
 Result<void> SetOptionsOf(const std::weak_ptr<HostState>& host, int handle,
@@ -45,7 +44,8 @@ Result<void> CloseOf(const std::weak_ptr<HostState>& host, int& handle) {
 
 }  // namespace
 
-// --- TcpStream -------------------------------------------------------------------------------------
+// --- TcpStream
+// -------------------------------------------------------------------------------------
 
 TcpStream::TcpStream(std::weak_ptr<HostState> host, int handle)
     : host_(std::move(host)), handle_(handle) {}
@@ -163,7 +163,8 @@ Result<std::string> TcpStream::Why() const {
   return WithHost(host_, [&](Sockets& sockets) { return sockets.Why(handle_); });
 }
 
-// --- TcpListener -----------------------------------------------------------------------------------
+// --- TcpListener
+// -----------------------------------------------------------------------------------
 
 TcpListener::TcpListener(std::weak_ptr<HostState> host, int handle)
     : host_(std::move(host)), handle_(handle) {}

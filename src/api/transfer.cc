@@ -50,8 +50,7 @@ Result<std::size_t> Sockets::Send(int handle, std::span<const iovec> pieces, boo
     Result<std::size_t> last = std::size_t{0};
     if (total == 0) last = stack.Send(driver_->Now(), file->socket, {});
     ForEachPart<const std::byte>(pieces, sent, [&](std::span<const std::byte> part) {
-      const bool push = sent + part.size() == total;
-      last = stack.Send(driver_->Now(), file->socket, part, push);
+      last = stack.Send(driver_->Now(), file->socket, part);
       if (last) sent += *last;
       return last && *last == part.size();
     });
@@ -123,8 +122,8 @@ Result<std::size_t> Peek(Stack& stack, Time now, SocketId socket, std::span<cons
 
 // Nothing will be added to what can be read.
 bool NoMoreToCome(const Stack& stack, SocketId socket) {
-  return (stack.GetReadiness(socket).value_or(kHangup) &
-          (kReadClosed | kHangup | kErrorPending)) != 0;
+  return (stack.GetReadiness(socket).value_or(kHangup) & (kReadClosed | kHangup | kErrorPending)) !=
+         0;
 }
 
 }  // namespace

@@ -40,8 +40,8 @@ class Tun {
   /// down). The spans are valid until the next ReadBatch.
   std::span<const RxPacket> ReadBatch(LinkId link);
 
-  /// Writes one packet. kBusy when the device's queue is full: POLLOUT tells when to come back. What
-  /// the device refuses for good (it is down, say) is counted and dropped, as a wire would.
+  /// Writes one packet. kBusy when the device's queue is full: POLLOUT tells when to come back.
+  /// What the device refuses for good (it is down, say) is counted and dropped, as a wire would.
   SinkResult Write(const TxPacket& packet);
   /// True from a kBusy until the next packet that was taken.
   bool wants_write() const { return wants_write_; }

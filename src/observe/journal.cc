@@ -108,8 +108,8 @@ std::string Journal::Line(const Record& record) {
   const Rule& rule = GetRule(static_cast<RuleId>(record.rule));
   const char* from = StateName(static_cast<State>(record.from));
   const char* to = StateName(static_cast<State>(record.to));
-  const std::string change = record.from == record.to ? fmt::format("stays {}", from)
-                                                      : fmt::format("{} -> {}", from, to);
+  const std::string change =
+      record.from == record.to ? fmt::format("stays {}", from) : fmt::format("{} -> {}", from, to);
   return fmt::format("  at {}: {}, because of {}: rule {} ({}, {}): {}\n", observe::At(record.time),
                      change, CauseText(record), rule.name, BasisName(rule.basis), rule.section,
                      rule.gist);
@@ -137,7 +137,8 @@ std::string Journal::Why(ConnectionNumber number) const {
     if (record == nullptr) break;
     story.push_back(record);
     if (record->previous == 0) {
-      // A chain begins with a birth. Any other first state means that the identity was lost between.
+      // A chain begins with a birth. Any other first state means that the identity was lost
+      // between.
       const auto first = static_cast<State>(record->from);
       whole = first == State::kClosed || first == State::kListen;
       break;
@@ -148,8 +149,8 @@ std::string Journal::Why(ConnectionNumber number) const {
   for (auto it = story.rbegin(); it != story.rend(); ++it) out += Line(**it);
   if (story.empty()) return out;
   // The newest record that moved explains the state; verdicts after it did not.
-  const auto moved = std::find_if(story.begin(), story.end(),
-                                  [](const Record* r) { return r->from != r->to; });
+  const auto moved =
+      std::find_if(story.begin(), story.end(), [](const Record* r) { return r->from != r->to; });
   const Record& reason = moved == story.end() ? *story.back() : **moved;
   out += Ending(reason, reason.time);
   return out;

@@ -23,7 +23,7 @@ class Journal : public Observer {
   struct Options {
     std::size_t records = kDefaultRecords;          // rounded up to a power of two; at most 2^30
     std::size_t connections = kDefaultConnections;  // likewise: how many can be asked about
-    bool verdicts = false;  // keep rules that changed no state, too
+    bool verdicts = false;                          // keep rules that changed no state, too
   };
 
   Journal() : Journal(Options{}) {}
@@ -48,9 +48,9 @@ class Journal : public Observer {
 
  private:
   struct Record {
-    std::int64_t time;        // ns
+    std::int64_t time;  // ns
     std::uint32_t number;
-    std::uint32_t previous;   // position (from 1, modulo 2^32) of this connection's last; 0: none
+    std::uint32_t previous;  // position (from 1, modulo 2^32) of this connection's last; 0: none
     std::uint32_t seq;
     std::uint32_t ack;        // of an ICMP cause: type << 8 | code
     std::uint32_t flags : 9;  // of the segment

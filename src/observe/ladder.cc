@@ -27,8 +27,17 @@ int DecimalsOf(Time at, Time origin) {
 }  // namespace
 
 void SortRows(Ladder& ladder) {
-  std::stable_sort(ladder.rows.begin(), ladder.rows.end(),
-                   [](const LadderRow& a, const LadderRow& b) { return a.at < b.at; });
+  std::vector<std::size_t> order(ladder.rows.size());
+  for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
+  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    const Time at = ladder.rows[a].at;
+    const Time other = ladder.rows[b].at;
+    return at != other ? at < other : a < b;
+  });
+  std::vector<LadderRow> sorted;
+  sorted.reserve(order.size());
+  for (const std::size_t i : order) sorted.push_back(std::move(ladder.rows[i]));
+  ladder.rows = std::move(sorted);
 }
 
 State InitialState(const Ladder& ladder, Side side) {

@@ -33,13 +33,14 @@ enum class Numbers : std::uint8_t {
 struct LadderSegment {
   Side from = Side::kA;
   Time sent{};
-  std::optional<Time> arrived;  // nullopt: lost; where only one end is observed, the time seen there
+  std::optional<Time>
+      arrived;  // nullopt: lost; where only one end is observed, the time seen there
   SegmentSummary segment;
   // The ISNs that `segment.seq` and `.ack` count from; nullopt: not known, numbers stay absolute.
   std::optional<std::uint32_t> seq_base;
   std::optional<std::uint32_t> ack_base;
-  std::string options;          // "mss 1460, sackOK, wscale 7"; may be empty
-  std::string note;             // "lost by fault", "duplicate"; may be empty
+  std::string options;  // "mss 1460, sackOK, wscale 7"; may be empty
+  std::string note;     // "lost by fault", "duplicate"; may be empty
 };
 
 /// A rule fired. If `from` is `to`, it is a verdict that changed no state.
@@ -83,8 +84,8 @@ struct LadderRow {
 
 /// One column's head.
 struct LadderHost {
-  std::string name;      // "A", "client"
-  std::string endpoint;  // "192.0.2.1:40000"; may be empty
+  std::string name;       // "A", "client"
+  std::string endpoint;   // "192.0.2.1:40000"; may be empty
   bool inferred = false;  // not observed: states are guessed from its segments
 };
 
@@ -106,9 +107,9 @@ void SortRows(Ladder& ladder);
 /// The state `side` is in before the first row: that of the first change's `from`, else CLOSED.
 State InitialState(const Ladder& ladder, Side side);
 
-/// Replaces the middle of a long ladder by one note that says how much is missing, keeping the first
-/// `head` and the last `tail` rows and every change of state between. Nothing if there are fewer
-/// rows.
+/// Replaces the middle of a long ladder by one note that says how much is missing, keeping the
+/// first `head` and the last `tail` rows and every change of state between. Nothing if there are
+/// fewer rows.
 void Shorten(Ladder& ladder, std::size_t head, std::size_t tail);
 
 /// "SYN|ACK seq=0 ack=1 len=0 win=65535": what is written at an arrow. `len` only if there is

@@ -92,7 +92,8 @@ void LadderBuilder::LoseStates(Time at, Side side, std::string rule, std::string
   std::erase_if(running_, [&](const auto& timer) { return timer.first.side == side; });
   State& state = state_[Index(side)];
   if (state == State::kClosed) return AddNote(at, side, std::move(rule));
-  Add({at, LadderState{side, state, State::kClosed, std::move(rule), {}, std::move(gist), 0}}, true);
+  Add({at, LadderState{side, state, State::kClosed, std::move(rule), {}, std::move(gist), 0}},
+      true);
   state = State::kClosed;
 }
 
@@ -117,8 +118,13 @@ void LadderBuilder::InferPeer(const SegmentEvent& event) {
   PeerInference& peer = peers_[event.tuple];
   const auto change = event.sent ? peer.Received(event.segment) : peer.Sent(event.segment);
   if (!change) return;
-  Add({event.at, LadderState{Side::kB, change->from, change->to, "inferred", {},
-                             "guessed from what it sent and was sent", event.number}},
+  Add({event.at, LadderState{Side::kB,
+                             change->from,
+                             change->to,
+                             "inferred",
+                             {},
+                             "guessed from what it sent and was sent",
+                             event.number}},
       true);
 }
 

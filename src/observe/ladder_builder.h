@@ -44,8 +44,8 @@ class LadderBuilder {
   void SetNumbers(Numbers numbers) { ladder_.numbers = numbers; }
 
   /// A segment that left `segment.from` (bases are filled in here, from the SYNs seen so far).
-  /// `sender` and `receiver` are its ends. `remember_isn` is false for forged or old segments, whose
-  /// SYN must not change what numbers are relative to.
+  /// `sender` and `receiver` are its ends. `remember_isn` is false for forged or old segments,
+  /// whose SYN must not change what numbers are relative to.
   void AddSegment(LadderSegment segment, const Endpoint& sender, const Endpoint& receiver,
                   bool remember_isn = true);
   /// Something to say.

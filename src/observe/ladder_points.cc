@@ -30,7 +30,8 @@ bool InTheWay(const Ladder& ladder, const LadderSegment& segment, std::size_t de
   if (other == nullptr) return SideOf(row) != segment.from && row.at != segment.sent;
   if (other->from != segment.from) return true;
   // One of the same direction: it overtakes if it both left later and arrives earlier, or was
-  // overtaken if it left earlier and is still to arrive; the latter shows from its own point of view.
+  // overtaken if it left earlier and is still to arrive; the latter shows from its own point of
+  // view.
   return points[i].arrival && other->sent >= segment.sent && points[i].row > points[departure].row;
 }
 

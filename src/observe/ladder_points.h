@@ -20,9 +20,9 @@ struct LadderPoint {
 template <class Drawn>
 std::vector<LadderPoint> LadderPoints(const Ladder& ladder, Drawn&& drawn);
 
-/// For each row, whether it is a segment that meets another on its way (they cross, or one overtakes
-/// the other) or something at its receiver's side before it arrives. Such a one cannot be drawn on a
-/// single line.
+/// For each row, whether it is a segment that meets another on its way (they cross, or one
+/// overtakes the other) or something at its receiver's side before it arrives. Such a one cannot be
+/// drawn on a single line.
 std::vector<bool> CrossingSegments(const Ladder& ladder, const std::vector<LadderPoint>& points);
 
 /// Sorts points into drawing order.

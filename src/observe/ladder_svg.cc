@@ -45,10 +45,18 @@ std::string Escaped(std::string_view text) {
   std::string out;
   for (const char c : text) {
     switch (c) {
-      case '&': out += "&amp;"; break;
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      case '"': out += "&quot;"; break;
+      case '&':
+        out += "&amp;";
+        break;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      case '"':
+        out += "&quot;";
+        break;
       default:
         if (static_cast<unsigned char>(c) >= 0x20 || c == '\t') out += c;
     }
@@ -136,10 +144,10 @@ void SvgDrawing::Axis() {
   out_ += "\n";
   const int decimals = TimeDecimals(ladder_);
   for (const AxisMark& mark : layout_.marks()) {
-    out_ += fmt::format(
-        R"(<line x1="{}" y1="{}" x2="{}" y2="{}" stroke="#9aa3ae"/>)"
-        R"(<line x1="{}" y1="{}" x2="{}" y2="{}" stroke="#eceef1"/>)",
-        kAxisX - 4, mark.y, kAxisX, mark.y, kAxisX + 4, mark.y, kLineX[1] + 14, mark.y);
+    out_ +=
+        fmt::format(R"(<line x1="{}" y1="{}" x2="{}" y2="{}" stroke="#9aa3ae"/>)"
+                    R"(<line x1="{}" y1="{}" x2="{}" y2="{}" stroke="#eceef1"/>)",
+                    kAxisX - 4, mark.y, kAxisX, mark.y, kAxisX + 4, mark.y, kLineX[1] + 14, mark.y);
     out_ += "\n";
     Text(kAxisX - 8, mark.y + 4, "end", "time",
          SecondsText(mark.at - ladder_.origin, decimals) + " s");
@@ -148,11 +156,10 @@ void SvgDrawing::Axis() {
 
 void SvgDrawing::Bar(Side side, State state, int from, int to) {
   if (to <= from) return;
-  out_ += fmt::format(R"(<rect x="{}" y="{}" width="{}" height="{}" fill="{}"{}/>)",
-                      kLineX[Index(side)] - kBarWidth / 2, from, kBarWidth, to - from,
-                      ColorsOf(state).fill,
-                      ladder_.host(side).inferred ? R"( stroke="#9aa3ae" stroke-dasharray="3 3")"
-                                                  : "");
+  out_ += fmt::format(
+      R"(<rect x="{}" y="{}" width="{}" height="{}" fill="{}"{}/>)",
+      kLineX[Index(side)] - kBarWidth / 2, from, kBarWidth, to - from, ColorsOf(state).fill,
+      ladder_.host(side).inferred ? R"( stroke="#9aa3ae" stroke-dasharray="3 3")" : "");
   out_ += "\n";
 }
 
@@ -180,11 +187,10 @@ void SvgDrawing::Cuts() {
   for (const auto& [y, gap] : layout_.cuts()) {
     for (const int x : {kAxisX, kLineX[0], kLineX[1]}) {
       const int half = x == kAxisX ? 6 : kBarWidth / 2 + 4;
-      out_ += fmt::format(
-          R"(<polygon points="{},{} {},{} {},{} {},{}" fill="#ffffff"/>)"
-          R"(<path d="M{} {}L{} {}M{} {}L{} {}" stroke="#9aa3ae" fill="none"/>)",
-          x - half, y + 1, x + half, y - 5, x + half, y - 1, x - half, y + 5, x - half, y + 1,
-          x + half, y - 5, x - half, y + 5, x + half, y - 1);
+      out_ += fmt::format(R"(<polygon points="{},{} {},{} {},{} {},{}" fill="#ffffff"/>)"
+                          R"(<path d="M{} {}L{} {}M{} {}L{} {}" stroke="#9aa3ae" fill="none"/>)",
+                          x - half, y + 1, x + half, y - 5, x + half, y - 1, x - half, y + 5,
+                          x - half, y + 1, x + half, y - 5, x - half, y + 5, x + half, y - 1);
       out_ += "\n";
     }
   }
@@ -201,7 +207,8 @@ void SvgDrawing::SegmentText(const LadderSegment& segment, std::size_t row, cons
   const double y = line.y1 + slope * (x - line.x1);
   // The angle of a slanted line, small enough for its tangent to stand for it.
   const double degrees = slope * 57.29578 * (1 - slope * slope / 3);
-  out_ += fmt::format(R"svg(<g transform="translate({} {:.1f}) rotate({:.2f})">)svg", x, y, degrees);
+  out_ +=
+      fmt::format(R"svg(<g transform="translate({} {:.1f}) rotate({:.2f})">)svg", x, y, degrees);
   Text(0, -5, anchor, lost ? "label lost halo" : "label halo", SegmentLabel(ladder_, segment));
   std::string second = options_.options ? segment.options : std::string();
   if (!segment.note.empty()) second += (second.empty() ? "(" : " (") + segment.note + ")";
@@ -218,9 +225,9 @@ void SvgDrawing::Segment(const LadderSegment& segment, std::size_t row, int depa
   const bool lost = !segment.arrived;
   if (lost) line.x2 = line.x1 + (line.x2 - line.x1) * 62 / 100;
   const char* color = lost ? "#b3261e" : "#39424e";
-  out_ += fmt::format(
-      R"(<line x1="{}" y1="{}" x2="{}" y2="{}" stroke="{}" stroke-width="1.4"{}/>)", line.x1,
-      line.y1, line.x2, line.y2, color, lost ? "" : R"svg( marker-end="url(#head)")svg");
+  out_ += fmt::format(R"(<line x1="{}" y1="{}" x2="{}" y2="{}" stroke="{}" stroke-width="1.4"{}/>)",
+                      line.x1, line.y1, line.x2, line.y2, color,
+                      lost ? "" : R"svg( marker-end="url(#head)")svg");
   if (lost) {
     out_ += fmt::format(
         R"(<path d="M{} {}l12 12m0 -12l-12 12" stroke="{}" stroke-width="2.2" fill="none"/>)",
@@ -270,8 +277,8 @@ void SvgDrawing::TimerSpan(const LadderTimer& timer, int y) {
   const int x = kLineX[Index(timer.side)] + sign * 17;
   const int from = layout_.YOf(timer.armed);
   out_ += fmt::format(
-      R"(<path d="M{0} {1}h{2}M{3} {1}V{4}M{0} {4}h{2}" stroke="#c99a3a" fill="none"/>)",
-      x - 4, from, 8, x, y);
+      R"(<path d="M{0} {1}h{2}M{3} {1}V{4}M{0} {4}h{2}" stroke="#c99a3a" fill="none"/>)", x - 4,
+      from, 8, x, y);
   out_ += "\n";
 }
 

@@ -25,13 +25,20 @@ constexpr Duration kPause = std::chrono::milliseconds(200);
 
 const char* Escape(Style style) {
   switch (style) {
-    case Style::kPlain: return "";
-    case Style::kState: return "\033[1m";
-    case Style::kRule: return "\033[2m";
-    case Style::kCall: return "\033[36m";
-    case Style::kTimer: return "\033[33m";
-    case Style::kLost: return "\033[31m";
-    case Style::kDim: return "\033[2m";
+    case Style::kPlain:
+      return "";
+    case Style::kState:
+      return "\033[1m";
+    case Style::kRule:
+      return "\033[2m";
+    case Style::kCall:
+      return "\033[36m";
+    case Style::kTimer:
+      return "\033[33m";
+    case Style::kLost:
+      return "\033[31m";
+    case Style::kDim:
+      return "\033[2m";
   }
   return "";
 }
@@ -180,9 +187,10 @@ std::string TextDrawing::Broken(const std::string& label, bool to_right) const {
 std::string TextDrawing::Half(const std::string& label, bool to_right, bool arrival) const {
   const std::string text = Fit(label, middle_ - 6, options_.ascii);
   const std::size_t rest = middle_ + 2 - Columns(text) - 2;
-  const std::string dashes = Repeat(Dash(), arrival ? 2 : 3) ;
+  const std::string dashes = Repeat(Dash(), arrival ? 2 : 3);
   const std::string dots = Repeat(Dot(), rest - 3);
-  if (to_right) return arrival ? dots + " " + text + " " + dashes + ">" : dashes + " " + text + " " + dots;
+  if (to_right)
+    return arrival ? dots + " " + text + " " + dashes + ">" : dashes + " " + text + " " + dots;
   return arrival ? "<" + dashes + " " + text + " " + dots : dots + " " + text + " " + dashes;
 }
 
@@ -246,8 +254,7 @@ void TextDrawing::Segment(const LadderSegment& segment, Time at, bool arrival, b
   Flush();
   Moment(at);
   const bool to_right = segment.from == Side::kA;
-  const std::string label =
-      SegmentLabel(ladder_, segment, options_.brief_flags, options_.window);
+  const std::string label = SegmentLabel(ladder_, segment, options_.brief_flags, options_.window);
   if (crossing) {
     Line({}, Half(label, to_right, arrival), {});
   } else if (segment.arrived) {

@@ -10,8 +10,8 @@
 namespace estab::observe {
 
 /// Follows one end of one connection from outside. What it says is what a well-behaved TCP would be
-/// in; it cannot see calls, timers or segments that got lost. Begins in CLOSED, or in LISTEN as soon
-/// as a SYN arrives there.
+/// in; it cannot see calls, timers or segments that got lost. Begins in CLOSED, or in LISTEN as
+/// soon as a SYN arrives there.
 class PeerInference {
  public:
   struct Change {

@@ -11,8 +11,8 @@ constexpr int kUnit = 40;       // pixels of a typical way through the network
 constexpr int kLeastStep = 16;  // between two moments
 constexpr int kMostStep = 76;   // a longer pause is cut
 constexpr int kLineHeight = 14;
-constexpr int kArrowStep = 20;        // between two arrows at one lifeline
-constexpr int kOptionsStep = 34;      // after an arrow with a second line of text
+constexpr int kArrowStep = 20;    // between two arrows at one lifeline
+constexpr int kOptionsStep = 34;  // after an arrow with a second line of text
 
 bool HasSecondLine(const LadderSegment& s, bool options) {
   return (options && !s.options.empty()) || !s.note.empty();

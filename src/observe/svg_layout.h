@@ -28,7 +28,7 @@ struct SvgBlock {
 /// Everything at one side is far enough from its neighbours there for its text to fit.
 class SvgLayout {
  public:
-  static constexpr int kTop = 120;           // where the first point may lie
+  static constexpr int kTop = 120;               // where the first point may lie
   static constexpr std::size_t kLineChars = 30;  // of text beside a lifeline
 
   SvgLayout(const Ladder& ladder, std::vector<LadderPoint> points, bool options);
@@ -61,8 +61,8 @@ class SvgLayout {
   std::vector<int> y_;
   std::vector<AxisMark> marks_;
   std::vector<std::pair<int, Duration>> cuts_;
-  std::array<int, 2> side_free_{kTop, kTop};    // texts beside each lifeline may begin here
-  std::array<int, 2> line_free_{kTop, kTop};    // arrows may touch each lifeline here
+  std::array<int, 2> side_free_{kTop, kTop};  // texts beside each lifeline may begin here
+  std::array<int, 2> line_free_{kTop, kTop};  // arrows may touch each lifeline here
   int lowest_ = kTop;
   int bottom_ = kTop;
   int typical_fall_ = 34;

@@ -15,9 +15,9 @@ struct FlagName {
   char letter;
 };
 constexpr FlagName kFlagNames[] = {
-    {kSyn, "SYN", 'S'}, {kFin, "FIN", 'F'}, {kRst, "RST", 'R'}, {kPsh, "PSH", 'P'},
-    {kUrg, "URG", 'U'}, {kEce, "ECE", 'E'}, {kCwr, "CWR", 'W'}, {kAe, "AE", 'e'},
-    {kAck, "ACK", '.'},
+    {kSyn, "SYN", 'S'}, {kFin, "FIN", 'F'}, {kRst, "RST", 'R'},
+    {kPsh, "PSH", 'P'}, {kUrg, "URG", 'U'}, {kEce, "ECE", 'E'},
+    {kCwr, "CWR", 'W'}, {kAe, "AE", 'e'},   {kAck, "ACK", '.'},
 };
 
 struct ErrorName {

@@ -92,7 +92,9 @@ class Parser {
   }
 
  private:
-  std::string_view Peek() const { return next_ < words_.size() ? words_[next_] : std::string_view(); }
+  std::string_view Peek() const {
+    return next_ < words_.size() ? words_[next_] : std::string_view();
+  }
   bool Take(std::string_view word) {
     if (Peek() != word) return false;
     ++next_;
@@ -100,9 +102,8 @@ class Parser {
   }
   void Fail(std::string_view expected) {
     if (!error_.empty()) return;
-    error_ = next_ < words_.size()
-                 ? fmt::format("\"{}\" is not {}", words_[next_], expected)
-                 : fmt::format("it ends where {} was expected", expected);
+    error_ = next_ < words_.size() ? fmt::format("\"{}\" is not {}", words_[next_], expected)
+                                   : fmt::format("it ends where {} was expected", expected);
   }
 
   void Action() {
@@ -280,7 +281,8 @@ bool FaultSet::Matches(const Fault& fault, Side from, const PacketView& packet) 
   const SegmentMatch& match = fault.match;
   const SegmentSummary& s = packet.segment;
   if (fault.from && *fault.from != from) return false;
-  if ((s.flags & match.required) != match.required || (s.flags & match.forbidden) != 0) return false;
+  if ((s.flags & match.required) != match.required || (s.flags & match.forbidden) != 0)
+    return false;
   if (match.payload == SegmentMatch::Payload::kNone && s.length != 0) return false;
   if (match.payload == SegmentMatch::Payload::kSome && s.length == 0) return false;
   if (match.length && *match.length != s.length) return false;

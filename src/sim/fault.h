@@ -62,11 +62,11 @@ struct Fault {
   enum class Action : std::uint8_t { kDrop, kDelay, kDuplicate, kCorrupt };
   Action action = Action::kDrop;
   SegmentMatch match;
-  std::optional<Side> from;      // nullopt: either side's segments
-  std::uint32_t first = 1;       // the first match that is hit, counted from 1
+  std::optional<Side> from;  // nullopt: either side's segments
+  std::uint32_t first = 1;   // the first match that is hit, counted from 1
   std::uint32_t last = UINT32_MAX;
-  Duration delay{};              // of kDelay
-  std::string text;              // as given, for ladders and messages
+  Duration delay{};  // of kDelay
+  std::string text;  // as given, for ladders and messages
 
   /// Reads one fault. The error is a sentence that says what is wrong with which word.
   static std::expected<Fault, std::string> Parse(std::string_view text);
@@ -79,9 +79,9 @@ std::optional<Duration> ParseDuration(std::string_view text);
 struct FaultEffect {
   bool drop = false;
   bool corrupt = false;
-  std::uint8_t copies = 0;        // additional ones
+  std::uint8_t copies = 0;  // additional ones
   Duration delay{};
-  const Fault* cause = nullptr;   // the first that hit
+  const Fault* cause = nullptr;  // the first that hit
 };
 
 /// The faults in force, with their counters.

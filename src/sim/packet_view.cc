@@ -63,8 +63,8 @@ std::vector<std::byte> CraftPacket(const Endpoint& source, const Endpoint& desti
   const Slice payload{segment.payload.data(), segment.payload.size()};
   wire::StoreTcpChecksum(header, wire::TcpChecksum(source.address, destination.address, header,
                                                    std::span<const Slice>(&payload, 1)));
-  std::copy(segment.payload.begin(), segment.payload.end(), packet.begin() +
-            static_cast<std::ptrdiff_t>(ip_size + tcp_size));
+  std::copy(segment.payload.begin(), segment.payload.end(),
+            packet.begin() + static_cast<std::ptrdiff_t>(ip_size + tcp_size));
   return packet;
 }
 

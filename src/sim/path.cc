@@ -25,10 +25,14 @@ std::uint64_t BytesWithin(Duration span, std::uint64_t rate) {
 
 const char* LossText(Loss loss) {
   switch (loss) {
-    case Loss::kNone: return "";
-    case Loss::kRandom: return "lost";
-    case Loss::kQueueFull: return "queue full";
-    case Loss::kFault: return "lost by fault";
+    case Loss::kNone:
+      return "";
+    case Loss::kRandom:
+      return "lost";
+    case Loss::kQueueFull:
+      return "queue full";
+    case Loss::kFault:
+      return "lost by fault";
   }
   return "";
 }

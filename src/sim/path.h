@@ -17,14 +17,14 @@ inline constexpr Ppm kAlways = 1'000'000;
 
 /// What a path is like. The default is perfect: no delay, no limit, no harm.
 struct PathConfig {
-  Duration delay{};                // from the last bit sent to its arrival
-  Duration jitter{};               // up to this much more, even; packets keep their order
-  std::uint64_t rate_bps = 0;      // bits of IP packets per second; 0: without limit
-  std::uint32_t queue_bytes = 0;   // waiting or being sent; what does not fit is lost; 0: no limit
+  Duration delay{};               // from the last bit sent to its arrival
+  Duration jitter{};              // up to this much more, even; packets keep their order
+  std::uint64_t rate_bps = 0;     // bits of IP packets per second; 0: without limit
+  std::uint32_t queue_bytes = 0;  // waiting or being sent; what does not fit is lost; 0: no limit
   Ppm loss_ppm = 0;
-  Ppm duplicate_ppm = 0;           // comes a second time, right behind the first
-  Ppm corrupt_ppm = 0;             // one bit flips
-  Ppm reorder_ppm = 0;             // takes `reorder_delay` longer and may be overtaken
+  Ppm duplicate_ppm = 0;  // comes a second time, right behind the first
+  Ppm corrupt_ppm = 0;    // one bit flips
+  Ppm reorder_ppm = 0;    // takes `reorder_delay` longer and may be overtaken
   Duration reorder_delay{};
 };
 

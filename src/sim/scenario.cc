@@ -55,7 +55,8 @@ std::string ErrorText(std::optional<Error> error) {
 
 }  // namespace
 
-// --- Watching -------------------------------------------------------------------------------------
+// --- Watching
+// -------------------------------------------------------------------------------------
 
 void ScenarioContext::Tracker::OnRule(const RuleEvent& event) {
   // Listeners are no connections.
@@ -80,7 +81,8 @@ std::vector<Time> ScenarioContext::Recorder::TimesOf(Side side, std::uint16_t fl
   return times;
 }
 
-// --- Setting up -----------------------------------------------------------------------------------
+// --- Setting up
+// -----------------------------------------------------------------------------------
 
 WorldConfig ScenarioContext::MakeWorld(const Scenario& scenario, const ScenarioOptions& options,
                                        std::string& usage_error) {
@@ -162,7 +164,8 @@ std::string ScenarioContext::Setting(std::string_view name) {
   return {};
 }
 
-// --- The play -------------------------------------------------------------------------------------
+// --- The play
+// -------------------------------------------------------------------------------------
 
 void ScenarioContext::At(Duration at, std::function<void()> action) {
   world_.At(Time(at), std::move(action));
@@ -203,8 +206,8 @@ void ScenarioContext::DropFrom(Side from, std::uint16_t flags, std::uint32_t nth
   fault.match = SegmentMatch::Flags(flags);
   fault.from = from;
   fault.first = nth;
-  fault.text = fmt::format("drop {} from {}, from number {} on", FlagsText(flags), SideName(from),
-                           nth);
+  fault.text =
+      fmt::format("drop {} from {}, from number {} on", FlagsText(flags), SideName(from), nth);
   world_.faults().Add(std::move(fault));
 }
 
@@ -235,7 +238,8 @@ ScenarioResult ScenarioContext::Finish() {
   return {builder_.Build(), failures_, world_.trace_hash()};
 }
 
-// --- Expectations ---------------------------------------------------------------------------------
+// --- Expectations
+// ---------------------------------------------------------------------------------
 
 std::string ScenarioContext::When() const { return SpanText(now()); }
 
@@ -270,8 +274,8 @@ void ScenarioContext::ExpectStates(Side side, std::initializer_list<State> state
     for (const State s : list) out += (out.empty() ? "" : ", ") + std::string(StateName(s));
     return out.empty() ? std::string("none") : out;
   };
-  Fail(fmt::format("expected {} to go through {}; it went through {}", SideName(side),
-                   text(states), text(got)));
+  Fail(fmt::format("expected {} to go through {}; it went through {}", SideName(side), text(states),
+                   text(got)));
 }
 
 void ScenarioContext::ExpectTransition(Side side, State from, State to, Duration at,
@@ -335,7 +339,8 @@ void ScenarioContext::ExpectData(const Result<std::string>& got, std::string_vie
                    got ? fmt::format("\"{}\"", *got) : std::string(ErrnoName(got.error()))));
 }
 
-// --- Running --------------------------------------------------------------------------------------
+// --- Running
+// --------------------------------------------------------------------------------------
 
 std::expected<ScenarioResult, std::string> RunScenario(const Scenario& scenario,
                                                        const ScenarioOptions& options) {

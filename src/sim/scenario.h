@@ -39,8 +39,8 @@ class ScenarioContext;
 /// Something of a scenario that can be set from outside.
 struct Parameter {
   const char* name;
-  const char* value;    // if nothing else is said
-  const char* gist;     // one line
+  const char* value;              // if nothing else is said
+  const char* gist;               // one line
   const char* setting = nullptr;  // the stacks' setting that it stands for, given to both hosts
 };
 
@@ -55,9 +55,9 @@ struct Scenario {
 /// How to run one.
 struct ScenarioOptions {
   std::uint64_t seed = 1;
-  std::string profile;  // estab.profile of both hosts; empty: as it is
+  std::string profile = {};  // estab.profile of both hosts; empty: as it is
   /// A scenario's parameters, or settings of the stacks by their names ("net.ipv4...").
-  std::vector<std::pair<std::string, std::string>> values;
+  std::vector<std::pair<std::string, std::string>> values = {};
   bool verdicts = false;  // record rules that changed no state
 };
 
@@ -171,8 +171,8 @@ class ScenarioContext {
   std::int64_t Number(std::string_view parameter) const;  // fails the scenario if it is none
   Duration Span(std::string_view parameter) const;        // "500ms"; likewise
 
-  /// The value of a stack's setting on A as it is now, whoever set it: parameters and profiles agree
-  /// in it. Fails the scenario if there is no such setting.
+  /// The value of a stack's setting on A as it is now, whoever set it: parameters and profiles
+  /// agree in it. Fails the scenario if there is no such setting.
   std::string Setting(std::string_view name);
 
   // --- What must be so. Each failure is one sentence; the scenario goes on. ----------------------

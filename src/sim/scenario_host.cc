@@ -22,9 +22,12 @@ std::string Quoted(std::string_view data) {
 
 const char* HowName(How how) {
   switch (how) {
-    case How::kRead: return "SHUT_RD";
-    case How::kWrite: return "SHUT_WR";
-    case How::kBoth: return "SHUT_RDWR";
+    case How::kRead:
+      return "SHUT_RD";
+    case How::kWrite:
+      return "SHUT_WR";
+    case How::kBoth:
+      return "SHUT_RDWR";
   }
   return "";
 }
@@ -39,8 +42,8 @@ Stack& ScenarioHost::stack() { return context_.world_.host(side_).stack(); }
 
 bool ScenarioHost::Ready(std::string_view call) {
   if (context_.world_.host(side_).alive()) return true;
-  context_.Fail(fmt::format("{} was called on {}, which has crashed", call,
-                            observe::SideName(side_)));
+  context_.Fail(
+      fmt::format("{} was called on {}, which has crashed", call, observe::SideName(side_)));
   return false;
 }
 
@@ -48,15 +51,16 @@ bool ScenarioHost::Ready(std::string_view call) {
 // are begun before and ended after, except where the result comes with nothing else.
 template <class T>
 void ScenarioHost::Record(std::string text, const Result<T>& result, std::string_view value) {
-  const std::size_t call = context_.builder_.BeginCall(context_.world_.now(), side_, std::move(text));
-  context_.builder_.EndCall(call, result ? std::string(value)
-                                         : std::string(observe::ErrnoName(result.error())));
+  const std::size_t call =
+      context_.builder_.BeginCall(context_.world_.now(), side_, std::move(text));
+  context_.builder_.EndCall(
+      call, result ? std::string(value) : std::string(observe::ErrnoName(result.error())));
 }
 
 SocketId ScenarioHost::Listen(std::uint16_t port, int backlog, const SocketOptions& options) {
   if (!Ready("listen")) return {};
-  const auto call = context_.builder_.BeginCall(context_.world_.now(), side_,
-                                                fmt::format("listen({})", port));
+  const auto call =
+      context_.builder_.BeginCall(context_.world_.now(), side_, fmt::format("listen({})", port));
   const auto listen = [&]() -> Result<SocketId> {
     const auto socket = stack().Open(false);
     if (!socket) return socket;
@@ -69,8 +73,7 @@ SocketId ScenarioHost::Listen(std::uint16_t port, int backlog, const SocketOptio
     return socket;
   };
   const Result<SocketId> socket = listen();
-  context_.builder_.EndCall(call,
-                            socket ? "ok" : std::string(observe::ErrnoName(socket.error())));
+  context_.builder_.EndCall(call, socket ? "ok" : std::string(observe::ErrnoName(socket.error())));
   if (socket) return *socket;
   context_.Fail(fmt::format("expected {} to listen at port {}; got {}", observe::SideName(side_),
                             port, observe::ErrnoName(socket.error())));
@@ -108,8 +111,7 @@ Result<void> ScenarioHost::ConnectAgain(SocketId socket, const Endpoint& remote)
   const auto call = context_.builder_.BeginCall(
       context_.world_.now(), side_, fmt::format("connect({})", observe::EndpointText(remote)));
   const auto result = stack().Connect(context_.world_.now(), socket, remote);
-  context_.builder_.EndCall(
-      call, result ? "ok" : std::string(observe::ErrnoName(result.error())));
+  context_.builder_.EndCall(call, result ? "ok" : std::string(observe::ErrnoName(result.error())));
   return result;
 }
 
@@ -133,8 +135,8 @@ Result<std::size_t> ScenarioHost::Send(SocketId socket, std::string_view data) {
   if (!Ready("send")) return std::unexpected(Error::kBadHandle);
   const auto call = context_.builder_.BeginCall(context_.world_.now(), side_,
                                                 fmt::format("send({})", Quoted(data)));
-  const auto result =
-      stack().Send(context_.world_.now(), socket, std::as_bytes(std::span(data.data(), data.size())));
+  const auto result = stack().Send(context_.world_.now(), socket,
+                                   std::as_bytes(std::span(data.data(), data.size())));
   context_.builder_.EndCall(call, result ? fmt::format("{} bytes", *result)
                                          : std::string(observe::ErrnoName(result.error())));
   return result;
@@ -160,8 +162,7 @@ Result<void> ScenarioHost::Shutdown(SocketId socket, How how) {
   const auto call = context_.builder_.BeginCall(context_.world_.now(), side_,
                                                 fmt::format("shutdown({})", HowName(how)));
   const auto result = stack().Shutdown(context_.world_.now(), socket, how);
-  context_.builder_.EndCall(call,
-                            result ? "ok" : std::string(observe::ErrnoName(result.error())));
+  context_.builder_.EndCall(call, result ? "ok" : std::string(observe::ErrnoName(result.error())));
   return result;
 }
 
@@ -169,8 +170,7 @@ Result<void> ScenarioHost::Close(SocketId socket) {
   if (!Ready("close")) return std::unexpected(Error::kBadHandle);
   const auto call = context_.builder_.BeginCall(context_.world_.now(), side_, "close()");
   const auto result = stack().Close(context_.world_.now(), socket);
-  context_.builder_.EndCall(call,
-                            result ? "ok" : std::string(observe::ErrnoName(result.error())));
+  context_.builder_.EndCall(call, result ? "ok" : std::string(observe::ErrnoName(result.error())));
   return result;
 }
 
@@ -178,8 +178,7 @@ Result<void> ScenarioHost::Abort(SocketId socket) {
   if (!Ready("abort")) return std::unexpected(Error::kBadHandle);
   const auto call = context_.builder_.BeginCall(context_.world_.now(), side_, "abort()");
   const auto result = stack().Abort(context_.world_.now(), socket);
-  context_.builder_.EndCall(call,
-                            result ? "ok" : std::string(observe::ErrnoName(result.error())));
+  context_.builder_.EndCall(call, result ? "ok" : std::string(observe::ErrnoName(result.error())));
   return result;
 }
 

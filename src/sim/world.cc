@@ -34,7 +34,8 @@ HostConfig WithAddresses(HostConfig config, Side side) {
 
 }  // namespace
 
-// --- Host -----------------------------------------------------------------------------------------
+// --- Host
+// -----------------------------------------------------------------------------------------
 
 Host::Host(World& world, Side side, const HostConfig& config)
     : world_(world), side_(side), config_(WithAddresses(config, side)) {}
@@ -94,7 +95,8 @@ Result<void> Host::Set(std::string_view name, std::string_view value) {
   return {};
 }
 
-// --- World ----------------------------------------------------------------------------------------
+// --- World
+// ----------------------------------------------------------------------------------------
 
 // Where a stack's packets go: copied into the path at once.
 class World::Sink : public PacketSink {
@@ -128,10 +130,9 @@ World::World(const WorldConfig& config)
 World::~World() = default;
 
 void World::HashObserver::OnRule(const RuleEvent& event) {
-  const std::uint64_t what = (std::uint64_t{event.number} << 32) |
-                             (static_cast<std::uint64_t>(event.rule) << 16) |
-                             (static_cast<std::uint64_t>(event.from) << 8) |
-                             static_cast<std::uint64_t>(event.to);
+  const std::uint64_t what =
+      (std::uint64_t{event.number} << 32) | (static_cast<std::uint64_t>(event.rule) << 16) |
+      (static_cast<std::uint64_t>(event.from) << 8) | static_cast<std::uint64_t>(event.to);
   const std::uint64_t words[] = {static_cast<std::uint64_t>(event.at.time_since_epoch().count()),
                                  what, Index(side)};
   world->Mix(words);

@@ -33,7 +33,7 @@ struct HostConfig {
 };
 
 struct WorldConfig {
-  std::uint64_t seed = 1;  // of secrets and of chance on the path
+  std::uint64_t seed = 1;          // of secrets and of chance on the path
   std::array<PathConfig, 2> path;  // by the side that sends
   std::array<HostConfig, 2> host;
   std::size_t most_in_flight = 4096;  // packets per direction; beyond it the link is busy
@@ -105,9 +105,9 @@ enum class RunEnd : std::uint8_t {
 };
 
 /// A virtual world of hosts A and B. Time goes from event to event: timers of the stacks, arrivals,
-/// scheduled actions. At equal times timers go first (A's before B's), then the rest in the order in
-/// which it was scheduled. After every event both stacks are drained into the path. The same seed,
-/// configuration and actions give the same packets at the same times: see trace_hash.
+/// scheduled actions. At equal times timers go first (A's before B's), then the rest in the order
+/// in which it was scheduled. After every event both stacks are drained into the path. The same
+/// seed, configuration and actions give the same packets at the same times: see trace_hash.
 class World {
  public:
   explicit World(const WorldConfig& config);

@@ -64,6 +64,8 @@ Time TimerWheel::Earliest() {
   return DeadlineOf(*champion_);
 }
 
+TimerNode* TimerWheel::First() { return Earliest() == kNever ? nullptr : champion_; }
+
 TimerNode* TimerWheel::PopDue(Time now) {
   const std::int64_t tick = TickBefore(now);
   last_now_ = std::max(last_now_, now);

@@ -42,6 +42,8 @@ class TimerWheel {
   /// The earliest deadline, exact to the tick; kNever if nothing is armed. O(1) while the earliest
   /// timer is near or unchanged; otherwise it looks through one bucket.
   Time Earliest();
+  /// A timer of that deadline; nullptr if nothing is armed.
+  TimerNode* First();
   /// Takes the next timer that is due at `now` off the wheel; nullptr if none is. Cascades as it
   /// goes. Amortized O(1).
   TimerNode* PopDue(Time now);

@@ -105,7 +105,7 @@ std::optional<std::size_t> EchoReply(const IpPacket& request, std::span<std::byt
       v4 ? Number(IcmpType::kEchoRequest) : Number(IcmpV6Type::kEchoRequest);
   const std::uint8_t reply = v4 ? Number(IcmpType::kEchoReply) : Number(IcmpV6Type::kEchoReply);
   const Bytes message = request.payload;
-  if (Byte(message, 0) != wanted || Byte(message, 1) != 0) return std::nullopt;
+  if (Byte(message, 0) != wanted) return std::nullopt;
   if (!IsOneHost(request.source) || !IsOneHost(request.destination)) return std::nullopt;
   const std::size_t ip_size = IpHeaderSize(request.destination);
   if (out.size() < ip_size || out.size() - ip_size < message.size()) return std::nullopt;

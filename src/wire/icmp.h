@@ -45,10 +45,10 @@ enum class IcmpV6Unreachable : std::uint8_t {
   kPort = 4,
 };
 
-/// Writes the whole IP packet that answers an echo request into `out` and returns its size. DSCP is
-/// that of the request, ECN is cleared. Nothing if `request` is no echo request, is a fragment, has
-/// a wrong checksum, was not sent from one host to one host (multicast, broadcast or unspecified
-/// address), or if the reply does not fit `out`.
+/// Writes the whole IP packet that answers an echo request into `out` and returns its size. DSCP
+/// and, as Linux does, the code are those of the request, ECN is cleared. Nothing if `request` is
+/// no echo request, is a fragment, has a wrong checksum, was not sent from one host to one host
+/// (multicast, broadcast or unspecified address), or if the reply does not fit `out`.
 std::optional<std::size_t> EchoReply(const IpPacket& request, std::span<std::byte> out,
                                      std::uint8_t ttl = 64);
 

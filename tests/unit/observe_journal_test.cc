@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
 
 #include "tcp/rules.h"
@@ -46,17 +47,19 @@ TEST(Journal, TellsTheWholeStoryOldestFirst) {
        Call(CallKind::kConnect));
   Fire(journal, 4, milliseconds(5), State::kClosed, State::kSynSent, RuleId::kActiveOpen,
        Call(CallKind::kConnect), 40001);
-  Fire(journal, 3, milliseconds(20), State::kSynSent, State::kEstablished,
-       RuleId::kActiveOpen, SynAck());
+  Fire(journal, 3, milliseconds(20), State::kSynSent, State::kEstablished, RuleId::kActiveOpen,
+       SynAck());
   const Rule& rule = GetRule(RuleId::kActiveOpen);
   const std::string tail =
       std::string(": rule active-open (MUST, RFC 9293 §3.10.1): ") + rule.gist + "\n";
   EXPECT_EQ(journal.Why(3),
             "connection 3, 192.0.2.1:40000 - 192.0.2.2:80\n"
-            "  at 0.000000 s: CLOSED -> SYN_SENT, because of call connect" + tail +
-            "  at 0.020000 s: SYN_SENT -> ESTABLISHED, because of segment SYN|ACK seq=5000 "
-            "ack=1001" + tail +
-            "  now ESTABLISHED, since 0.020000 s, by rule active-open: " + rule.gist + "\n");
+            "  at 0.000000 s: CLOSED -> SYN_SENT, because of call connect" +
+                tail +
+                "  at 0.020000 s: SYN_SENT -> ESTABLISHED, because of segment SYN|ACK seq=5000 "
+                "ack=1001" +
+                tail + "  now ESTABLISHED, since 0.020000 s, by rule active-open: " + rule.gist +
+                "\n");
   EXPECT_EQ(journal.Why(TupleOf(40001)), journal.Why(4));
 }
 
@@ -112,6 +115,16 @@ TEST(Journal, SaysWhatWasOverwritten) {
   Fire(journal, 2, milliseconds(9), State::kClosed, State::kSynSent, RuleId{0}, SynAck(), 1);
   EXPECT_EQ(Lines(journal.Why(1)), 2u) << journal.Why(1);
   EXPECT_NE(journal.Why(1).find("overwritten"), std::string::npos);
+}
+
+TEST(Journal, AConnectionThatFillsTheRingKeepsItsLastRecords) {
+  Journal journal({.records = 4, .connections = 8});
+  for (int i = 0; i < 6; ++i) {
+    Fire(journal, 1, milliseconds(i), State::kClosed, State::kSynSent, RuleId{0}, SynAck());
+  }
+  const std::string text = journal.Why(1);
+  EXPECT_EQ(Lines(text), 1u + 1u + 4u + 1u) << text;
+  EXPECT_NE(text.find("overwritten\n  at 0.002000 s"), std::string::npos) << text;
 }
 
 TEST(Journal, IdentityThatWasPushedOutIsNotConfused) {

@@ -78,7 +78,8 @@ TEST(Fault, NumbersAreRelativeToTheLastSyn) {
 
 TEST(Fault, OtherActionsAndTheirSum) {
   FaultSet set;
-  ASSERT_TRUE(set.Add("delay the 1st SYN by 500ms; duplicate SYN; corrupt the 2nd SYN").has_value());
+  ASSERT_TRUE(
+      set.Add("delay the 1st SYN by 500ms; duplicate SYN; corrupt the 2nd SYN").has_value());
   const FaultEffect first = set.Apply(Side::kA, Packet(kSyn));
   EXPECT_EQ(first.delay, 500ms);
   EXPECT_EQ(first.copies, 1);
@@ -145,7 +146,8 @@ TEST(Fault, Durations) {
   EXPECT_EQ(ParseDuration("1.5s"), Duration(1500ms));
   EXPECT_EQ(ParseDuration("10us"), Duration(10us));
   EXPECT_EQ(ParseDuration("0s"), Duration(0s));
-  for (const char* bad : {"", "s", "5", "-1s", "1.s", ".5s", "1.5ns", "1m", "99999999999s", "1 s"}) {
+  for (const char* bad :
+       {"", "s", "5", "-1s", "1.s", ".5s", "1.5ns", "1m", "99999999999s", "1 s"}) {
     EXPECT_FALSE(ParseDuration(bad).has_value()) << bad;
   }
 }

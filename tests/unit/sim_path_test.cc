@@ -36,8 +36,11 @@ TEST(Path, RateSpacesPacketsAndTheQueueIsBounded) {
 }
 
 TEST(Path, ChancesAreAboutWhatWasAskedForAndTheSameEveryTime) {
-  const PathConfig config = {.loss_ppm = 10'000, .duplicate_ppm = 20'000, .corrupt_ppm = 50'000,
-                             .reorder_ppm = 100'000, .reorder_delay = 3ms};
+  const PathConfig config = {.loss_ppm = 10'000,
+                             .duplicate_ppm = 20'000,
+                             .corrupt_ppm = 50'000,
+                             .reorder_ppm = 100'000,
+                             .reorder_delay = 3ms};
   constexpr int kPackets = 100'000;
   const auto run = [&](std::uint64_t seed) {
     Path path(config, seed);

@@ -94,6 +94,17 @@ TEST(WireIcmp, ReplyKeepsDscpAndClearsEcn) {
   EXPECT_EQ(Decoded(Reply(request.ip)).ip.tos, 0xb8);
 }
 
+// RFC 792 knows code 0 alone; Linux answers any, with the same.
+TEST(WireIcmp, ReplyKeepsTheCode) {
+  Bytes bytes = SampleBytes("icmp4-echo");
+  bytes[21] = std::byte{9};
+  const unsigned checksum = std::to_integer<unsigned>(bytes[23]);
+  bytes[23] = static_cast<std::byte>(checksum - 9);
+  const Decoded reply(Reply(Decoded(bytes).ip));
+  EXPECT_EQ(reply.ip.payload[0], std::byte{0});
+  EXPECT_EQ(reply.ip.payload[1], std::byte{9});
+}
+
 struct ErrorCase {
   const char* name;
   std::uint8_t type;
@@ -144,8 +155,8 @@ TEST(WireIcmp, DecodesThePortUnreachableOfLinux) {
 TEST(WireIcmp, IgnoresOtherMessagesAndUselessQuotes) {
   for (const char* name :
        {"icmp4-quote-7-bytes", "icmp4-quote-later-fragment", "icmp4-quote-other-family",
-        "icmp4-redirect", "icmp4-short", "icmp6-quote-7-bytes", "icmp6-neighbour-solicitation",
-        "icmp4-echo", "linux6-echo-reply", "linux6-syn"}) {
+        "icmp4-redirect", "icmp4-short", "icmp6-quote-7-bytes", "icmp6-quote-later-fragment",
+        "icmp6-neighbour-solicitation", "icmp4-echo", "linux6-echo-reply", "linux6-syn"}) {
     EXPECT_FALSE(DecodeIcmpError(Decoded(name).ip).has_value()) << name;
   }
 }
@@ -253,7 +264,7 @@ TEST(WireIcmp, WhatMayBeReported) {
     EXPECT_TRUE(MayReportError(Decoded(name).ip)) << name;
   }
   for (const char* name : {"icmp4-host-unreachable", "icmp4-redirect", "icmp6-no-route",
-                           "ip4-first-fragment", "tcp6-later-fragment"}) {
+                           "icmp6-redirect", "ip4-first-fragment", "tcp6-later-fragment"}) {
     EXPECT_FALSE(MayReportError(Decoded(name).ip)) << name;
   }
   Decoded multicast("udp4-odd");

@@ -65,7 +65,8 @@ int main(void) {
 
   int listener = estab_socket(b.stack, AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
   Expect(listener >= 0, "estab_socket");
-  Expect(estab_bind(b.stack, listener, (struct sockaddr*)&server, sizeof server) == 0, "estab_bind");
+  Expect(estab_bind(b.stack, listener, (struct sockaddr*)&server, sizeof server) == 0,
+         "estab_bind");
   Expect(estab_listen(b.stack, listener, 1) == 0, "estab_listen");
 
   int client = estab_socket(a.stack, AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);

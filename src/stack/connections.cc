@@ -1,0 +1,182 @@
+// The life of a socket: how it is found, attached, settled and destroyed.
+#include "base/check.h"
+#include "stack/engine.h"
+#include "stack/isn.h"
+#include "tcp/invariants.h"
+#include "tcp/timers.h"
+#include "tcp/user.h"
+#include "wire/ip.h"
+
+namespace estab {
+namespace {
+
+constexpr auto kTcp = static_cast<std::uint8_t>(wire::Protocol::kTcp);
+
+}  // namespace
+
+std::uint32_t Stack::Impl::Hash(const Tuple& tuple) const {
+  return stack::HashTuple(keys.table, kTcp, tuple);
+}
+
+bool Stack::Impl::Matches(Ref ref, const Tuple& tuple) const {
+  switch (ref.kind()) {
+    case Owner::kSocket: return sockets[ref.slot()].tuple == tuple;
+    case Owner::kHalfOpen: return half_open[ref.slot()].state.tuple == tuple;
+    case Owner::kTimeWait4: return time_wait4[ref.slot()].tuple() == tuple;
+    case Owner::kTimeWait6: return time_wait6[ref.slot()].tuple() == tuple;
+  }
+  return false;
+}
+
+Stack::Impl::Ref Stack::Impl::Lookup(const Tuple& tuple) const {
+  return Ref(index.Find(Hash(tuple), [&](std::uint32_t v) { return Matches(Ref(v), tuple); }));
+}
+
+ConnectionNumber Stack::Impl::NumberOf(Ref ref) const {
+  if (!ref.found()) return 0;
+  switch (ref.kind()) {
+    case Owner::kSocket: return sockets[ref.slot()].number;
+    case Owner::kHalfOpen: return half_open[ref.slot()].state.number;
+    default: return TimeWaitOf(ref).number;
+  }
+}
+
+Stack::Impl::Listener* Stack::Impl::FindListener(const Endpoint& local) {
+  const auto find = [&](const IpAddress& address) -> Listener* {
+    const Ref ref = Lookup(ListenerTuple({address, local.port}));
+    return ref.found() ? &listeners[sockets[ref.slot()].listener] : nullptr;
+  };
+  if (Listener* exact = find(local.address)) return exact;
+  if (!local.address.is_v4()) return find(IpAddress::AnyV6());
+  if (Listener* any = find(IpAddress::AnyV4())) return any;
+  Listener* dual = find(IpAddress::AnyV6());
+  return dual != nullptr && !OptionsOf(*dual).v6_only ? dual : nullptr;
+}
+
+const Stack::Impl::Socket* Stack::Impl::Get(SocketId id) const {
+  if (!sockets.Holds(id.index, id.generation)) return nullptr;
+  const Socket& socket = sockets[id.index];
+  return socket.orphan || socket.queued ? nullptr : &socket;
+}
+
+Stack::Impl::Socket* Stack::Impl::Get(SocketId id) {
+  return const_cast<Socket*>(static_cast<const Impl*>(this)->Get(id));
+}
+
+SocketId Stack::Impl::IdOf(const Socket& socket) const {
+  return {socket.self, sockets.generation(socket.self)};
+}
+
+ConnectionNumber Stack::Impl::NextNumber() {
+  if (++last_number == 0) ++last_number;
+  return last_number;
+}
+
+std::uint32_t Stack::Impl::ShareOf(std::int32_t limit) const {
+  return static_cast<std::uint32_t>(limit) / shard.count;
+}
+
+Stack::Impl::Socket* Stack::Impl::NewSocket(bool ipv6, const SocketOptions* from) {
+  const std::uint32_t slot = sockets.Create();
+  if (slot == kNoSlot) {
+    ++counters.out_of_memory;
+    return nullptr;
+  }
+  Socket& socket = sockets[slot];
+  socket.self = slot;
+  socket.ipv6 = ipv6;
+  socket.options = options.Ref(from);
+  socket.TimerNode::kind = static_cast<std::int8_t>(Owner::kSocket);
+  const IpAddress any = ipv6 ? IpAddress::AnyV6() : IpAddress::AnyV4();
+  socket.tuple = {{any, 0}, {any, 0}};
+  return &socket;
+}
+
+bool Stack::Impl::Attach(Socket& socket) {
+  const bool reuse = socket.options->reuse_address;
+  if (!ports.Hold(socket.tuple.local.port, reuse)) return false;
+  if (!index.Insert(Hash(socket.tuple), Ref(Owner::kSocket, socket.self).raw)) {
+    ports.Release(socket.tuple.local.port, reuse);
+    return false;
+  }
+  socket.held_reuse = reuse;
+  socket.attached = true;
+  return true;
+}
+
+void Stack::Impl::Detach(Socket& socket) {
+  if (!socket.attached) return;
+  index.Erase(Hash(socket.tuple), Ref(Owner::kSocket, socket.self).raw);
+  ports.Release(socket.tuple.local.port, socket.held_reuse);
+  socket.attached = false;
+}
+
+void Stack::Impl::Destroy(Socket& socket) {
+  Detach(socket);
+  wheel.Cancel(socket);
+  IntrusiveList<Socket, stack::OutputTag>::Remove(socket);
+  IntrusiveList<Socket, stack::QueueTag>::Remove(socket);
+  buffers.Detach(socket);
+  if (socket.binding != kNoSlot) ports.Unbind(socket.binding);
+  if (socket.counted_orphan) --counters.orphans;
+  options.Unref(socket.options);
+  sockets.Destroy(socket.self);
+}
+
+std::uint8_t Stack::Impl::Readiness(const Context& cx, const Socket& socket) const {
+  if (socket.state != State::kListen) return tcp::ReadinessOf(cx, socket);
+  return listeners[socket.listener].waiting != 0 ? std::uint8_t{kReadable} : std::uint8_t{0};
+}
+
+void Stack::Impl::UpdateReadiness(const Context& cx, Socket& socket) {
+  if (socket.queued || socket.orphan) return;
+  const std::uint8_t now = Readiness(cx, socket);
+  const bool gained = (now & ~socket.reported) != 0;
+  socket.reported &= now;
+  ListNode<stack::QueueTag>& node = socket;
+  if (gained && !node.linked()) ready.PushBack(socket);
+}
+
+void Stack::Impl::Settle(Context& cx, Socket& socket) {
+  if (socket.pending.reset) {
+    wire::Segment reset;
+    reset.source_port = socket.tuple.local.port;
+    reset.destination_port = socket.tuple.remote.port;
+    reset.flags = kRst | kAck;
+    reset.seq = socket.snd.max.raw();
+    reset.ack = socket.rcv.nxt.raw();
+    socket.pending.reset = false;
+    ++counters.resets_sent;
+    Reply(cx.now, socket.link, socket.tuple, socket.number, reset, socket.options->tos,
+          socket.options->ttl);
+  }
+  if (socket.attached && socket.state == State::kTimeWait) {
+    EnterTimeWait(cx, socket);
+  } else if (socket.attached && socket.state == State::kClosed) {
+    Detach(socket);
+  }
+  if (socket.orphan && !socket.attached) return Destroy(socket);
+  if (socket.attached) {
+    if (buffers.UnderPressure()) buffers.DropReassembly(socket);
+    tcp::UpdatePersist(cx, socket);
+    buffers.DetachEmpty(socket);
+    ListNode<stack::OutputTag>& node = socket;
+    if (!node.linked()) network.link(socket.link).output.PushBack(socket);
+  }
+  RefileTimer(socket);
+  UpdateReadiness(cx, socket);
+#ifdef ESTAB_INVARIANTS
+  CheckSocket(cx, socket);
+#endif
+}
+
+void Stack::Impl::CheckSocket(const Context& cx, const Socket& socket) const {
+  tcp::CheckInvariants(cx, socket);
+  const Time deadline = tcp::EarliestDeadline(socket);
+  ESTAB_CHECK((deadline != kNever) == socket.armed());
+  ESTAB_CHECK(deadline == kNever ||
+              stack::TimerWheel::DeadlineOf(socket) <= deadline + std::chrono::milliseconds(1));
+  ESTAB_CHECK(!socket.attached || Lookup(socket.tuple).raw == Ref(Owner::kSocket, socket.self).raw);
+}
+
+}  // namespace estab

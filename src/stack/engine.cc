@@ -1,0 +1,60 @@
+#include "stack/engine.h"
+
+#include <cstring>
+
+#include "base/check.h"
+
+namespace estab {
+
+Stack::Impl::Impl(const StackConfig& config, Allocator& from)
+    : memory(from),
+      allocator(&from),
+      buffers(memory),
+      options(memory),
+      sockets(memory),
+      half_open(memory),
+      time_wait4(memory),
+      time_wait6(memory),
+      listeners(memory),
+      loans(memory),
+      index(memory),
+      ports(memory),
+      replies(memory, buffers.chunks),
+      looped(memory, buffers.chunks),
+      shard(config.shard) {
+  if (shard.count == 0) shard.count = 1;
+  Seed(config.secret);
+  recorder.SetObserver(config.observer);
+}
+
+Stack::Impl::~Impl() {
+  loans.ForEach([&](std::uint32_t, Loan& loan) {
+    for (std::uint32_t i = 0; i < loan.count; ++i) buffers.chunks.Unref(loan.chunks[i]);
+  });
+  sockets.ForEach([&](std::uint32_t, Socket& socket) { buffers.Detach(socket); });
+}
+
+bool Stack::Impl::Begin() { return options.Begin(); }
+
+void Stack::Impl::Seed(std::span<const std::uint8_t, 32> secret) {
+  SipKey key;
+  std::memcpy(key.data(), secret.data(), key.size());
+  const auto derive = [&](std::uint8_t purpose, SipKey& out) {
+    std::byte message[17];
+    std::memcpy(message, secret.data() + 16, 16);
+    for (std::uint8_t half = 0; half < 2; ++half) {
+      message[16] = static_cast<std::byte>(purpose * 2 + half);
+      const std::uint64_t h = SipHash24(key, message);
+      std::memcpy(out.data() + half * 8, &h, 8);
+    }
+  };
+  derive(1, keys.table);
+  derive(2, keys.sequence);
+  derive(3, keys.ports);
+}
+
+Stack::Impl::Context Stack::Impl::MakeContext(Time now) {
+  return Context{now, settings, buffers, recorder, challenges, Cause{}};
+}
+
+}  // namespace estab

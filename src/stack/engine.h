@@ -1,0 +1,200 @@
+// The inside of a Stack: its records, tables and pools, and what happens between them.
+#pragma once
+
+#include "estab/stack.h"
+#include "stack/demux.h"
+#include "stack/network.h"
+#include "stack/options_table.h"
+#include "stack/ports.h"
+#include "stack/replies.h"
+#include "stack/socket.h"
+#include "stack/timer_wheel.h"
+#include "tcp/arriving.h"
+#include "tcp/context.h"
+#include "wire/icmp.h"
+#include "wire/ip.h"
+
+namespace estab {
+
+/// What a stack's tables are keyed with; all from one secret.
+struct StackKeys {
+  SipKey table{};
+  SipKey sequence{};
+  SipKey ports{};
+};
+
+struct Stack::Impl {
+  using Context = tcp::Context;
+  using Socket = stack::Socket;
+  using HalfOpenRecord = stack::HalfOpenRecord;
+  using Listener = stack::Listener;
+  using Ref = stack::Ref;
+  using Owner = stack::Owner;
+
+  Impl(const StackConfig& config, Allocator& from);
+  ~Impl();
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
+  /// Takes the first memory; false if there is none.
+  bool Begin();
+  /// `estab.seed`: the secret from a text. kBusy once anything depends on the old one.
+  Result<void> SetSeed(std::string_view text);
+  /// Derives the keys from a secret of 32 bytes.
+  void Seed(std::span<const std::uint8_t, 32> secret);
+
+  Context MakeContext(Time now);
+
+  // --- receive.cc: from packets to records ---
+  void ReceivePacket(Time now, const RxPacket& packet);
+  void ReceiveIp(Time now, const wire::IpPacket& ip, LinkId link, bool checksum_ok, bool looped);
+  void ReceiveTcp(Time now, const wire::IpPacket& ip, LinkId link, bool looped);
+  void ArriveForNobody(Context& cx, const Tuple& tuple, LinkId link, const wire::Segment& segment);
+  void ReceiveIcmp(Time now, const wire::IpPacket& ip, LinkId link);
+
+  // --- demultiplexing (connections.cc) ---
+  std::uint32_t Hash(const Tuple& tuple) const;
+  Ref Lookup(const Tuple& tuple) const;
+  bool Matches(Ref ref, const Tuple& tuple) const;
+  ConnectionNumber NumberOf(Ref ref) const;
+  Listener* FindListener(const Endpoint& local);
+
+  // --- connections.cc: the life of a socket ---
+  Socket* Get(SocketId id);
+  const Socket* Get(SocketId id) const;
+  SocketId IdOf(const Socket& socket) const;
+  Socket* NewSocket(bool ipv6, const SocketOptions* options);
+  /// Puts a connection into the table and counts it at its port; false without memory.
+  bool Attach(Socket& socket);
+  /// Takes it out again.
+  void Detach(Socket& socket);
+  void Destroy(Socket& socket);
+  /// Brings everything around a socket into line with its TCB after an event: resets, tables,
+  /// timer, output, readiness. The socket may be gone afterwards.
+  void Settle(Context& cx, Socket& socket);
+  /// The part of it that sending can change.
+  void SettleAfterSending(Context& cx, Socket& socket);
+  void UpdateReadiness(const Context& cx, Socket& socket);
+  /// Aborts if an invariant of the socket or of its places does not hold.
+  void CheckSocket(const Context& cx, const Socket& socket) const;
+  std::uint8_t Readiness(const Context& cx, const Socket& socket) const;
+  ConnectionNumber NextNumber();
+  std::uint32_t ShareOf(std::int32_t limit) const;
+
+  // --- listener.cc: passive opening ---
+  /// The tuple under which a listener stands in the table.
+  static Tuple ListenerTuple(const Endpoint& local) {
+    return {local, {local.address.is_v4() ? IpAddress::AnyV4() : IpAddress::AnyV6(), 0}};
+  }
+  void ArriveAtListener(Context& cx, Listener& listener, const Tuple& tuple, LinkId link,
+                        const wire::Segment& segment, const SndSeq* iss);
+  void ArriveAtHalfOpen(Context& cx, HalfOpenRecord& record, const wire::Segment& segment);
+  bool StartHalfOpen(Context& cx, Listener& listener, const Tuple& tuple, LinkId link,
+                     const wire::Segment& segment, const SndSeq* iss);
+  void Complete(Context& cx, HalfOpenRecord& record, const wire::Segment& segment);
+  void Forget(HalfOpenRecord& record);
+  void SendSynAck(Context& cx, HalfOpenRecord& record, bool repeat);
+  void OnHalfOpenDeadline(Context& cx, HalfOpenRecord& record);
+  void CloseListener(Context& cx, Socket& socket);
+  void FireHalfOpen(Context& cx, const HalfOpenRecord& record, RuleId rule);
+  const SocketOptions& OptionsOf(const Listener& listener) const;
+  static bool AcceptQueueFull(const Listener& listener) {
+    return listener.waiting > listener.backlog;
+  }
+
+  // --- time_waits.cc ---
+  void EnterTimeWait(Context& cx, Socket& socket);
+  template <class Record>
+  bool AddTimeWait(Context& cx, Slab<Record>& slab, Owner owner, Socket& socket,
+                   const tcp::TimeWait& state);
+  void ArriveAtTimeWait(Context& cx, Ref ref, const Tuple& tuple, LinkId link,
+                        const wire::Segment& segment);
+  tcp::TimeWait& TimeWaitOf(Ref ref);
+  const tcp::TimeWait& TimeWaitOf(Ref ref) const;
+  stack::TimerNode& TimeWaitNode(Ref ref);
+  tcp::Stamp RestartedAt(Ref ref);
+  void RemoveTimeWait(Ref ref, const Tuple& tuple);
+  void OnTimeWaitDeadline(Context& cx, Ref ref);
+  void SendTimeWaitAck(Context& cx, const tcp::TimeWait& state, const Tuple& tuple);
+
+  // --- transmit.cc ---
+  std::size_t Transmit(Time now, PacketSink& sink, std::size_t budget);
+  std::size_t TransmitReplies(Time now, PacketSink& sink, std::size_t budget, unsigned& busy);
+  std::size_t TransmitLink(Time now, PacketSink& sink, LinkId link, std::size_t budget);
+  /// Sends the socket's next segment. False: nothing to send, or the link is busy (`busy`).
+  bool TransmitSegment(Context& cx, PacketSink& sink, Socket& socket, bool holds, bool& busy);
+  void TransmitComplete(std::uint64_t token);
+  /// Delivers packets from ourselves to ourselves; returns how many.
+  std::size_t DeliverLooped(Time now, std::size_t budget);
+  /// Queues a segment that is not from a TCB's own queue.
+  void Reply(Time now, LinkId link, const Tuple& tuple, ConnectionNumber number,
+             const wire::Segment& segment, std::uint8_t tos, std::uint8_t ttl);
+  /// Answers `segment` with the reset that RFC 9293 §3.10.7.1 prescribes.
+  void ReplyReset(Time now, LinkId link, const Tuple& tuple, const wire::Segment& segment);
+  SinkResult LoopBack(const TxPacket& packet);
+  void QueuePacket(LinkId link, bool local, std::span<const std::byte> packet);
+
+  // --- deadlines.cc ---
+  Time NextDeadline();
+  std::size_t Advance(Time now, std::size_t budget);
+  /// Files the socket's timer no later than its earliest deadline.
+  void RefileTimer(Socket& socket);
+  template <class Record>
+  Ref RefOf(const Record& record) const;
+
+  // --- opening.cc, calls.cc: the user ---
+  Result<void> Bind(Socket& socket, const Endpoint& local);
+  Result<void> BindTo(Socket& socket, const Endpoint& local, bool listening);
+  bool PortConflicts(const stack::Binding& wanted, std::uint32_t except) const;
+  Result<std::uint16_t> ChooseBindPort(stack::Binding wanted);
+  Result<void> Listen(Time now, Socket& socket, int backlog);
+  Result<void> Connect(Time now, Socket& socket, const Endpoint& remote);
+  Result<void> CheckConnect(Socket& socket, const Endpoint& remote) const;
+  Result<void> ChooseTuple(Context& cx, Socket& socket, const Endpoint& remote, bool loopback,
+                           SndSeq& iss);
+  bool TakeTuple(Context& cx, const Tuple& tuple, bool loopback, SndSeq& iss);
+  void ForgetAttempt(Socket& socket);
+  Result<SocketId> Accept(Time now, Socket& socket);
+  void Close(Time now, Socket& socket);
+  Result<void> SetOptions(Time now, Socket& socket, const SocketOptions& options);
+  ConnectionInfo Info(Time now, const Socket& socket) const;
+  State StateOf(const Socket& socket) const;
+
+  /// The headers of a packet whose sink holds on to it, and the chunks that its payload lies in.
+  struct Loan {
+    std::array<std::byte, 100> header;
+    std::array<Chunk*, 20> chunks;
+    std::uint32_t count = 0;
+  };
+
+  // Memory first: everything below comes from it.
+  Memory memory;
+  Allocator* allocator;
+  tcp::Settings settings;
+  tcp::Buffers buffers;
+  tcp::Recorder recorder;
+  tcp::ChallengeBudget challenges;
+  stack::OptionsTable options;
+  Slab<Socket> sockets;
+  Slab<HalfOpenRecord> half_open;
+  Slab<stack::TimeWait4> time_wait4;
+  Slab<stack::TimeWait6> time_wait6;
+  Slab<Listener, 16> listeners;
+  Slab<Loan, 16> loans;
+  HashIndex index;
+  stack::PortTable ports;
+  stack::Network network;
+  stack::ReplyQueue replies;
+  stack::ReplyQueue looped;
+  stack::TimerWheel wheel;
+  IntrusiveList<Socket, stack::QueueTag> ready;
+  StackCounters counters;
+  StackKeys keys;
+  Shard shard;
+  ConnectionNumber last_number = 0;
+  std::uint64_t port_draws = 0;
+  bool started = false;          // a packet has passed: what holds from the start is fixed
+  bool destroy_silently = false;
+  std::array<char, 64> seed_text{};
+};
+
+}  // namespace estab

@@ -1,0 +1,252 @@
+// Bind, listen, connect, accept: how a socket gets its place.
+#include <algorithm>
+
+#include "stack/engine.h"
+#include "stack/isn.h"
+#include "tcp/user.h"
+
+namespace estab {
+
+using stack::Binding;
+
+namespace {
+
+constexpr int kRandomDraws = 128;
+
+// A wildcard covers every address of its family, and `::` without V6ONLY both.
+bool Covers(const Binding& binding, const IpAddress& address) {
+  const IpAddress& local = binding.local.address;
+  if (local == address || local == IpAddress::AnyV4()) return local == address || address.is_v4();
+  return local == IpAddress::AnyV6() && (!address.is_v4() || !binding.v6_only);
+}
+
+}  // namespace
+
+// Whether bindings, connections or TIME_WAIT records on the port forbid `wanted`.
+bool Stack::Impl::PortConflicts(const Binding& wanted, std::uint32_t except) const {
+  if (ports.Conflicts(wanted, except)) return true;
+  const std::uint16_t port = wanted.local.port;
+  const std::uint32_t hindering = wanted.reuse_address ? ports.HeldExclusively(port)
+                                                       : ports.Held(port);
+  if (hindering == 0) return false;
+  if (wanted.local.address.is_any()) return true;
+  // Rare: a bind to one address of a port that has connections. Do they concern that address?
+  bool found = false;
+  const auto check = [&](const Tuple& tuple, bool reuse) {
+    if (tuple.local.port != port || (wanted.reuse_address && reuse)) return;
+    found = found || Covers(wanted, tuple.local.address);
+  };
+  sockets.ForEach([&](std::uint32_t, const Socket& s) {
+    if (s.attached) check(s.tuple, s.held_reuse);
+  });
+  time_wait4.ForEach([&](std::uint32_t, const stack::TimeWait4& r) {
+    check(r.tuple(), r.state.reuse_address);
+  });
+  time_wait6.ForEach([&](std::uint32_t, const stack::TimeWait6& r) {
+    check(r.tuple(), r.state.reuse_address);
+  });
+  return found;
+}
+
+Result<std::uint16_t> Stack::Impl::ChooseBindPort(Binding wanted) {
+  const auto first = static_cast<std::uint32_t>(settings.port_min);
+  const std::uint32_t count = static_cast<std::uint32_t>(settings.port_max) - first + 1;
+  std::byte message[8];
+  const std::uint64_t draw = ++port_draws;
+  for (std::size_t i = 0; i < 8; ++i) message[i] = static_cast<std::byte>(draw >> (8 * i));
+  const std::uint64_t start = SipHash24(keys.ports, message);
+  for (std::uint32_t i = 0; i < count; ++i) {
+    wanted.local.port = static_cast<std::uint16_t>(first + (start + i) % count);
+    if (!PortConflicts(wanted, kNoSlot)) return wanted.local.port;
+  }
+  return std::unexpected(Error::kAddressInUse);
+}
+
+Result<void> Stack::Impl::BindTo(Socket& socket, const Endpoint& local, bool listening) {
+  Binding binding;
+  binding.local = local;
+  binding.socket = socket.self;
+  binding.reuse_address = socket.options->reuse_address;
+  binding.listening = listening;
+  binding.v6_only = socket.options->v6_only;
+  if (local.port == 0) {
+    const auto port = ChooseBindPort(binding);
+    if (!port) return std::unexpected(port.error());
+    binding.local.port = *port;
+  } else if (PortConflicts(binding, kNoSlot)) {
+    return std::unexpected(Error::kAddressInUse);
+  }
+  const std::uint32_t slot = ports.Bind(binding);
+  if (slot == kNoSlot) return std::unexpected(Error::kNoMemory);
+  socket.binding = slot;
+  socket.tuple.local = binding.local;
+  return {};
+}
+
+Result<void> Stack::Impl::Bind(Socket& socket, const Endpoint& local) {
+  if (socket.binding != kNoSlot || socket.state != State::kClosed || socket.attached) {
+    return std::unexpected(Error::kInvalid);
+  }
+  const bool v4 = local.address.is_v4();
+  if ((!socket.ipv6 && !v4) || (socket.ipv6 && v4 && socket.options->v6_only)) {
+    return std::unexpected(Error::kFamilyNotSupported);
+  }
+  if (!local.address.is_any() && !network.IsLocal(local.address)) {
+    return std::unexpected(Error::kAddressNotAvailable);
+  }
+  return BindTo(socket, local, false);
+}
+
+Result<void> Stack::Impl::Listen(Time now, Socket& socket, int backlog) {
+  const int limit = settings.somaxconn;
+  const auto wanted = static_cast<std::uint32_t>(backlog < 0 || backlog > limit ? limit : backlog);
+  if (socket.state == State::kListen) {
+    listeners[socket.listener].backlog = wanted;
+    return {};
+  }
+  if (socket.state != State::kClosed || socket.attached) return std::unexpected(Error::kInvalid);
+  if (socket.binding == kNoSlot) {
+    if (auto bound = BindTo(socket, {socket.tuple.local.address, 0}, true); !bound) return bound;
+  } else {
+    Binding binding = ports[socket.binding];
+    binding.listening = true;
+    if (PortConflicts(binding, socket.binding)) return std::unexpected(Error::kAddressInUse);
+    ports[socket.binding].listening = true;
+  }
+  const std::uint32_t slot = listeners.Create();
+  const Tuple key = ListenerTuple(socket.tuple.local);
+  if (slot == kNoSlot || !index.Insert(Hash(key), Ref(Owner::kSocket, socket.self).raw)) {
+    if (slot != kNoSlot) listeners.Destroy(slot);
+    return std::unexpected(Error::kNoMemory);
+  }
+  socket.tuple = key;
+  socket.listener = slot;
+  socket.number = NextNumber();
+  listeners[slot].socket = socket.self;
+  listeners[slot].backlog = wanted;
+  Context cx = MakeContext(now);
+  cx.cause.call = CallKind::kListen;
+  tcp::Apply(cx, socket, RuleId::kPassiveOpen);
+  return {};
+}
+
+Result<void> Stack::Impl::CheckConnect(Socket& socket, const Endpoint& remote) const {
+  const bool v4 = remote.address.is_v4();
+  if ((!socket.ipv6 && !v4) || (socket.ipv6 && v4 && socket.options->v6_only)) {
+    return std::unexpected(Error::kFamilyNotSupported);
+  }
+  if (socket.state == State::kListen) return std::unexpected(Error::kIsConnected);
+  if (socket.state == State::kSynSent || socket.state == State::kSynRcvd) {
+    return std::unexpected(Error::kAlready);
+  }
+  if (socket.state != State::kClosed || socket.syn_acked) {
+    return std::unexpected(Error::kIsConnected);
+  }
+  if (auto error = tcp::TakePendingError(socket)) return std::unexpected(*error);
+  if (remote.address.is_any() || remote.address.is_multicast() ||
+      network.IsBroadcast(remote.address)) {
+    return std::unexpected(Error::kNetworkUnreachable);
+  }
+  return {};
+}
+
+// Whether the four-tuple is free, or can be had from a TIME_WAIT record (which then goes).
+bool Stack::Impl::TakeTuple(Context& cx, const Tuple& tuple, bool loopback, SndSeq& iss) {
+  const Ref ref = Lookup(tuple);
+  iss = stack::InitialSequence(keys.sequence, tuple, cx.now);
+  if (!ref.found()) return true;
+  if (ref.kind() != Owner::kTimeWait4 && ref.kind() != Owner::kTimeWait6) return false;
+  const tcp::TimeWait& record = TimeWaitOf(ref);
+  if (!tcp::MayReuse(settings, cx.stamp(), RestartedAt(ref), loopback, record)) return false;
+  iss = tcp::NextIss(record);
+  recorder.Fired(cx.now, record.number, tuple, State::kTimeWait, State::kClosed,
+                 RuleId::kTimeWaitReuse, cx.cause);
+  RemoveTimeWait(ref, tuple);
+  return true;
+}
+
+// RFC 6056: a port drawn at random for this destination, then every port in turn, so that "none is
+// left" is the truth.
+Result<void> Stack::Impl::ChooseTuple(Context& cx, Socket& socket, const Endpoint& remote,
+                                      bool loopback, SndSeq& iss) {
+  Tuple tuple{socket.tuple.local, remote};
+  if (socket.binding != kNoSlot) {
+    if (!TakeTuple(cx, tuple, loopback, iss)) return std::unexpected(Error::kAddressNotAvailable);
+    socket.tuple = tuple;
+    return {};
+  }
+  const auto first = static_cast<std::uint32_t>(settings.port_min);
+  const std::uint32_t count = static_cast<std::uint32_t>(settings.port_max) - first + 1;
+  std::uint64_t draw = 0;
+  for (std::uint32_t i = 0; i < kRandomDraws + count; ++i) {
+    if (i <= kRandomDraws) {
+      std::byte message[8];
+      const std::uint64_t n = ++port_draws;
+      for (std::size_t b = 0; b < 8; ++b) message[b] = static_cast<std::byte>(n >> (8 * b));
+      draw = SipHash24(keys.ports, message) ^ Hash(tuple);
+    } else {
+      ++draw;
+    }
+    tuple.local.port = static_cast<std::uint16_t>(first + draw % count);
+    if (ports.IsBound(tuple.local.port) || Hash(tuple) % shard.count != shard.index) continue;
+    if (!TakeTuple(cx, tuple, loopback, iss)) continue;
+    socket.tuple = tuple;
+    return {};
+  }
+  return std::unexpected(Error::kAddressNotAvailable);
+}
+
+Result<void> Stack::Impl::Connect(Time now, Socket& socket, const Endpoint& remote) {
+  if (auto checked = CheckConnect(socket, remote); !checked) return checked;
+  const auto path = network.Find(remote.address);
+  if (!path) return std::unexpected(path.error());
+  ForgetAttempt(socket);
+  Context cx = MakeContext(now);
+  cx.cause.call = CallKind::kConnect;
+  const Endpoint before = socket.tuple.local;
+  if (socket.tuple.local.address.is_any()) socket.tuple.local.address = path->source;
+  const bool loopback = network.IsLocal(remote.address);
+  if (loopback && before.address.is_any()) socket.tuple.local.address = remote.address;
+  SndSeq iss;
+  const auto chosen = ChooseTuple(cx, socket, remote, loopback, iss);
+  if (!chosen || !Attach(socket)) {
+    socket.tuple.local = before;
+    return std::unexpected(chosen ? Error::kNoMemory : chosen.error());
+  }
+  socket.link = path->link;
+  socket.number = NextNumber();
+  socket.snd.iss = iss;
+  socket.ts.offset = stack::TimestampOffset(keys.sequence, socket.tuple);
+  tcp::BeginOpen(cx, socket, network.link(path->link).mtu);
+  ++counters.connections_opened;
+  Settle(cx, socket);
+  return std::unexpected(Error::kInProgress);
+}
+
+// An attempt that failed leaves a TCB behind; a new one begins with a fresh one.
+void Stack::Impl::ForgetAttempt(Socket& socket) {
+  if (socket.number == 0) return;
+  const SocketOptions* kept = socket.options;
+  buffers.Detach(socket);
+  const IpAddress any = socket.ipv6 ? IpAddress::AnyV6() : IpAddress::AnyV4();
+  static_cast<tcp::Tcb&>(socket) = tcp::Tcb{};
+  socket.options = kept;
+  const bool bound = socket.binding != kNoSlot;
+  socket.tuple = {bound ? ports[socket.binding].local : Endpoint{any, 0}, {any, 0}};
+}
+
+Result<SocketId> Stack::Impl::Accept(Time now, Socket& socket) {
+  if (socket.state != State::kListen) return std::unexpected(Error::kInvalid);
+  Listener& listener = listeners[socket.listener];
+  Socket* connection = listener.accept_queue.PopFront();
+  if (connection == nullptr) return std::unexpected(Error::kWouldBlock);
+  --listener.waiting;
+  connection->queued = false;
+  connection->listener = kNoSlot;
+  const Context cx = MakeContext(now);
+  UpdateReadiness(cx, *connection);
+  UpdateReadiness(cx, socket);
+  return IdOf(*connection);
+}
+
+}  // namespace estab

@@ -1,0 +1,201 @@
+#include "stack/settings_table.h"
+
+#include <charconv>
+
+namespace estab::stack {
+namespace {
+
+using S = tcp::Settings;
+using Kind = SettingEntry::Kind;
+
+constexpr SettingEntry Int(const char* name, std::int32_t S::*member, std::int64_t least,
+                           std::int64_t most, const char* gist) {
+  return {name, gist, Kind::kInt, least, most, member};
+}
+constexpr SettingEntry Span(const char* name, std::int64_t S::*member, std::int64_t least,
+                            std::int64_t most, const char* gist) {
+  return {name, gist, Kind::kDuration, least, most, nullptr, nullptr, member};
+}
+constexpr SettingEntry Triple(const char* name, std::int64_t (S::*member)[3], const char* gist) {
+  return {name, gist, Kind::kTriple, 1, 1 << 30, nullptr, nullptr, nullptr, member};
+}
+
+constexpr std::int64_t kMany = INT32_MAX;
+constexpr std::int64_t kHour = 3'600'000;
+
+constexpr SettingEntry kEntries[] = {
+    Int("net.ipv4.tcp_syn_retries", &S::syn_retries, 0, 127, "repeats of a SYN before giving up"),
+    Int("net.ipv4.tcp_syn_linear_timeouts", &S::syn_linear_timeouts, 0, 127,
+        "SYN time-outs that do not double"),
+    Int("net.ipv4.tcp_synack_retries", &S::synack_retries, 0, 255,
+        "repeats of a SYN|ACK before the half-open record is dropped"),
+    Int("net.ipv4.tcp_max_syn_backlog", &S::max_syn_backlog, 1, kMany,
+        "half-open records of one listener"),
+    Int("net.core.somaxconn", &S::somaxconn, 0, kMany, "upper limit of listen's backlog"),
+    Int("net.ipv4.tcp_abort_on_overflow", &S::abort_on_overflow, 0, 1,
+        "reset, instead of waiting, when the accept queue is full"),
+    {"net.ipv4.ip_local_port_range", "ports to choose from: first and last", Kind::kRange, 1, 65535,
+     &S::port_min, &S::port_max},
+    Int("net.ipv4.tcp_timestamps", &S::timestamps, 0, 1, "offer timestamps (RFC 7323)"),
+    Int("net.ipv4.tcp_window_scaling", &S::window_scaling, 0, 1, "offer window scaling (RFC 7323)"),
+    Int("net.ipv4.tcp_sack", &S::sack, 0, 1,
+        "offer selective acknowledgments (RFC 2018) and send them"),
+    Int("net.ipv4.tcp_min_snd_mss", &S::min_snd_mss, 48, 65535,
+        "what a peer's MSS counts at least"),
+    Int("net.ipv4.ip_default_ttl", &S::default_ttl, 1, 255, "TTL and hop limit"),
+    Int("net.ipv4.tcp_retries2", &S::retries2, 0, 255,
+        "unanswered repeats of data before the connection times out"),
+    Int("net.ipv4.tcp_orphan_retries", &S::orphan_retries, 0, 255,
+        "the same after close(); 0 means 8"),
+    Int("net.ipv4.tcp_max_orphans", &S::max_orphans, 0, kMany,
+        "connections without an owner; more are reset"),
+    Span("net.ipv4.tcp_rto_max_ms", &S::rto_max_ms, 1000, 120'000,
+         "longest retransmission time-out"),
+    Int("net.ipv4.tcp_fin_timeout", &S::fin_timeout_s, 0, kMany / 1000,
+        "seconds that an ownerless connection stays in FIN_WAIT_2"),
+    Int("net.ipv4.tcp_max_tw_buckets", &S::max_tw_buckets, 0, kMany, "TIME_WAIT records"),
+    Int("net.ipv4.tcp_rfc1337", &S::rfc1337, 0, 1, "no reset ends TIME_WAIT"),
+    Int("net.ipv4.tcp_tw_reuse", &S::tw_reuse, 0, 2,
+        "an outgoing connection may take over a TIME_WAIT record (2: loopback only)"),
+    Int("net.ipv4.tcp_tw_reuse_delay", &S::tw_reuse_delay_ms, 1, kHour,
+        "milliseconds before it may"),
+    Int("net.ipv4.tcp_keepalive_time", &S::keepalive_time_s, 1, 32767,
+        "seconds of silence before the first keepalive probe"),
+    Int("net.ipv4.tcp_keepalive_intvl", &S::keepalive_intvl_s, 1, 32767,
+        "seconds between keepalive probes"),
+    Int("net.ipv4.tcp_keepalive_probes", &S::keepalive_probes, 1, 127,
+        "unanswered keepalive probes before the connection times out"),
+    Int("net.ipv4.tcp_challenge_ack_limit", &S::challenge_ack_limit, 0, kMany,
+        "challenge ACKs a second (RFC 5961)"),
+    Int("net.ipv4.tcp_invalid_ratelimit", &S::invalid_ratelimit_ms, 0, kHour,
+        "milliseconds between two answers to what does not fit one connection"),
+    Triple("net.ipv4.tcp_rmem", &S::rmem, "receive buffer: least, default, most; bytes"),
+    Triple("net.ipv4.tcp_wmem", &S::wmem, "send buffer: least, default, most; bytes"),
+    Int("net.ipv4.tcp_slow_start_after_idle", &S::slow_start_after_idle, 0, 1,
+        "begin with the initial window again after a pause"),
+    Span("estab.tcp_msl", &S::msl_ms, 1, 24 * kHour,
+         "maximum segment lifetime; TIME_WAIT lasts twice as long"),
+    Span("estab.tcp_rto_initial", &S::rto_initial_ms, 1, 120'000,
+         "retransmission time-out before the first measurement"),
+    Span("estab.tcp_rto_min", &S::rto_min_ms, 1, 120'000,
+         "least that the retransmission time-out exceeds the round trip by"),
+};
+
+// "500", "500ms", "3s", "1min": whole numbers; milliseconds where no unit is given.
+bool ReadDuration(std::string_view text, std::int64_t& ms) {
+  std::int64_t factor = 1;
+  const auto unit = [&](std::string_view name, std::int64_t f) {
+    if (!text.ends_with(name)) return false;
+    text.remove_suffix(name.size());
+    factor = f;
+    return true;
+  };
+  if (!unit("ms", 1) && !unit("min", 60'000)) unit("s", 1000);
+  std::int64_t number = 0;
+  if (!ReadNumber(Trimmed(text), number) || number < 0 || number > INT64_MAX / 60'000) return false;
+  ms = number * factor;
+  return true;
+}
+
+// `count` numbers separated by spaces or tabs.
+bool ReadRow(std::string_view text, std::int64_t* values, std::size_t count) {
+  for (std::size_t i = 0; i < count; ++i) {
+    text = Trimmed(text);
+    const std::size_t end = text.find_first_of(" \t");
+    if (!ReadNumber(text.substr(0, end), values[i])) return false;
+    text = end == std::string_view::npos ? std::string_view{} : text.substr(end);
+  }
+  return Trimmed(text).empty();
+}
+
+bool InRange(const SettingEntry& entry, std::int64_t value) {
+  return value >= entry.least && value <= entry.most;
+}
+
+bool ReadRange(const SettingEntry& entry, std::string_view text, tcp::Settings& settings) {
+  std::int64_t row[2];
+  if (!ReadRow(text, row, 2) || !InRange(entry, row[0]) || !InRange(entry, row[1])) return false;
+  if (row[0] > row[1]) return false;
+  settings.*entry.int_member = static_cast<std::int32_t>(row[0]);
+  settings.*entry.second_member = static_cast<std::int32_t>(row[1]);
+  return true;
+}
+
+bool ReadTriple(const SettingEntry& entry, std::string_view text, tcp::Settings& settings) {
+  std::int64_t row[3];
+  if (!ReadRow(text, row, 3)) return false;
+  for (std::int64_t value : row) {
+    if (!InRange(entry, value)) return false;
+  }
+  if (row[0] > row[1] || row[1] > row[2]) return false;
+  for (int i = 0; i < 3; ++i) (settings.*entry.triple_member)[i] = row[i];
+  return true;
+}
+
+}  // namespace
+
+std::span<const SettingEntry> SettingEntries() { return kEntries; }
+
+const SettingEntry* FindSetting(std::string_view name) {
+  for (const SettingEntry& entry : kEntries) {
+    if (name == entry.name) return &entry;
+  }
+  return nullptr;
+}
+
+std::string_view Trimmed(std::string_view text) {
+  const std::size_t first = text.find_first_not_of(" \t\n");
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(" \t\n") - first + 1);
+}
+
+bool ReadNumber(std::string_view text, std::int64_t& value) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return error == std::errc{} && end == text.data() + text.size();
+}
+
+std::string_view WriteNumber(std::int64_t value, std::span<char> out) {
+  char* end = std::to_chars(out.data(), out.data() + out.size(), value).ptr;
+  return {out.data(), static_cast<std::size_t>(end - out.data())};
+}
+
+bool ReadSetting(const SettingEntry& entry, std::string_view text, tcp::Settings& settings) {
+  std::int64_t value = 0;
+  switch (entry.kind) {
+    case Kind::kInt:
+      if (!ReadNumber(Trimmed(text), value) || !InRange(entry, value)) return false;
+      settings.*entry.int_member = static_cast<std::int32_t>(value);
+      return true;
+    case Kind::kDuration:
+      if (!ReadDuration(Trimmed(text), value) || !InRange(entry, value)) return false;
+      settings.*entry.duration_member = value;
+      return true;
+    case Kind::kTriple: return ReadTriple(entry, text, settings);
+    case Kind::kRange: return ReadRange(entry, text, settings);
+  }
+  return false;
+}
+
+std::string_view WriteSetting(const SettingEntry& entry, const tcp::Settings& settings,
+                              std::span<char> out) {
+  char* p = out.data();
+  char* const end = out.data() + out.size();
+  const auto write = [&](std::int64_t value) {
+    if (p != out.data()) *p++ = '\t';
+    p = std::to_chars(p, end, value).ptr;
+  };
+  switch (entry.kind) {
+    case Kind::kInt: write(settings.*entry.int_member); break;
+    case Kind::kDuration: write(settings.*entry.duration_member); break;
+    case Kind::kTriple:
+      for (std::int64_t value : settings.*entry.triple_member) write(value);
+      break;
+    case Kind::kRange:
+      write(settings.*entry.int_member);
+      write(settings.*entry.second_member);
+      break;
+  }
+  return {out.data(), static_cast<std::size_t>(p - out.data())};
+}
+
+}  // namespace estab::stack

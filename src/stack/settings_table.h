@@ -1,0 +1,45 @@
+// Settings by name: how text becomes a value, and when a value may change.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "estab/error.h"
+#include "tcp/settings.h"
+
+namespace estab::stack {
+
+/// One numeric setting, or a row of them (tcp_rmem).
+struct SettingEntry {
+  enum class Kind : std::uint8_t { kInt, kDuration, kTriple, kRange };
+  const char* name;
+  const char* gist;
+  Kind kind;
+  std::int64_t least;
+  std::int64_t most;
+  std::int32_t tcp::Settings::*int_member = nullptr;        // kInt; kRange: the first of two
+  std::int32_t tcp::Settings::*second_member = nullptr;     // kRange
+  std::int64_t tcp::Settings::*duration_member = nullptr;   // kDuration, in milliseconds
+  std::int64_t (tcp::Settings::*triple_member)[3] = nullptr;
+};
+
+/// Every numeric setting, in the order of the documentation. All of them are live: a change is felt
+/// at the next use.
+std::span<const SettingEntry> SettingEntries();
+/// The entry of that name; nullptr if there is none.
+const SettingEntry* FindSetting(std::string_view name);
+
+/// Reads `text` into the setting; false if it is malformed or out of range.
+bool ReadSetting(const SettingEntry& entry, std::string_view text, tcp::Settings& settings);
+/// Writes the setting's value into `out`; returns the part written.
+std::string_view WriteSetting(const SettingEntry& entry, const tcp::Settings& settings,
+                              std::span<char> out);
+
+/// A whole number with an optional minus sign; false for anything else.
+bool ReadNumber(std::string_view text, std::int64_t& value);
+std::string_view WriteNumber(std::int64_t value, std::span<char> out);
+/// Cuts spaces off both ends.
+std::string_view Trimmed(std::string_view text);
+
+}  // namespace estab::stack

@@ -1,0 +1,97 @@
+// The records of a stack: sockets (with their TCBs), half-open connections, TIME_WAIT, listeners.
+#pragma once
+
+#include <cstdint>
+
+#include "base/intrusive_list.h"
+#include "base/slab.h"
+#include "stack/timer_wheel.h"
+#include "tcp/half_open.h"
+#include "tcp/tcb.h"
+#include "tcp/time_wait.h"
+
+namespace estab::stack {
+
+struct OutputTag;
+struct QueueTag;
+struct HalfOpenTag;
+
+/// What a timer node belongs to.
+enum class Owner : std::uint8_t { kSocket, kHalfOpen, kTimeWait4, kTimeWait6 };
+
+/// A socket: a TCB with its places in the stack's lists, wheel and tables. Idle, this is all that a
+/// connection costs.
+struct Socket final : tcp::Tcb,
+                      TimerNode,               // its earliest deadline
+                      ListNode<OutputTag>,     // on its link's list: may have something to send
+                      ListNode<QueueTag> {     // on the ready list, or (unaccepted) the accept queue
+  void* user = nullptr;
+  std::uint32_t self = kNoSlot;      // its own slot
+  std::uint32_t listener = kNoSlot;  // LISTEN: its Listener; unaccepted: the Listener it waits at
+  std::uint32_t binding = kNoSlot;   // explicitly bound: its Binding
+  std::uint8_t reported = 0;         // readiness the user knows of
+  bool ipv6 : 1 = false;             // the family it was opened with
+  bool attached : 1 = false;         // in the table of connections, and counted at its port
+  bool queued : 1 = false;           // waits in an accept queue: no handle yet
+  bool held_reuse : 1 = false;       // how it is counted at its port
+  bool counted_orphan : 1 = false;
+};
+static_assert(sizeof(Socket) <= 384, "an idle connection must stay within six cache lines");
+
+/// A connection in SYN_RCVD that somebody else opened.
+struct HalfOpenRecord final : TimerNode, ListNode<HalfOpenTag> {
+  tcp::HalfOpen state;
+  std::uint32_t hash = 0;
+  std::uint32_t listener = kNoSlot;
+};
+static_assert(sizeof(HalfOpenRecord) <= 128, "a half-open record must stay within two cache lines");
+
+/// TIME_WAIT between IPv4 addresses.
+struct TimeWait4 final : TimerNode {
+  tcp::TimeWait state;
+  std::uint32_t local = 0;
+  std::uint32_t remote = 0;
+  std::uint16_t local_port = 0;
+  std::uint16_t remote_port = 0;
+
+  void SetTuple(const Tuple& t) {
+    local = t.local.address.v4();
+    remote = t.remote.address.v4();
+    local_port = t.local.port;
+    remote_port = t.remote.port;
+  }
+  Tuple tuple() const {
+    return {{IpAddress::V4(local), local_port}, {IpAddress::V4(remote), remote_port}};
+  }
+};
+static_assert(sizeof(TimeWait4) <= 64, "a TIME_WAIT record must stay within one cache line");
+
+/// TIME_WAIT between IPv6 addresses.
+struct TimeWait6 final : TimerNode {
+  tcp::TimeWait state;
+  IpAddress local;
+  IpAddress remote;
+  std::uint16_t local_port = 0;
+  std::uint16_t remote_port = 0;
+
+  void SetTuple(const Tuple& t) {
+    local = t.local.address;
+    remote = t.remote.address;
+    local_port = t.local.port;
+    remote_port = t.remote.port;
+  }
+  Tuple tuple() const { return {{local, local_port}, {remote, remote_port}}; }
+};
+static_assert(sizeof(TimeWait6) <= 96);
+
+/// What a socket in LISTEN has besides.
+struct Listener {
+  std::uint32_t socket = kNoSlot;
+  std::uint32_t backlog = 0;
+  std::uint32_t waiting = 0;    // connections in the accept queue
+  std::uint32_t half_open = 0;  // records in the SYN queue
+  IntrusiveList<Socket, QueueTag> accept_queue;
+  IntrusiveList<HalfOpenRecord, HalfOpenTag> syn_queue;
+};
+
+}  // namespace estab::stack

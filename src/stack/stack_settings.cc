@@ -1,0 +1,96 @@
+// Settings of a stack by name: the numeric ones, and those that are more than a number.
+#include <algorithm>
+#include <cstring>
+
+#include "base/siphash.h"
+#include "stack/engine.h"
+#include "stack/settings_table.h"
+
+namespace estab {
+namespace {
+
+struct SpecialSetting {
+  const char* name;
+  const char* gist;
+};
+constexpr SpecialSetting kProfile = {"estab.profile", "which rules hold: default"};
+constexpr SpecialSetting kSeed = {"estab.seed",
+                                  "text that all randomness comes from; before the first packet"};
+constexpr SpecialSetting kMemory = {"estab.mem_limit", "bytes of memory; 0: no limit"};
+constexpr SpecialSetting kDestroy = {"estab.destroy",
+                                     "what the end of a stack does to connections: reset, silent"};
+
+std::string_view Copy(std::string_view text, std::span<char> out) {
+  const std::size_t n = std::min(text.size(), out.size());
+  std::memcpy(out.data(), text.data(), n);
+  return {out.data(), n};
+}
+
+}  // namespace
+
+Result<void> Stack::Impl::SetSeed(std::string_view text) {
+  if (started || last_number != 0) return std::unexpected(Error::kBusy);
+  if (text.empty() || text.size() >= seed_text.size()) return std::unexpected(Error::kInvalid);
+  seed_text.fill('\0');
+  std::memcpy(seed_text.data(), text.data(), text.size());
+  std::array<std::uint8_t, 32> secret;
+  for (std::uint8_t part = 0; part < 4; ++part) {
+    const std::uint64_t h =
+        SipHash24(SipKey{part}, std::as_bytes(std::span(text.data(), text.size())));
+    std::memcpy(secret.data() + part * 8, &h, 8);
+  }
+  Seed(secret);
+  return {};
+}
+
+Result<void> Stack::SetSetting(std::string_view name, std::string_view value) {
+  value = stack::Trimmed(value);
+  if (const stack::SettingEntry* entry = stack::FindSetting(name)) {
+    if (!stack::ReadSetting(*entry, value, impl_->settings)) return std::unexpected(Error::kInvalid);
+    return {};
+  }
+  if (name == kSeed.name) return impl_->SetSeed(value);
+  if (name == kProfile.name) {
+    if (value != "default") return std::unexpected(Error::kInvalid);
+    return {};
+  }
+  if (name == kMemory.name) {
+    std::int64_t bytes = 0;
+    if (!stack::ReadNumber(value, bytes) || bytes < 0) return std::unexpected(Error::kInvalid);
+    impl_->memory.set_limit(bytes == 0 ? UINT64_MAX : static_cast<std::uint64_t>(bytes));
+    return {};
+  }
+  if (name == kDestroy.name) {
+    if (value != "reset" && value != "silent") return std::unexpected(Error::kInvalid);
+    impl_->destroy_silently = value == "silent";
+    return {};
+  }
+  return std::unexpected(Error::kNotFound);
+}
+
+Result<std::string_view> Stack::GetSetting(std::string_view name,
+                                           std::span<char, kSettingTextSize> out) const {
+  if (const stack::SettingEntry* entry = stack::FindSetting(name)) {
+    return stack::WriteSetting(*entry, impl_->settings, out);
+  }
+  if (name == kSeed.name) return Copy(impl_->seed_text.data(), out);
+  if (name == kProfile.name) return Copy("default", out);
+  if (name == kDestroy.name) return Copy(impl_->destroy_silently ? "silent" : "reset", out);
+  if (name == kMemory.name) {
+    const std::uint64_t limit = impl_->memory.limit();
+    return stack::WriteNumber(limit == UINT64_MAX ? 0 : static_cast<std::int64_t>(limit), out);
+  }
+  return std::unexpected(Error::kNotFound);
+}
+
+void Stack::ForEachSetting(void (*visit)(void* context, const char* name, const char* gist),
+                           void* context) {
+  for (const stack::SettingEntry& entry : stack::SettingEntries()) {
+    visit(context, entry.name, entry.gist);
+  }
+  for (const SpecialSetting& s : {kProfile, kSeed, kMemory, kDestroy}) {
+    visit(context, s.name, s.gist);
+  }
+}
+
+}  // namespace estab

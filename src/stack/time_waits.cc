@@ -1,0 +1,116 @@
+// TIME_WAIT records: made from connections, found by segments, ended by the wheel.
+#include "stack/engine.h"
+#include "tcp/arrive.h"
+#include "tcp/time_wait.h"
+
+namespace estab {
+
+using stack::TimeWait4;
+using stack::TimeWait6;
+
+template <class Record>
+bool Stack::Impl::AddTimeWait(Context& cx, Slab<Record>& slab, Owner owner, Socket& socket,
+                              const tcp::TimeWait& state) {
+  const std::uint32_t slot = slab.Create();
+  if (slot == kNoSlot) return false;
+  Record& record = slab[slot];
+  record.TimerNode::kind = static_cast<std::int8_t>(owner);
+  record.state = state;
+  record.SetTuple(socket.tuple);
+  // The record takes over the connection's place in the table and its count at the port.
+  index.Replace(Hash(socket.tuple), Ref(Owner::kSocket, socket.self).raw, Ref(owner, slot).raw);
+  socket.attached = false;
+  wheel.Arm(record, cx.now + std::chrono::milliseconds(2 * settings.msl_ms));
+  return true;
+}
+
+void Stack::Impl::EnterTimeWait(Context& cx, Socket& socket) {
+  tcp::TimeWait state = tcp::MakeTimeWait(socket);
+  state.reuse_address = socket.held_reuse;
+  if (socket.acks_owed != 0) SendTimeWaitAck(cx, state, socket.tuple);
+  const std::uint32_t live = time_wait4.live() + time_wait6.live();
+  const bool v4 = socket.tuple.local.address.is_v4();
+  const bool room = live < ShareOf(settings.max_tw_buckets);
+  const bool added =
+      room && (v4 ? AddTimeWait(cx, time_wait4, Owner::kTimeWait4, socket, state)
+                  : AddTimeWait(cx, time_wait6, Owner::kTimeWait6, socket, state));
+  if (!added) {
+    ++counters.time_wait_overflows;
+    tcp::ApplyClosed(cx, socket, RuleId::kTimeWaitRefused);
+    return Detach(socket);
+  }
+  recorder.Timer(cx.now, socket, TimerKind::kTimeWait, TimerEvent::What::kArmed,
+                 cx.now + std::chrono::milliseconds(2 * settings.msl_ms));
+  // What stays of the socket is what its owner has not read yet.
+  socket.retransmit_at = socket.delayed_ack_at = socket.idle_at = kNever;
+  socket.acks_owed = 0;
+  socket.pending = tcp::Pending{};
+  buffers.DetachEmpty(socket);
+}
+
+tcp::TimeWait& Stack::Impl::TimeWaitOf(Ref ref) {
+  return ref.kind() == Owner::kTimeWait4 ? time_wait4[ref.slot()].state
+                                         : time_wait6[ref.slot()].state;
+}
+const tcp::TimeWait& Stack::Impl::TimeWaitOf(Ref ref) const {
+  return const_cast<Impl*>(this)->TimeWaitOf(ref);
+}
+
+stack::TimerNode& Stack::Impl::TimeWaitNode(Ref ref) {
+  if (ref.kind() == Owner::kTimeWait4) return time_wait4[ref.slot()];
+  return time_wait6[ref.slot()];
+}
+
+tcp::Stamp Stack::Impl::RestartedAt(Ref ref) {
+  const Time deadline = stack::TimerWheel::DeadlineOf(TimeWaitNode(ref));
+  return tcp::StampOf(deadline) - static_cast<tcp::Stamp>(2 * settings.msl_ms);
+}
+
+void Stack::Impl::RemoveTimeWait(Ref ref, const Tuple& tuple) {
+  wheel.Cancel(TimeWaitNode(ref));
+  index.Erase(Hash(tuple), ref.raw);
+  ports.Release(tuple.local.port, TimeWaitOf(ref).reuse_address);
+  if (ref.kind() == Owner::kTimeWait4) {
+    time_wait4.Destroy(ref.slot());
+  } else {
+    time_wait6.Destroy(ref.slot());
+  }
+}
+
+void Stack::Impl::SendTimeWaitAck(Context& cx, const tcp::TimeWait& state, const Tuple& tuple) {
+  wire::Segment ack = tcp::MakeAck(state, cx.stamp());
+  ack.source_port = tuple.local.port;
+  ack.destination_port = tuple.remote.port;
+  Reply(cx.now, state.link, tuple, state.number, ack, state.tos, 0);
+}
+
+void Stack::Impl::ArriveAtTimeWait(Context& cx, Ref ref, const Tuple& tuple, LinkId link,
+                                   const wire::Segment& segment) {
+  tcp::TimeWait& state = TimeWaitOf(ref);
+  Listener* listener = FindListener(tuple.local);
+  const tcp::TimeWaitVerdict verdict = tcp::ArriveTimeWait(
+      settings, cx.stamp(), RestartedAt(ref), segment, listener != nullptr, state);
+  recorder.Fired(cx.now, state.number, tuple, State::kTimeWait,
+                 verdict.end ? State::kClosed : State::kTimeWait, verdict.rule, cx.cause);
+  if (verdict.ack) SendTimeWaitAck(cx, state, tuple);
+  if (verdict.restart) {
+    wheel.Arm(TimeWaitNode(ref), cx.now + std::chrono::milliseconds(2 * settings.msl_ms));
+  }
+  if (!verdict.end) return;
+  const SndSeq iss = tcp::NextIss(state);
+  RemoveTimeWait(ref, tuple);
+  if (verdict.reopen) ArriveAtListener(cx, *listener, tuple, link, segment, &iss);
+}
+
+void Stack::Impl::OnTimeWaitDeadline(Context& cx, Ref ref) {
+  cx.cause = Cause{};
+  cx.cause.trigger = Trigger::kTimer;
+  cx.cause.timer = TimerKind::kTimeWait;
+  const Tuple tuple = ref.kind() == Owner::kTimeWait4 ? time_wait4[ref.slot()].tuple()
+                                                      : time_wait6[ref.slot()].tuple();
+  recorder.Fired(cx.now, TimeWaitOf(ref).number, tuple, State::kTimeWait, State::kClosed,
+                 RuleId::kTimeWaitOver, cx.cause);
+  RemoveTimeWait(ref, tuple);
+}
+
+}  // namespace estab

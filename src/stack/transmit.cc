@@ -1,0 +1,222 @@
+// From what connections owe to packets on links.
+#include <algorithm>
+#include <cstring>
+
+#include "base/check.h"
+#include "stack/engine.h"
+#include "tcp/policy.h"
+#include "tcp/sender.h"
+#include "tcp/timers.h"
+#include "wire/tcp.h"
+
+namespace estab {
+namespace {
+
+constexpr std::size_t kMaxHeader = wire::kIpv6HeaderSize + wire::kMaxTcpHeaderSize;
+constexpr std::size_t kBurst = 16;  // segments of one connection before the next has its turn
+
+wire::IpHeader IpHeaderFor(const Tuple& tuple, std::uint8_t tos, std::uint8_t ttl) {
+  wire::IpHeader header;
+  header.source = tuple.local.address;
+  header.destination = tuple.remote.address;
+  header.protocol = static_cast<std::uint8_t>(wire::Protocol::kTcp);
+  header.tos = tos;
+  header.ttl = ttl;
+  return header;
+}
+
+// IP and TCP headers of `segment` with their checksums; returns their size.
+std::size_t BuildHeaders(std::span<std::byte> out, const wire::IpHeader& ip,
+                         const wire::Segment& segment, std::span<const Slice> payload) {
+  std::size_t payload_size = 0;
+  for (const Slice& slice : payload) payload_size += slice.size;
+  const std::size_t ip_size = wire::IpHeaderSize(ip.destination);
+  const std::size_t tcp_size = wire::EncodeTcp(out.subspan(ip_size), segment);
+  wire::EncodeIp(out, ip, tcp_size + payload_size);
+  const std::span<std::byte> tcp = out.subspan(ip_size, tcp_size);
+  wire::StoreTcpChecksum(tcp, wire::TcpChecksum(ip.source, ip.destination, tcp, payload));
+  return ip_size + tcp_size;
+}
+
+}  // namespace
+
+void Stack::Impl::QueuePacket(LinkId link, bool local, std::span<const std::byte> packet) {
+  const bool queued = (local ? looped : replies).Push(link, packet);
+  if (!queued) ++counters.out_of_memory;
+}
+
+void Stack::Impl::Reply(Time now, LinkId link, const Tuple& tuple, ConnectionNumber number,
+                        const wire::Segment& segment, std::uint8_t tos, std::uint8_t ttl) {
+  std::byte packet[kMaxHeader];
+  const auto hops = ttl != 0 ? ttl : static_cast<std::uint8_t>(settings.default_ttl);
+  const std::size_t size = BuildHeaders(packet, IpHeaderFor(tuple, tos, hops), segment, {});
+  recorder.Segment(now, number, tuple, true, tcp::Summarize(segment));
+  QueuePacket(link, network.IsLocal(tuple.remote.address), {packet, size});
+}
+
+void Stack::Impl::ReplyReset(Time now, LinkId link, const Tuple& tuple,
+                             const wire::Segment& segment) {
+  wire::Segment reset;
+  reset.source_port = tuple.local.port;
+  reset.destination_port = tuple.remote.port;
+  reset.flags = kRst;
+  if (segment.Has(kAck)) {
+    reset.seq = segment.ack;
+  } else {
+    reset.flags |= kAck;
+    reset.ack = segment.seq + segment.length();
+  }
+  ++counters.resets_sent;
+  Reply(now, link, tuple, 0, reset, 0, 0);
+}
+
+std::size_t Stack::Impl::TransmitReplies(Time now, PacketSink& sink, std::size_t budget,
+                                         unsigned& busy) {
+  static_cast<void>(now);
+  std::size_t sent = 0;
+  for (std::uint32_t left = replies.size(); left != 0 && sent < budget; --left) {
+    const LinkId link = replies.front_link();
+    TxPacket packet;
+    packet.header = replies.front();
+    packet.link = link;
+    if ((busy & (1u << link)) == 0 && sink.Send(packet) != SinkResult::kBusy) {
+      replies.Pop();
+      ++sent;
+    } else {
+      busy |= 1u << link;
+      replies.Rotate();
+    }
+  }
+  return sent;
+}
+
+bool Stack::Impl::TransmitSegment(Context& cx, PacketSink& sink, Socket& socket, bool holds,
+                                  bool& busy) {
+  const tcp::Plan plan = tcp::PlanSegment(cx, socket);
+  if (plan.kind == tcp::Plan::Kind::kNothing) return false;
+  const wire::Segment segment = tcp::MakeSegment(cx, socket, plan);
+  Loan local;
+  const std::uint32_t slot = holds ? loans.Create() : kNoSlot;
+  Loan& loan = slot != kNoSlot ? loans[slot] : local;
+  std::array<Slice, std::tuple_size_v<decltype(loan.chunks)>> slices;
+  std::size_t pieces = 0;
+  if (plan.length != 0) {
+    ByteQueue& bytes = buffers.send[socket.send_buffer].bytes;
+    pieces = bytes.Gather(plan.offset, plan.length, slices, loan.chunks.data());
+    ESTAB_CHECK(pieces != 0);
+  }
+  const std::span<const Slice> payload(slices.data(), pieces);
+  const std::uint8_t ttl = tcp::Ttl(settings, *socket.options);
+  const wire::IpHeader ip = IpHeaderFor(socket.tuple, socket.options->tos, ttl);
+  TxPacket packet;
+  packet.header = {loan.header.data(), BuildHeaders(loan.header, ip, segment, payload)};
+  packet.payload = payload;
+  packet.link = socket.link;
+  packet.token = slot == kNoSlot ? 0 : std::uint64_t{slot} + 1;
+  SinkResult result;
+  if (network.IsLocal(socket.tuple.remote.address)) {
+    result = LoopBack(packet);
+  } else {
+    result = sink.Send(packet);
+  }
+  if (result == SinkResult::kHeld) {
+    ESTAB_CHECK(slot != kNoSlot);
+    loan.count = static_cast<std::uint32_t>(pieces);
+    for (std::size_t i = 0; i < pieces; ++i) buffers.chunks.Ref(loan.chunks[i]);
+  } else if (slot != kNoSlot) {
+    loans.Destroy(slot);
+  }
+  busy = result == SinkResult::kBusy;
+  if (busy) return false;
+  ++counters.packets_out;
+  if (plan.repeat) ++counters.retransmissions;
+  SegmentSummary summary = tcp::Summarize(segment);
+  summary.length = plan.length;
+  recorder.Segment(cx.now, socket.number, socket.tuple, true, summary);
+  tcp::CommitSegment(cx, socket, plan, segment);
+  return true;
+}
+
+SinkResult Stack::Impl::LoopBack(const TxPacket& packet) {
+  std::byte copy[65536];
+  std::size_t size = packet.header.size();
+  if (packet.size() > sizeof(copy)) return SinkResult::kSent;  // longer than any IP packet
+  std::memcpy(copy, packet.header.data(), size);
+  for (const Slice& slice : packet.payload) {
+    std::memcpy(copy + size, slice.data, slice.size);
+    size += slice.size;
+  }
+  return looped.Push(packet.link, {copy, size}) ? SinkResult::kSent : SinkResult::kBusy;
+}
+
+std::size_t Stack::Impl::TransmitLink(Time now, PacketSink& sink, LinkId id, std::size_t budget) {
+  stack::Link& link = network.link(id);
+  if (link.output.empty()) return 0;
+  const bool holds = sink.Capabilities(id).holds;
+  Context cx = MakeContext(now);
+  std::size_t sent = 0;
+  bool busy = false;
+  while (!busy && sent < budget && !link.output.empty()) {
+    Socket& socket = *link.output.front();
+    IntrusiveList<Socket, stack::OutputTag>::Remove(socket);
+    const std::size_t burst = std::min(kBurst, budget - sent);
+    std::size_t n = 0;
+    while (n < burst && TransmitSegment(cx, sink, socket, holds, busy)) ++n;
+    sent += n;
+    // Not finished: it goes behind the others, or waits in its place for the link.
+    if (n == burst || busy) link.output.PushBack(socket);
+    if (n != 0) SettleAfterSending(cx, socket);
+  }
+  return sent;
+}
+
+void Stack::Impl::SettleAfterSending(Context& cx, Socket& socket) {
+  tcp::UpdatePersist(cx, socket);
+  RefileTimer(socket);
+#ifdef ESTAB_INVARIANTS
+  CheckSocket(cx, socket);
+#endif
+}
+
+std::size_t Stack::Impl::DeliverLooped(Time now, std::size_t budget) {
+  std::size_t delivered = 0;
+  for (std::uint32_t left = looped.size(); left != 0 && delivered < budget; --left, ++delivered) {
+    // Copied out first: delivering may queue more.
+    std::byte copy[65536];
+    const LinkId link = looped.front_link();
+    const std::size_t size = looped.front().size();
+    std::memcpy(copy, looped.front().data(), size);
+    looped.Pop();
+    const auto ip = wire::DecodeIp({copy, size});
+    ESTAB_CHECK(ip.has_value());
+    ReceiveIp(now, *ip, link, true, true);
+  }
+  return delivered;
+}
+
+std::size_t Stack::Impl::Transmit(Time now, PacketSink& sink, std::size_t budget) {
+  started = true;
+  std::size_t sent = 0;
+  unsigned busy = 0;
+  for (bool again = true; again && sent < budget;) {
+    std::size_t round = TransmitReplies(now, sink, budget - sent, busy);
+    counters.packets_out += round;
+    for (std::size_t i = 0; i < network.link_count() && sent + round < budget; ++i) {
+      if ((busy & (1u << i)) != 0) continue;
+      round += TransmitLink(now, sink, static_cast<LinkId>(i), budget - sent - round);
+    }
+    sent += round;
+    again = !looped.empty() && DeliverLooped(now, budget) != 0;
+  }
+  return sent;
+}
+
+void Stack::Impl::TransmitComplete(std::uint64_t token) {
+  const auto slot = static_cast<std::uint32_t>(token - 1);
+  if (token == 0 || !loans.IsLive(slot)) return;
+  Loan& loan = loans[slot];
+  for (std::uint32_t i = 0; i < loan.count; ++i) buffers.chunks.Unref(loan.chunks[i]);
+  loans.Destroy(slot);
+}
+
+}  // namespace estab

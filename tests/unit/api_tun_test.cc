@@ -1,0 +1,126 @@
+// TUN: errors that say what to do, and an echo to the kernel's own TCP in a namespace of our own.
+#include <arpa/inet.h>
+#include <errno.h>
+#include <gtest/gtest.h>
+#include <sched.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <thread>
+
+#include "estab/host.h"
+#include "io/clock.h"
+#include "io/event.h"
+#include "io/tun.h"
+
+namespace estab {
+namespace {
+
+/// Moves this process, which has one thread then, into a network namespace of its own.
+bool OwnNetwork() {
+  static const bool own = unshare(CLONE_NEWNET) == 0 || unshare(CLONE_NEWUSER | CLONE_NEWNET) == 0;
+  return own && access("/dev/net/tun", R_OK | W_OK) == 0;
+}
+
+class ApiTun : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (!OwnNetwork()) GTEST_SKIP() << "no TUN device or no network namespace here";
+  }
+};
+
+TEST(ApiIo, ClockRunsForward) {
+  const Time first = io::MonotonicNow();
+  EXPECT_GT(first, Time{});
+  EXPECT_GE(io::MonotonicNow(), first);
+}
+
+TEST(ApiIo, NamesThatCannotBe) {
+  for (const char* name : {"", "a/b", "a b", "sixteen-letters-x", "tun%d"}) {
+    const auto tun = io::Tun::Open(name);
+    ASSERT_FALSE(tun) << name;
+    EXPECT_EQ(tun.error().error, Error::kInvalid);
+    EXPECT_NE(tun.error().message.find("1 to 15"), std::string::npos);
+  }
+}
+
+TEST_F(ApiTun, BusyAndForeignDevices) {
+  const auto first = io::Tun::Open("estab-t0");
+  ASSERT_TRUE(first) << first.error().message;
+  EXPECT_EQ(first->Mtu().value(), 1500u);
+  const auto second = io::Tun::Open("estab-t0");
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().error, Error::kBusy);
+  EXPECT_NE(second.error().message.find("in use"), std::string::npos);
+  const auto loopback = io::Tun::Open("lo");
+  ASSERT_FALSE(loopback);
+  EXPECT_EQ(loopback.error().error, Error::kInvalid);
+  EXPECT_NE(loopback.error().message.find("not a TUN"), std::string::npos);
+}
+
+TEST_F(ApiTun, BringUpSetsMtuAndAddresses) {
+  auto tun = io::Tun::Open("estab-t1");
+  ASSERT_TRUE(tun) << tun.error().message;
+  io::Tun::Setup setup;
+  setup.mtu = 1400;
+  setup.kernel_addresses = {*Prefix::Parse("198.51.100.1/24"), *Prefix::Parse("2001:db8:1::1/64")};
+  const auto up = tun->BringUp(setup);
+  ASSERT_TRUE(up) << up.error().message;
+  EXPECT_EQ(tun->Mtu().value(), 1400u);
+  const int s = socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in own{};
+  own.sin_family = AF_INET;
+  inet_pton(AF_INET, "198.51.100.1", &own.sin_addr);
+  EXPECT_EQ(bind(s, reinterpret_cast<sockaddr*>(&own), sizeof(own)), 0);
+  close(s);
+}
+
+TEST_F(ApiTun, EchoesToTheKernel) {
+  Host host = Host::Create().value();
+  std::string message;
+  const auto link = host.AddTun("estab-t2", &message);
+  ASSERT_TRUE(link) << message;
+  const std::string_view kernel[] = {"192.0.2.1/24"};
+  ASSERT_TRUE(host.BringUp(*link, kernel, &message)) << message;
+  ASSERT_TRUE(host.AddAddress(*link, "192.0.2.2/24"));
+  auto listener = host.Listen("0.0.0.0", 7).value();
+  std::thread server([&] {
+    auto peer = listener.Accept();
+    ASSERT_TRUE(peer);
+    std::array<std::byte, 65536> bytes;
+    while (auto n = peer->Read(bytes).value_or(0)) {
+      EXPECT_TRUE(peer->WriteAll(std::span(bytes).first(n)));
+    }
+  });
+  const int s = socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in to{};
+  to.sin_family = AF_INET;
+  to.sin_port = htons(7);
+  inet_pton(AF_INET, "192.0.2.2", &to.sin_addr);
+  ASSERT_EQ(connect(s, reinterpret_cast<sockaddr*>(&to), sizeof(to)), 0);
+  std::string sent(2'000'000, '\0');
+  for (std::size_t i = 0; i < sent.size(); ++i) sent[i] = static_cast<char>(i * 13 + i / 255);
+  std::thread writer([&] {
+    std::size_t at = 0;
+    while (at < sent.size()) {
+      const ssize_t n = write(s, sent.data() + at, sent.size() - at);
+      if (n <= 0) break;
+      at += static_cast<std::size_t>(n);
+    }
+    shutdown(s, SHUT_WR);
+  });
+  std::string got;
+  std::array<char, 65536> part;
+  for (ssize_t n = 0; (n = read(s, part.data(), part.size())) > 0;) {
+    got.append(part.data(), static_cast<std::size_t>(n));
+  }
+  writer.join();
+  server.join();
+  close(s);
+  EXPECT_EQ(got.size(), sent.size());
+  EXPECT_TRUE(got == sent);
+}
+
+}  // namespace
+}  // namespace estab
