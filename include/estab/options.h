@@ -18,32 +18,32 @@ namespace estab {
 /// sockets with equal options share one block. A listener's options are inherited by the sockets
 /// accepted from it.
 struct SocketOptions {
-  bool reuse_address = false;          // SO_REUSEADDR
-  bool keepalive = false;              // SO_KEEPALIVE
-  bool no_delay = false;               // TCP_NODELAY
-  bool v6_only = false;                // IPV6_V6ONLY; before bind only
-  bool linger = false;                 // SO_LINGER l_onoff
-  std::uint8_t tos = 0;                // IP_TOS, IPV6_TCLASS; ECN bits are the stack's own
-  std::uint8_t ttl = 0;                // IP_TTL, IPV6_UNICAST_HOPS
-  std::uint8_t syn_count = 0;          // TCP_SYNCNT, 1-127; listener: SYN|ACK repeats
-  std::uint8_t keepalive_count = 0;    // TCP_KEEPCNT, 1-127
-  std::uint16_t max_segment = 0;       // TCP_MAXSEG, 88-32767; 0: from the MTU
-  std::uint32_t send_buffer = 0;       // SO_SNDBUF, bytes of payload held
-  std::uint32_t receive_buffer = 0;    // SO_RCVBUF, bytes of payload held
-  std::uint32_t linger_seconds = 0;    // SO_LINGER l_linger; {on, 0} makes close an abort
-  std::uint32_t keepalive_idle = 0;    // TCP_KEEPIDLE, s, 1-32767
+  bool reuse_address = false;            // SO_REUSEADDR
+  bool keepalive = false;                // SO_KEEPALIVE
+  bool no_delay = false;                 // TCP_NODELAY
+  bool v6_only = false;                  // IPV6_V6ONLY; before bind only
+  bool linger = false;                   // SO_LINGER l_onoff
+  std::uint8_t tos = 0;                  // IP_TOS, IPV6_TCLASS; ECN bits are the stack's own
+  std::uint8_t ttl = 0;                  // IP_TTL, IPV6_UNICAST_HOPS
+  std::uint8_t syn_count = 0;            // TCP_SYNCNT, 1-127; listener: SYN|ACK repeats
+  std::uint8_t keepalive_count = 0;      // TCP_KEEPCNT, 1-127
+  std::uint16_t max_segment = 0;         // TCP_MAXSEG, 88-32767; 0: from the MTU
+  std::uint32_t send_buffer = 0;         // SO_SNDBUF, bytes of payload held
+  std::uint32_t receive_buffer = 0;      // SO_RCVBUF, bytes of payload held
+  std::uint32_t linger_seconds = 0;      // SO_LINGER l_linger; {on, 0} makes close an abort
+  std::uint32_t keepalive_idle = 0;      // TCP_KEEPIDLE, s, 1-32767
   std::uint32_t keepalive_interval = 0;  // TCP_KEEPINTVL, s, 1-32767
-  std::int32_t fin_wait2_seconds = 0;  // TCP_LINGER2, s; negative: no FIN_WAIT_2 for an orphan
-  std::uint32_t user_timeout_ms = 0;   // TCP_USER_TIMEOUT
+  std::int32_t fin_wait2_seconds = 0;    // TCP_LINGER2, s; negative: no FIN_WAIT_2 for an orphan
+  std::uint32_t user_timeout_ms = 0;     // TCP_USER_TIMEOUT
   friend bool operator==(const SocketOptions&, const SocketOptions&) = default;
 };
 
 /// What poll would say of a socket; a bit mask.
 enum Readiness : std::uint8_t {
-  kReadable = 1,     // data, end of stream, a connection to accept, or an error
-  kWritable = 2,     // room for at least a third of the send buffer, or writing would fail at once
-  kReadClosed = 4,   // the peer has sent its FIN, or SHUT_RD (POLLRDHUP)
-  kHangup = 8,       // both directions are closed (POLLHUP)
+  kReadable = 1,    // data, end of stream, a connection to accept, or an error
+  kWritable = 2,    // room for at least a third of the send buffer, or writing would fail at once
+  kReadClosed = 4,  // the peer has sent its FIN, or SHUT_RD (POLLRDHUP)
+  kHangup = 8,      // both directions are closed (POLLHUP)
   kErrorPending = 16,  // an error waits to be fetched (POLLERR)
 };
 
@@ -67,7 +67,7 @@ struct ConnectionInfo {
   Duration min_rtt{};
   unsigned retransmits = 0;  // repeats of the segment in flight now
   unsigned backoff = 0;
-  unsigned probes = 0;       // zero-window or keepalive probes unanswered
+  unsigned probes = 0;  // zero-window or keepalive probes unanswered
   // Windows; congestion windows in bytes.
   std::uint32_t congestion_window = 0;
   std::uint32_t slow_start_threshold = 0;
@@ -81,7 +81,7 @@ struct ConnectionInfo {
   std::uint32_t segments_out = 0;
   std::uint32_t segments_retransmitted = 0;
   // Queues, bytes.
-  std::uint32_t send_queue = 0;     // not yet acknowledged
+  std::uint32_t send_queue = 0;  // not yet acknowledged
   std::uint32_t unsent = 0;
   std::uint32_t receive_queue = 0;  // in order, not yet read
   std::uint32_t accept_queue = 0;   // listener: connections waiting

@@ -14,9 +14,10 @@ using LinkId = std::uint16_t;
 struct RxPacket {
   std::span<const std::byte> data;  // from the IP header on; trailing link padding is tolerated
   LinkId link = 0;
-  bool checksum_ok = false;    // the link has verified the TCP checksum already
-  std::uint16_t gso_size = 0;  // segment size if the link merged several wire packets; 0: one packet
-  void* owner = nullptr;       // for links that lend buffers; the engine does not interpret it yet
+  bool checksum_ok = false;  // the link has verified the TCP checksum already
+  std::uint16_t gso_size =
+      0;                  // segment size if the link merged several wire packets; 0: one packet
+  void* owner = nullptr;  // for links that lend buffers; the engine does not interpret it yet
 };
 
 /// A piece of memory to send; like iovec, but const and typed.
@@ -34,7 +35,7 @@ struct TxPacket {
   std::uint16_t checksum_start = 0;   // where the checksum's coverage begins; 0: it is filled in
   std::uint16_t checksum_offset = 0;  // from checksum_start to the checksum field
   std::uint16_t gso_size = 0;         // non-zero: a super-segment, to be cut into this many bytes
-  std::uint64_t token = 0;            // names the packet in TransmitComplete; 0: it must not be held
+  std::uint64_t token = 0;  // names the packet in TransmitComplete; 0: it must not be held
 
   std::size_t payload_size() const {
     std::size_t n = 0;

@@ -52,11 +52,11 @@ enum class RuleId : std::uint16_t;
 /// table executes, explains, counts and draws.
 struct Rule {
   RuleId id;
-  const char* name;     // "syn-sent-syn-ack"
-  StateSet from;        // where it applies
+  const char* name;  // "syn-sent-syn-ack"
+  StateSet from;     // where it applies
   Trigger trigger;
-  bool moves;           // whether the state becomes `to`
-  State to;             // meaningful only if `moves`
+  bool moves;  // whether the state becomes `to`
+  State to;    // meaningful only if `moves`
   Basis basis;
   const char* section;  // "RFC 9293 §3.10.7.3"
   const char* gist;     // one line in plain English

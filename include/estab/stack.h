@@ -66,20 +66,20 @@ struct ReadyEvent {
 /// ended every "live" figure returns to zero.
 struct StackCounters {
   // Live.
-  std::uint32_t sockets = 0;       // TCBs, listeners and unconnected sockets included
+  std::uint32_t sockets = 0;  // TCBs, listeners and unconnected sockets included
   std::uint32_t half_open = 0;
   std::uint32_t time_wait = 0;
-  std::uint32_t orphans = 0;       // TCBs whose handle was closed
-  std::uint64_t memory = 0;        // bytes taken from the allocator
-  std::uint64_t memory_in_use = 0; // bytes of them that hold records and payload
+  std::uint32_t orphans = 0;        // TCBs whose handle was closed
+  std::uint64_t memory = 0;         // bytes taken from the allocator
+  std::uint64_t memory_in_use = 0;  // bytes of them that hold records and payload
   std::uint64_t payload_chunks = 0;
   // Since the start.
   std::uint64_t packets_in = 0;
   std::uint64_t packets_out = 0;
-  std::uint64_t bad_packets = 0;   // malformed, or of a wrong checksum
-  std::uint64_t not_for_us = 0;    // another host's, or an unknown protocol
-  std::uint64_t connections_opened = 0;   // active
-  std::uint64_t connections_accepted = 0; // passive, reached ESTABLISHED
+  std::uint64_t bad_packets = 0;           // malformed, or of a wrong checksum
+  std::uint64_t not_for_us = 0;            // another host's, or an unknown protocol
+  std::uint64_t connections_opened = 0;    // active
+  std::uint64_t connections_accepted = 0;  // passive, reached ESTABLISHED
   std::uint64_t resets_sent = 0;
   std::uint64_t challenge_acks = 0;
   std::uint64_t challenge_acks_limited = 0;
@@ -156,8 +156,8 @@ class Stack {
   /// Queues bytes for sending and returns how many fitted (possibly fewer). kWouldBlock (no room,
   /// or not connected yet), kBrokenPipe, or the pending error, once.
   Result<std::size_t> Send(Time now, SocketId socket, std::span<const std::byte> data);
-  /// Takes bytes that arrived in order; 0 is the end of the stream. `peek` leaves them. kWouldBlock,
-  /// kNotConnected, or the pending error, once.
+  /// Takes bytes that arrived in order; 0 is the end of the stream. `peek` leaves them.
+  /// kWouldBlock, kNotConnected, or the pending error, once.
   Result<std::size_t> Read(Time now, SocketId socket, std::span<std::byte> into, bool peek = false);
   /// Closes one direction or both. kNotConnected.
   Result<void> Shutdown(Time now, SocketId socket, How how);

@@ -19,10 +19,10 @@ bool Within(T value, T least, T most) {
 
 bool ValidOptions(const SocketOptions& o) {
   return Within<int>(o.syn_count, 1, 127) && Within<int>(o.keepalive_count, 1, 127) &&
-         Within<int>(o.max_segment, 88, 32767) && Within<std::uint32_t>(o.keepalive_idle, 1, 32767) &&
-         Within<std::uint32_t>(o.keepalive_interval, 1, 32767) &&
-         o.send_buffer <= 1u << 30 && o.receive_buffer <= 1u << 30 &&
-         o.user_timeout_ms <= INT32_MAX;
+         Within<int>(o.max_segment, 88, 32767) &&
+         Within<std::uint32_t>(o.keepalive_idle, 1, 32767) &&
+         Within<std::uint32_t>(o.keepalive_interval, 1, 32767) && o.send_buffer <= 1u << 30 &&
+         o.receive_buffer <= 1u << 30 && o.user_timeout_ms <= INT32_MAX;
 }
 
 }  // namespace
@@ -49,8 +49,8 @@ Result<void> Stack::Impl::SetOptions(Time now, Socket& socket, const SocketOptio
   if (wanted.v6_only != old.v6_only && placed) return std::unexpected(Error::kInvalid);
   const SocketOptions* block = options.Intern(wanted);
   if (block == nullptr) return std::unexpected(Error::kNoMemory);
-  const bool keepalive_changed = wanted.keepalive != old.keepalive ||
-                                 wanted.keepalive_idle != old.keepalive_idle;
+  const bool keepalive_changed =
+      wanted.keepalive != old.keepalive || wanted.keepalive_idle != old.keepalive_idle;
   options.Unref(socket.options);
   socket.options = block;
   if (socket.binding != kNoSlot) ports[socket.binding].reuse_address = wanted.reuse_address;
@@ -91,9 +91,8 @@ ConnectionInfo Stack::Impl::Info(Time now, const Socket& socket) const {
   info.congestion_window = tcb.cwnd;
   info.slow_start_threshold = tcb.ssthresh;
   info.send_window = tcb.snd.wnd;
-  info.receive_window = tcb.rcv.adv > tcb.rcv.nxt
-                            ? static_cast<std::uint32_t>(tcb.rcv.adv - tcb.rcv.nxt)
-                            : 0;
+  info.receive_window =
+      tcb.rcv.adv > tcb.rcv.nxt ? static_cast<std::uint32_t>(tcb.rcv.adv - tcb.rcv.nxt) : 0;
   info.bytes_acked = tcb.bytes_acked;
   info.bytes_received = tcb.bytes_received;
   info.bytes_sent = tcb.bytes_sent;

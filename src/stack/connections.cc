@@ -20,10 +20,14 @@ std::uint32_t Stack::Impl::Hash(const Tuple& tuple) const {
 
 bool Stack::Impl::Matches(Ref ref, const Tuple& tuple) const {
   switch (ref.kind()) {
-    case Owner::kSocket: return sockets[ref.slot()].tuple == tuple;
-    case Owner::kHalfOpen: return half_open[ref.slot()].state.tuple == tuple;
-    case Owner::kTimeWait4: return time_wait4[ref.slot()].tuple() == tuple;
-    case Owner::kTimeWait6: return time_wait6[ref.slot()].tuple() == tuple;
+    case Owner::kSocket:
+      return sockets[ref.slot()].tuple == tuple;
+    case Owner::kHalfOpen:
+      return half_open[ref.slot()].state.tuple == tuple;
+    case Owner::kTimeWait4:
+      return time_wait4[ref.slot()].tuple() == tuple;
+    case Owner::kTimeWait6:
+      return time_wait6[ref.slot()].tuple() == tuple;
   }
   return false;
 }
@@ -35,9 +39,12 @@ Stack::Impl::Ref Stack::Impl::Lookup(const Tuple& tuple) const {
 ConnectionNumber Stack::Impl::NumberOf(Ref ref) const {
   if (!ref.found()) return 0;
   switch (ref.kind()) {
-    case Owner::kSocket: return sockets[ref.slot()].number;
-    case Owner::kHalfOpen: return half_open[ref.slot()].state.number;
-    default: return TimeWaitOf(ref).number;
+    case Owner::kSocket:
+      return sockets[ref.slot()].number;
+    case Owner::kHalfOpen:
+      return half_open[ref.slot()].state.number;
+    default:
+      return TimeWaitOf(ref).number;
   }
 }
 
@@ -108,6 +115,7 @@ void Stack::Impl::Detach(Socket& socket) {
   if (!socket.attached) return;
   index.Erase(Hash(socket.tuple), Ref(Owner::kSocket, socket.self).raw);
   ports.Release(socket.tuple.local.port, socket.held_reuse);
+  IntrusiveList<Socket, stack::OutputTag>::Remove(socket);
   socket.attached = false;
 }
 

@@ -46,9 +46,15 @@ std::size_t Stack::Impl::Advance(Time now, std::size_t budget) {
         Settle(cx, socket);
         break;
       }
-      case Owner::kHalfOpen: OnHalfOpenDeadline(cx, *static_cast<HalfOpenRecord*>(node)); break;
-      case Owner::kTimeWait4: OnTimeWaitDeadline(cx, RefOf(*static_cast<stack::TimeWait4*>(node))); break;
-      case Owner::kTimeWait6: OnTimeWaitDeadline(cx, RefOf(*static_cast<stack::TimeWait6*>(node))); break;
+      case Owner::kHalfOpen:
+        OnHalfOpenDeadline(cx, *static_cast<HalfOpenRecord*>(node));
+        break;
+      case Owner::kTimeWait4:
+        OnTimeWaitDeadline(cx, RefOf(*static_cast<stack::TimeWait4*>(node)));
+        break;
+      case Owner::kTimeWait6:
+        OnTimeWaitDeadline(cx, RefOf(*static_cast<stack::TimeWait6*>(node)));
+        break;
     }
     ++fired;
   }

@@ -192,7 +192,7 @@ struct Stack::Impl {
   Shard shard;
   ConnectionNumber last_number = 0;
   std::uint64_t port_draws = 0;
-  bool started = false;          // a packet has passed: what holds from the start is fixed
+  bool started = false;  // a packet has passed: what holds from the start is fixed
   bool destroy_silently = false;
   std::array<char, 64> seed_text{};
 };

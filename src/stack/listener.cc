@@ -78,7 +78,8 @@ void Stack::Impl::SendSynAck(Context& cx, HalfOpenRecord& record, bool repeat) {
   }
   half.sent_at = cx.stamp();
   const SocketOptions& o = OptionsOf(listeners[record.listener]);
-  Reply(cx.now, half.link, half.tuple, half.number, tcp::MakeSynAck(half, cx.stamp()), o.tos, o.ttl);
+  Reply(cx.now, half.link, half.tuple, half.number, tcp::MakeSynAck(half, cx.stamp()), o.tos,
+        o.ttl);
   wheel.Arm(record, cx.now + tcp::SynTimeout(settings, half.repeats, 0));
 }
 
@@ -106,13 +107,17 @@ void Stack::Impl::ArriveAtHalfOpen(Context& cx, HalfOpenRecord& record,
   FireHalfOpen(cx, record, verdict.rule);
   const SocketOptions& o = OptionsOf(listeners[record.listener]);
   switch (verdict.step) {
-    case HalfOpenStep::kReset: return ReplyReset(cx.now, half.link, half.tuple, segment);
+    case HalfOpenStep::kReset:
+      return ReplyReset(cx.now, half.link, half.tuple, segment);
     case HalfOpenStep::kAck:
-      return Reply(cx.now, half.link, half.tuple, half.number, tcp::MakeAck(half, cx.stamp()), o.tos,
-                   o.ttl);
-    case HalfOpenStep::kSynAck: return SendSynAck(cx, record, true);
-    case HalfOpenStep::kForget: return Forget(record);
-    default: return;
+      return Reply(cx.now, half.link, half.tuple, half.number, tcp::MakeAck(half, cx.stamp()),
+                   o.tos, o.ttl);
+    case HalfOpenStep::kSynAck:
+      return SendSynAck(cx, record, true);
+    case HalfOpenStep::kForget:
+      return Forget(record);
+    default:
+      return;
   }
 }
 
@@ -128,8 +133,8 @@ void Stack::Impl::Complete(Context& cx, HalfOpenRecord& record, const wire::Segm
   }
   const Socket& parent = sockets[listener.socket];
   Socket* socket = NewSocket(parent.ipv6, parent.options);
-  const bool held = socket != nullptr && ports.Hold(record.state.tuple.local.port,
-                                                    parent.options->reuse_address);
+  const bool held =
+      socket != nullptr && ports.Hold(record.state.tuple.local.port, parent.options->reuse_address);
   if (!held) {
     if (socket != nullptr) Destroy(*socket);
     return FireHalfOpen(cx, record, RuleId::kSynRcvdNoMemory);
@@ -160,8 +165,8 @@ void Stack::Impl::Forget(HalfOpenRecord& record) {
   wheel.Cancel(record);
   IntrusiveList<HalfOpenRecord, stack::HalfOpenTag>::Remove(record);
   --listeners[record.listener].half_open;
-  const std::uint32_t value = index.Find(
-      record.hash, [&](std::uint32_t v) { return Matches(Ref(v), record.state.tuple); });
+  const std::uint32_t value =
+      index.Find(record.hash, [&](std::uint32_t v) { return Matches(Ref(v), record.state.tuple); });
   index.Erase(record.hash, value);
   half_open.Destroy(Ref(value).slot());
 }

@@ -40,7 +40,8 @@ Result<void> Network::AddRoute(LinkId link, const Prefix& destination, const IpA
     return std::unexpected(Error::kInvalid);
   }
   if (route_count_ == kMaxRoutes) return std::unexpected(Error::kNoBuffers);
-  routes_[route_count_++] = {destination, link, via != nullptr, via != nullptr ? *via : IpAddress{}};
+  routes_[route_count_++] = {destination, link, via != nullptr,
+                             via != nullptr ? *via : IpAddress{}};
   return {};
 }
 

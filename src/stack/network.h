@@ -37,7 +37,8 @@ class Network {
   Result<Path> Find(const IpAddress& destination) const;
   /// Whether `address` is one of ours.
   bool IsLocal(const IpAddress& address) const;
-  /// Whether `address` is the directed broadcast address of one of our prefixes, or 255.255.255.255.
+  /// Whether `address` is the directed broadcast address of one of our prefixes, or
+  /// 255.255.255.255.
   bool IsBroadcast(const IpAddress& address) const;
 
   std::size_t link_count() const { return link_count_; }

@@ -26,8 +26,8 @@ bool Covers(const Binding& binding, const IpAddress& address) {
 bool Stack::Impl::PortConflicts(const Binding& wanted, std::uint32_t except) const {
   if (ports.Conflicts(wanted, except)) return true;
   const std::uint16_t port = wanted.local.port;
-  const std::uint32_t hindering = wanted.reuse_address ? ports.HeldExclusively(port)
-                                                       : ports.Held(port);
+  const std::uint32_t hindering =
+      wanted.reuse_address ? ports.HeldExclusively(port) : ports.Held(port);
   if (hindering == 0) return false;
   if (wanted.local.address.is_any()) return true;
   // Rare: a bind to one address of a port that has connections. Do they concern that address?
@@ -39,12 +39,10 @@ bool Stack::Impl::PortConflicts(const Binding& wanted, std::uint32_t except) con
   sockets.ForEach([&](std::uint32_t, const Socket& s) {
     if (s.attached) check(s.tuple, s.held_reuse);
   });
-  time_wait4.ForEach([&](std::uint32_t, const stack::TimeWait4& r) {
-    check(r.tuple(), r.state.reuse_address);
-  });
-  time_wait6.ForEach([&](std::uint32_t, const stack::TimeWait6& r) {
-    check(r.tuple(), r.state.reuse_address);
-  });
+  time_wait4.ForEach(
+      [&](std::uint32_t, const stack::TimeWait4& r) { check(r.tuple(), r.state.reuse_address); });
+  time_wait6.ForEach(
+      [&](std::uint32_t, const stack::TimeWait6& r) { check(r.tuple(), r.state.reuse_address); });
   return found;
 }
 

@@ -8,7 +8,10 @@ namespace {
 // Options are the user's own choice, not the wire's: a plain mix of the fields is enough.
 std::uint32_t HashOptions(const SocketOptions& o) {
   std::uint64_t h = 0x9e3779b97f4a7c15u;
-  const auto mix = [&h](std::uint64_t value) { h = (h ^ value) * 0xff51afd7ed558ccdu; h ^= h >> 32; };
+  const auto mix = [&h](std::uint64_t value) {
+    h = (h ^ value) * 0xff51afd7ed558ccdu;
+    h ^= h >> 32;
+  };
   mix((std::uint64_t{o.reuse_address} << 4) | (std::uint64_t{o.keepalive} << 3) |
       (std::uint64_t{o.no_delay} << 2) | (std::uint64_t{o.v6_only} << 1) | std::uint64_t{o.linger});
   mix((std::uint64_t{o.tos} << 24) | (std::uint64_t{o.ttl} << 16) |
@@ -34,8 +37,8 @@ bool OptionsTable::Begin() {
 
 const SocketOptions* OptionsTable::Intern(const SocketOptions& options) {
   const std::uint32_t hash = HashOptions(options);
-  const std::uint32_t found = index_.Find(
-      hash, [&](std::uint32_t slot) { return blocks_[slot].options == options; });
+  const std::uint32_t found =
+      index_.Find(hash, [&](std::uint32_t slot) { return blocks_[slot].options == options; });
   if (found != HashIndex::kNone) return Ref(&blocks_[found].options);
   const std::uint32_t slot = blocks_.Create();
   if (slot == kNoSlot) return nullptr;

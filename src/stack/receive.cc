@@ -17,23 +17,37 @@ std::uint8_t ErrorOf(const wire::IcmpError& icmp) {
           return code(Error::kConnectionRefused);
         }
         return code(icmp.code == 0 ? Error::kNetworkUnreachable : Error::kHostUnreachable);
-      case wire::IcmpV6Type::kTimeExceeded: return code(Error::kHostUnreachable);
-      case wire::IcmpV6Type::kParameterProblem: return code(Error::kProtocolError);
-      default: return 0;
+      case wire::IcmpV6Type::kTimeExceeded:
+        return code(Error::kHostUnreachable);
+      case wire::IcmpV6Type::kParameterProblem:
+        return code(Error::kProtocolError);
+      default:
+        return 0;
     }
   }
   switch (static_cast<wire::IcmpType>(icmp.type)) {
     case wire::IcmpType::kUnreachable:
       switch (icmp.code) {
-        case 0: case 6: case 9: case 11: return code(Error::kNetworkUnreachable);
-        case 2: return code(Error::kProtocolNotAvailable);
-        case 3: return code(Error::kConnectionRefused);
-        case 4: return 0;  // path MTU discovery's, not an error
-        default: return code(Error::kHostUnreachable);
+        case 0:
+        case 6:
+        case 9:
+        case 11:
+          return code(Error::kNetworkUnreachable);
+        case 2:
+          return code(Error::kProtocolNotAvailable);
+        case 3:
+          return code(Error::kConnectionRefused);
+        case 4:
+          return 0;  // path MTU discovery's, not an error
+        default:
+          return code(Error::kHostUnreachable);
       }
-    case wire::IcmpType::kTimeExceeded: return code(Error::kHostUnreachable);
-    case wire::IcmpType::kParameterProblem: return code(Error::kProtocolError);
-    default: return 0;
+    case wire::IcmpType::kTimeExceeded:
+      return code(Error::kHostUnreachable);
+    case wire::IcmpType::kParameterProblem:
+      return code(Error::kProtocolError);
+    default:
+      return 0;
   }
 }
 
@@ -64,8 +78,10 @@ void Stack::Impl::ReceiveIp(Time now, const wire::IpPacket& ip, LinkId link, boo
       }
       return ReceiveTcp(now, ip, link, from_us);
     case wire::Protocol::kIcmp:
-    case wire::Protocol::kIcmpV6: return ReceiveIcmp(now, ip, link);
-    default: ++counters.not_for_us;
+    case wire::Protocol::kIcmpV6:
+      return ReceiveIcmp(now, ip, link);
+    default:
+      ++counters.not_for_us;
   }
 }
 
@@ -96,8 +112,10 @@ void Stack::Impl::ReceiveTcp(Time now, const wire::IpPacket& ip, LinkId link, bo
       if (verdict.answer == tcp::Answer::kReset) ReplyReset(now, link, tuple, *segment);
       return Settle(cx, socket);
     }
-    case Owner::kHalfOpen: return ArriveAtHalfOpen(cx, half_open[ref.slot()], *segment);
-    default: return ArriveAtTimeWait(cx, ref, tuple, link, *segment);
+    case Owner::kHalfOpen:
+      return ArriveAtHalfOpen(cx, half_open[ref.slot()], *segment);
+    default:
+      return ArriveAtTimeWait(cx, ref, tuple, link, *segment);
   }
 }
 
@@ -113,7 +131,8 @@ void Stack::Impl::ArriveForNobody(Context& cx, const Tuple& tuple, LinkId link,
 
 void Stack::Impl::ReceiveIcmp(Time now, const wire::IpPacket& ip, LinkId link) {
   std::byte reply[2048];
-  if (const auto size = wire::EchoReply(ip, reply, static_cast<std::uint8_t>(settings.default_ttl))) {
+  if (const auto size =
+          wire::EchoReply(ip, reply, static_cast<std::uint8_t>(settings.default_ttl))) {
     QueuePacket(link, network.IsLocal(ip.source), {reply, *size});
     return;
   }

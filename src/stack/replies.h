@@ -1,4 +1,5 @@
-// Packets that belong to no connection's queue: resets, SYN|ACKs of half-open records, echo replies.
+// Packets that belong to no connection's queue: resets, SYN|ACKs of half-open records, echo
+// replies.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,6 @@
 #include "stack/settings_table.h"
 
+#include <algorithm>
 #include <charconv>
 
 namespace estab::stack {
@@ -8,11 +9,11 @@ namespace {
 using S = tcp::Settings;
 using Kind = SettingEntry::Kind;
 
-constexpr SettingEntry Int(const char* name, std::int32_t S::*member, std::int64_t least,
+constexpr SettingEntry Int(const char* name, std::int32_t S::* member, std::int64_t least,
                            std::int64_t most, const char* gist) {
   return {name, gist, Kind::kInt, least, most, member};
 }
-constexpr SettingEntry Span(const char* name, std::int64_t S::*member, std::int64_t least,
+constexpr SettingEntry Span(const char* name, std::int64_t S::* member, std::int64_t least,
                             std::int64_t most, const char* gist) {
   return {name, gist, Kind::kDuration, least, most, nullptr, nullptr, member};
 }
@@ -101,9 +102,9 @@ bool ReadDuration(std::string_view text, std::int64_t& ms) {
 bool ReadRow(std::string_view text, std::int64_t* values, std::size_t count) {
   for (std::size_t i = 0; i < count; ++i) {
     text = Trimmed(text);
-    const std::size_t end = text.find_first_of(" \t");
-    if (!ReadNumber(text.substr(0, end), values[i])) return false;
-    text = end == std::string_view::npos ? std::string_view{} : text.substr(end);
+    const std::string_view word(text.data(), std::min(text.find_first_of(" \t"), text.size()));
+    if (!ReadNumber(word, values[i])) return false;
+    text.remove_prefix(word.size());
   }
   return Trimmed(text).empty();
 }
@@ -144,9 +145,10 @@ const SettingEntry* FindSetting(std::string_view name) {
 }
 
 std::string_view Trimmed(std::string_view text) {
-  const std::size_t first = text.find_first_not_of(" \t\n");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t\n") - first + 1);
+  const auto space = [](char c) { return c == ' ' || c == '\t' || c == '\n'; };
+  while (!text.empty() && space(text.front())) text.remove_prefix(1);
+  while (!text.empty() && space(text.back())) text.remove_suffix(1);
+  return text;
 }
 
 bool ReadNumber(std::string_view text, std::int64_t& value) {
@@ -170,8 +172,10 @@ bool ReadSetting(const SettingEntry& entry, std::string_view text, tcp::Settings
       if (!ReadDuration(Trimmed(text), value) || !InRange(entry, value)) return false;
       settings.*entry.duration_member = value;
       return true;
-    case Kind::kTriple: return ReadTriple(entry, text, settings);
-    case Kind::kRange: return ReadRange(entry, text, settings);
+    case Kind::kTriple:
+      return ReadTriple(entry, text, settings);
+    case Kind::kRange:
+      return ReadRange(entry, text, settings);
   }
   return false;
 }
@@ -185,8 +189,12 @@ std::string_view WriteSetting(const SettingEntry& entry, const tcp::Settings& se
     p = std::to_chars(p, end, value).ptr;
   };
   switch (entry.kind) {
-    case Kind::kInt: write(settings.*entry.int_member); break;
-    case Kind::kDuration: write(settings.*entry.duration_member); break;
+    case Kind::kInt:
+      write(settings.*entry.int_member);
+      break;
+    case Kind::kDuration:
+      write(settings.*entry.duration_member);
+      break;
     case Kind::kTriple:
       for (std::int64_t value : settings.*entry.triple_member) write(value);
       break;

@@ -18,9 +18,9 @@ struct SettingEntry {
   Kind kind;
   std::int64_t least;
   std::int64_t most;
-  std::int32_t tcp::Settings::*int_member = nullptr;        // kInt; kRange: the first of two
-  std::int32_t tcp::Settings::*second_member = nullptr;     // kRange
-  std::int64_t tcp::Settings::*duration_member = nullptr;   // kDuration, in milliseconds
+  std::int32_t tcp::Settings::* int_member = nullptr;       // kInt; kRange: the first of two
+  std::int32_t tcp::Settings::* second_member = nullptr;    // kRange
+  std::int64_t tcp::Settings::* duration_member = nullptr;  // kDuration, in milliseconds
   std::int64_t (tcp::Settings::*triple_member)[3] = nullptr;
 };
 

@@ -22,9 +22,9 @@ enum class Owner : std::uint8_t { kSocket, kHalfOpen, kTimeWait4, kTimeWait6 };
 /// A socket: a TCB with its places in the stack's lists, wheel and tables. Idle, this is all that a
 /// connection costs.
 struct Socket final : tcp::Tcb,
-                      TimerNode,               // its earliest deadline
-                      ListNode<OutputTag>,     // on its link's list: may have something to send
-                      ListNode<QueueTag> {     // on the ready list, or (unaccepted) the accept queue
+                      TimerNode,            // its earliest deadline
+                      ListNode<OutputTag>,  // on its link's list: may have something to send
+                      ListNode<QueueTag> {  // on the ready list, or (unaccepted) the accept queue
   void* user = nullptr;
   std::uint32_t self = kNoSlot;      // its own slot
   std::uint32_t listener = kNoSlot;  // LISTEN: its Listener; unaccepted: the Listener it waits at

@@ -42,7 +42,9 @@ Stack::~Stack() {
   allocator.Free(impl_, sizeof(Impl));
 }
 
-Result<LinkId> Stack::AddLink(const LinkConfig& config) { return impl_->network.AddLink(config.mtu); }
+Result<LinkId> Stack::AddLink(const LinkConfig& config) {
+  return impl_->network.AddLink(config.mtu);
+}
 Result<void> Stack::AddAddress(LinkId link, const Prefix& prefix) {
   return impl_->network.AddAddress(link, prefix);
 }

@@ -46,7 +46,8 @@ Result<void> Stack::Impl::SetSeed(std::string_view text) {
 Result<void> Stack::SetSetting(std::string_view name, std::string_view value) {
   value = stack::Trimmed(value);
   if (const stack::SettingEntry* entry = stack::FindSetting(name)) {
-    if (!stack::ReadSetting(*entry, value, impl_->settings)) return std::unexpected(Error::kInvalid);
+    if (!stack::ReadSetting(*entry, value, impl_->settings))
+      return std::unexpected(Error::kInvalid);
     return {};
   }
   if (name == kSeed.name) return impl_->SetSeed(value);

@@ -31,9 +31,8 @@ void Stack::Impl::EnterTimeWait(Context& cx, Socket& socket) {
   const std::uint32_t live = time_wait4.live() + time_wait6.live();
   const bool v4 = socket.tuple.local.address.is_v4();
   const bool room = live < ShareOf(settings.max_tw_buckets);
-  const bool added =
-      room && (v4 ? AddTimeWait(cx, time_wait4, Owner::kTimeWait4, socket, state)
-                  : AddTimeWait(cx, time_wait6, Owner::kTimeWait6, socket, state));
+  const bool added = room && (v4 ? AddTimeWait(cx, time_wait4, Owner::kTimeWait4, socket, state)
+                                 : AddTimeWait(cx, time_wait6, Owner::kTimeWait6, socket, state));
   if (!added) {
     ++counters.time_wait_overflows;
     tcp::ApplyClosed(cx, socket, RuleId::kTimeWaitRefused);
@@ -41,6 +40,7 @@ void Stack::Impl::EnterTimeWait(Context& cx, Socket& socket) {
   }
   recorder.Timer(cx.now, socket, TimerKind::kTimeWait, TimerEvent::What::kArmed,
                  cx.now + std::chrono::milliseconds(2 * settings.msl_ms));
+  IntrusiveList<Socket, stack::OutputTag>::Remove(socket);
   // What stays of the socket is what its owner has not read yet.
   socket.retransmit_at = socket.delayed_ack_at = socket.idle_at = kNever;
   socket.acks_owed = 0;
@@ -88,8 +88,8 @@ void Stack::Impl::ArriveAtTimeWait(Context& cx, Ref ref, const Tuple& tuple, Lin
                                    const wire::Segment& segment) {
   tcp::TimeWait& state = TimeWaitOf(ref);
   Listener* listener = FindListener(tuple.local);
-  const tcp::TimeWaitVerdict verdict = tcp::ArriveTimeWait(
-      settings, cx.stamp(), RestartedAt(ref), segment, listener != nullptr, state);
+  const tcp::TimeWaitVerdict verdict = tcp::ArriveTimeWait(settings, cx.stamp(), RestartedAt(ref),
+                                                           segment, listener != nullptr, state);
   recorder.Fired(cx.now, state.number, tuple, State::kTimeWait,
                  verdict.end ? State::kClosed : State::kTimeWait, verdict.rule, cx.cause);
   if (verdict.ack) SendTimeWaitAck(cx, state, tuple);

@@ -75,8 +75,8 @@ void Acknowledge(Context& cx, Tcb& tcb, const Arriving& segment) {
 
 // RFC 9293 §3.10.7.4: the window is taken from the newest segment only.
 bool UpdateWindow(Tcb& tcb, const Arriving& segment) {
-  const bool newer = tcb.snd.wl1 < segment.seq ||
-                     (tcb.snd.wl1 == segment.seq && tcb.snd.wl2 <= segment.ack);
+  const bool newer =
+      tcb.snd.wl1 < segment.seq || (tcb.snd.wl1 == segment.seq && tcb.snd.wl2 <= segment.ack);
   if (!newer || segment.ack < tcb.snd.una) return false;
   const std::uint8_t scale = segment.Has(kSyn) ? 0 : tcb.send_scale;
   const std::uint32_t window = std::uint32_t{segment.header.window} << scale;
@@ -107,11 +107,13 @@ std::optional<AckOutcome> FinAcknowledged(Context& cx, Tcb& tcb, const Arriving&
       }
       if (tcb.orphan) ArmFinWait2(cx, tcb);
       return AckOutcome{false, {RuleId::kFinAcked}};
-    case State::kClosing: return Ends(cx, tcb, RuleId::kFinAckedClosing);
+    case State::kClosing:
+      return Ends(cx, tcb, RuleId::kFinAckedClosing);
     case State::kLastAck:
       ApplyClosed(cx, tcb, RuleId::kFinAckedLastAck);
       return AckOutcome{true, {RuleId::kFinAckedLastAck}};
-    default: return std::nullopt;
+    default:
+      return std::nullopt;
   }
 }
 

@@ -55,8 +55,7 @@ void SampleSyn(Context& cx, Tcb& tcb, const Arriving& segment) {
   if (tcb.timing) {
     TakeRttSample(cx, tcb, cx.now - tcb.rtt.timed_at);
   } else if (tcb.timestamps) {
-    const std::uint32_t ms =
-        TimestampNow(cx, tcb.ts.offset) - segment.header.options.ts_echo;
+    const std::uint32_t ms = TimestampNow(cx, tcb.ts.offset) - segment.header.options.ts_echo;
     TakeRttSample(cx, tcb, std::chrono::milliseconds(ms));
   }
   tcb.timing = false;

@@ -60,8 +60,7 @@ Step CheckSequence(Context& cx, Tcb& tcb, Arriving& segment) {
   }
   if (Acceptable(window, segment.seq, segment.length())) return std::nullopt;
   if (segment.Has(kRst)) {
-    return Done(cx, tcb,
-                Opening(tcb) ? RuleId::kSynRcvdOutOfWindowRst : RuleId::kOutOfWindowRst);
+    return Done(cx, tcb, Opening(tcb) ? RuleId::kSynRcvdOutOfWindowRst : RuleId::kOutOfWindowRst);
   }
   AnswerOutOfWindow(cx, tcb, segment.length() != 0 && !segment.Has(kSyn));
   return Done(cx, tcb, Opening(tcb) ? RuleId::kSynRcvdOutOfWindow : RuleId::kOutOfWindow);
@@ -97,8 +96,7 @@ Step CheckRst(Context& cx, Tcb& tcb, const Arriving& segment) {
   if (!segment.Has(kRst)) return std::nullopt;
   if (ExactReset(cx, tcb, segment)) return Reset(cx, tcb);
   if (!InWindow(WindowOf(tcb), segment.seq)) {
-    return Done(cx, tcb,
-                Opening(tcb) ? RuleId::kSynRcvdOutOfWindowRst : RuleId::kOutOfWindowRst);
+    return Done(cx, tcb, Opening(tcb) ? RuleId::kSynRcvdOutOfWindowRst : RuleId::kOutOfWindowRst);
   }
   Challenge(cx, tcb);
   return Done(cx, tcb, Opening(tcb) ? RuleId::kSynRcvdRstChallenge : RuleId::kRstChallenge);

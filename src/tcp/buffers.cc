@@ -25,9 +25,7 @@ void Buffers::Detach(Tcb& tcb) {
   DropReassembly(tcb);
 }
 
-bool Buffers::UnderPressure() const {
-  return chunks.live_bytes() > memory_->limit() / 4 * 3;
-}
+bool Buffers::UnderPressure() const { return chunks.live_bytes() > memory_->limit() / 4 * 3; }
 
 void Buffers::DropReassembly(Tcb& tcb) {
   if (tcb.reassembly == kNoSlot) return;

@@ -36,7 +36,7 @@ struct Reassembly {
   std::uint32_t total = 0;   // bytes in all runs
   std::uint32_t newest = 0;  // the run that changed last: it leads the SACK blocks (RFC 2018 §4)
   bool has_fin = false;
-  RcvSeq fin;                // the FIN's own number
+  RcvSeq fin;  // the FIN's own number
 };
 
 /// The pools of one stack.

@@ -1,4 +1,5 @@
-// What every event brings along: the time, the settings, the pools, and somebody who writes it down.
+// What every event brings along: the time, the settings, the pools, and somebody who writes it
+// down.
 #pragma once
 
 #include <array>
@@ -19,9 +20,10 @@ class Recorder {
     observer_ = observer;
     interests_ = observer == nullptr ? 0 : observer->Interests();
   }
-  void Fired(Time at, ConnectionNumber number, const Tuple& tuple, State from, State to, RuleId rule,
-             const Cause& cause);
-  void Timer(Time at, const Tcb& tcb, TimerKind timer, TimerEvent::What what, Time deadline = kNever);
+  void Fired(Time at, ConnectionNumber number, const Tuple& tuple, State from, State to,
+             RuleId rule, const Cause& cause);
+  void Timer(Time at, const Tcb& tcb, TimerKind timer, TimerEvent::What what,
+             Time deadline = kNever);
   void Call(Time at, ConnectionNumber number, const Tuple& tuple, CallKind call, std::int64_t value,
             Error error);
   void Segment(Time at, ConnectionNumber number, const Tuple& tuple, bool sent,
@@ -55,8 +57,8 @@ struct Context {
   Stamp stamp() const { return StampOf(now); }
 };
 
-/// Fires `rule` for `tcb`: counts it, tells the observer, and, if the rule moves, changes the state.
-/// No other function does. Aborts if the rule does not apply in the present state.
+/// Fires `rule` for `tcb`: counts it, tells the observer, and, if the rule moves, changes the
+/// state. No other function does. Aborts if the rule does not apply in the present state.
 void Apply(Context& cx, Tcb& tcb, RuleId rule);
 
 /// Fires `rule`, which must lead to CLOSED, ends all timers and frees the buffers. What arrived in

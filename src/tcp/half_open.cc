@@ -21,8 +21,8 @@ HalfOpenVerdict OutOfWindow(const Settings& settings, Stamp now, const wire::Seg
 
 HalfOpenVerdict ChallengeOf(const Settings& settings, Stamp now, HalfOpen& half,
                             ChallengeBudget& budget, RuleId rule) {
-  const bool answer = MayAnswer(settings, now, half.answered_at) &&
-                      TakeChallenge(budget, settings, now);
+  const bool answer =
+      MayAnswer(settings, now, half.answered_at) && TakeChallenge(budget, settings, now);
   return {rule, answer ? HalfOpenStep::kAck : HalfOpenStep::kDrop};
 }
 
@@ -40,8 +40,7 @@ void TakeSyn(const Settings& settings, const SocketOptions& options, std::uint32
              const wire::Segment& syn, HalfOpen& half) {
   const bool v4 = half.tuple.remote.address.is_v4();
   half.announced_mss = AnnouncedMss(mtu, v4, options);
-  const Offer answer =
-      Answered(MakeOffer(settings, options, half.announced_mss), syn.options);
+  const Offer answer = Answered(MakeOffer(settings, options, half.announced_mss), syn.options);
   half.irs = RcvSeq(syn.seq);
   half.peer_mss = PeerMss(settings, syn.options, v4);
   half.window = answer.window;

@@ -38,8 +38,8 @@ void CheckReassembly(const Context& cx, const Tcb& tcb) {
 void CheckStateAndFacts(const Tcb& tcb) {
   constexpr StateSet kPeerClosed =
       In(State::kCloseWait) | In(State::kClosing) | In(State::kLastAck) | In(State::kTimeWait);
-  constexpr StateSet kWeClosed = In(State::kFinWait1) | In(State::kFinWait2) |
-                                 In(State::kClosing) | In(State::kLastAck) | In(State::kTimeWait);
+  constexpr StateSet kWeClosed = In(State::kFinWait1) | In(State::kFinWait2) | In(State::kClosing) |
+                                 In(State::kLastAck) | In(State::kTimeWait);
   ESTAB_CHECK(tcb.fin_received == IsIn(tcb.state, kPeerClosed));
   ESTAB_CHECK(tcb.fin_queued == IsIn(tcb.state, kWeClosed));
   if (tcb.state == State::kFinWait2 || tcb.state == State::kTimeWait) ESTAB_CHECK(tcb.fin_acked);

@@ -32,9 +32,9 @@ Offer MakeOffer(const Settings& settings, const SocketOptions& options, std::uin
   offer.window_scaling = settings.window_scaling != 0;
   offer.sack = settings.sack != 0;
   const std::uint32_t buffer = ReceiveLimit(settings, options);
-  const std::int64_t largest =
-      options.receive_buffer != 0 ? options.receive_buffer
-                                  : std::max(settings.rmem[1], settings.rmem[2]);
+  const std::int64_t largest = options.receive_buffer != 0
+                                   ? options.receive_buffer
+                                   : std::max(settings.rmem[1], settings.rmem[2]);
   if (offer.window_scaling) offer.window_scale = ScaleFor(largest);
   std::uint32_t window = std::min<std::uint32_t>(buffer, 65535);
   if (window > mss) window -= window % mss;  // whole segments, as Linux announces

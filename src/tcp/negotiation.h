@@ -8,15 +8,16 @@ namespace estab::tcp {
 
 /// What we say in a SYN or SYN|ACK, and what came of the peer's.
 struct Offer {
-  std::uint16_t mss = 0;         // announced
-  std::uint16_t window = 0;      // never scaled (RFC 7323 §2.2)
+  std::uint16_t mss = 0;     // announced
+  std::uint16_t window = 0;  // never scaled (RFC 7323 §2.2)
   std::uint8_t window_scale = 0;
   bool timestamps = false;
   bool window_scaling = false;
   bool sack = false;
 };
 
-/// The MSS we announce on a link of that MTU: MTU - 40 (IPv4) or MTU - 60 (IPv6), TCP_MAXSEG at most.
+/// The MSS we announce on a link of that MTU: MTU - 40 (IPv4) or MTU - 60 (IPv6), TCP_MAXSEG at
+/// most.
 std::uint16_t AnnouncedMss(std::uint32_t mtu, bool v4, const SocketOptions& options);
 
 /// Our side of a SYN: everything that settings and options allow.

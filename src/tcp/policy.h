@@ -16,8 +16,8 @@ inline int OrphanRetries(const Settings& settings) {
   return settings.orphan_retries != 0 ? settings.orphan_retries : 8;
 }
 inline Duration KeepaliveIdle(const Context& cx, const Tcb& tcb) {
-  const std::int64_t s = tcb.options->keepalive_idle != 0 ? tcb.options->keepalive_idle
-                                                          : cx.settings.keepalive_time_s;
+  const std::int64_t s =
+      tcb.options->keepalive_idle != 0 ? tcb.options->keepalive_idle : cx.settings.keepalive_time_s;
   return std::chrono::seconds(s);
 }
 inline Duration KeepaliveInterval(const Context& cx, const Tcb& tcb) {

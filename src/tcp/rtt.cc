@@ -6,8 +6,10 @@ namespace estab::tcp {
 namespace {
 
 std::uint32_t RtoFor(const Context& cx, const Tcb& tcb) {
-  const std::int64_t margin = std::max<std::int64_t>(tcb.rtt.rttvar4, cx.settings.rto_min_ms * 1000);
-  const std::int64_t rto = tcb.rtt.srtt8 / 8 + margin;
+  const std::int64_t margin =
+      std::max<std::int64_t>(tcb.rtt.rttvar4, cx.settings.rto_min_ms * 1000);
+  // To the nearest millisecond, the granularity of the timers: G of RFC 6298 §2.
+  const std::int64_t rto = (tcb.rtt.srtt8 / 8 + margin + 500) / 1000 * 1000;
   return static_cast<std::uint32_t>(std::min(rto, cx.settings.rto_max_ms * 1000));
 }
 
@@ -36,9 +38,8 @@ void TakeRttSample(Context& cx, Tcb& tcb, Duration sample) {
 }
 
 void ResetRto(Context& cx, Tcb& tcb, bool repeated_syn) {
-  const std::int64_t ms =
-      repeated_syn ? std::max<std::int64_t>(3000, cx.settings.rto_initial_ms)
-                   : cx.settings.rto_initial_ms;
+  const std::int64_t ms = repeated_syn ? std::max<std::int64_t>(3000, cx.settings.rto_initial_ms)
+                                       : cx.settings.rto_initial_ms;
   tcb.rtt.rto = static_cast<std::uint32_t>(std::min(ms, cx.settings.rto_max_ms) * 1000);
   tcb.rtt.backoff = 0;
 }

@@ -33,15 +33,14 @@ bool WorthSending(const Tcb& tcb, std::uint32_t length, bool last, bool repeat) 
 Plan DataFrom(const Context& cx, const Tcb& tcb, SndSeq seq, std::uint32_t room) {
   Plan plan;
   const SndSeq end = DataEnd(cx, tcb);
-  const std::uint32_t available =
-      seq < end ? static_cast<std::uint32_t>(end - seq) : 0;
+  const std::uint32_t available = seq < end ? static_cast<std::uint32_t>(end - seq) : 0;
   plan.seq = seq;
   plan.offset = static_cast<std::uint32_t>(seq - FirstByte(tcb));
   plan.length = std::min({available, std::uint32_t{tcb.send_mss}, room});
   plan.flags = kAck;
   const bool last = plan.length == available;
-  const bool fin = tcb.fin_queued && !tcb.fin_acked && last && plan.length < room &&
-                   seq + plan.length == end;
+  const bool fin =
+      tcb.fin_queued && !tcb.fin_acked && last && plan.length < room && seq + plan.length == end;
   if (plan.length == 0 && !fin) return Plan{};
   if (fin) plan.flags |= kFin;
   if (plan.length != 0 && last) plan.flags |= kPsh;
@@ -104,8 +103,7 @@ void MakeSyn(const Context& cx, const Tcb& tcb, wire::Segment& segment) {
   offer.window_scale = tcb.receive_scale;
   offer.sack = tcb.sack;
   const bool answers = segment.Has(kAck);
-  segment.options =
-      SynOptions(offer, TimestampNow(cx, tcb.ts.offset), answers ? tcb.ts.recent : 0);
+  segment.options = SynOptions(offer, TimestampNow(cx, tcb.ts.offset), answers ? tcb.ts.recent : 0);
   segment.window = offer.window;
 }
 
@@ -157,7 +155,7 @@ bool WindowAllowsSending(const Context& cx, const Tcb& tcb) {
 
 Plan PlanSegment(const Context& cx, const Tcb& tcb) {
   if (tcb.pending.syn) return PlanSyn(tcb);
-  if (!IsIn(tcb.state, kSynchronized)) return Plan{};
+  if (!IsIn(tcb.state, kSynchronized | In(State::kSynRcvd))) return Plan{};
   // A duplicate ACK must not carry data, or it is none (RFC 5681 §2): it goes first, by itself.
   if (tcb.acks_owed != 0 && tcb.reassembly != kNoSlot) return PlanAck(tcb, false);
   if (IsIn(tcb.state, kSendsData)) {
@@ -192,11 +190,20 @@ void CommitSegment(Context& cx, Tcb& tcb, const Plan& plan, const wire::Segment&
   ++tcb.segments_out;
   if (plan.repeat) ++tcb.segments_repeated;
   switch (plan.kind) {
-    case Plan::Kind::kSyn: CommitSyn(cx, tcb, plan); break;
-    case Plan::Kind::kData: CommitData(cx, tcb, plan); break;
-    case Plan::Kind::kProbe: tcb.pending.probe = false; break;
-    case Plan::Kind::kAck: --tcb.acks_owed; break;
-    case Plan::Kind::kNothing: return;
+    case Plan::Kind::kSyn:
+      CommitSyn(cx, tcb, plan);
+      break;
+    case Plan::Kind::kData:
+      CommitData(cx, tcb, plan);
+      break;
+    case Plan::Kind::kProbe:
+      tcb.pending.probe = false;
+      break;
+    case Plan::Kind::kAck:
+      --tcb.acks_owed;
+      break;
+    case Plan::Kind::kNothing:
+      return;
   }
   if (!segment.Has(kAck)) return;
   if (plan.kind != Plan::Kind::kAck) tcb.acks_owed = 0;

@@ -1,4 +1,5 @@
-// The stack-wide settings that decide how connections behave. Read at use: a change is felt at once.
+// The stack-wide settings that decide how connections behave. Read at use: a change is felt at
+// once.
 #pragma once
 
 #include <cstdint>

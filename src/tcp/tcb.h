@@ -50,29 +50,29 @@ struct Tcb {
   ConnectionNumber number = 0;
 
   // --- Facts ---
-  bool passive : 1 = false;          // came from LISTEN
-  bool timestamps : 1 = false;       // agreed by both SYNs (while opening: offered)
-  bool window_scaling : 1 = false;   // likewise
-  bool sack : 1 = false;             // likewise
-  bool syn_acked : 1 = false;        // the peer has acknowledged our SYN
-  bool fin_queued : 1 = false;       // the user has closed the sending side
-  bool fin_acked : 1 = false;        // and the peer has acknowledged our FIN
-  bool fin_received : 1 = false;     // the peer's FIN is processed: rcv.nxt lies beyond it
-  bool read_shut : 1 = false;        // SHUT_RD, or the handle is gone
-  bool orphan : 1 = false;           // close() was called: no handle any more
-  bool timing : 1 = false;           // rtt.timed_* is meaningful
-  bool syn_repeated : 1 = false;     // our SYN went out more than once
-  bool interactive : 1 = false;      // we answer data with data: ACKs can wait for a ride
-  bool persisting : 1 = false;       // the retransmission deadline stands for a window probe
+  bool passive : 1 = false;         // came from LISTEN
+  bool timestamps : 1 = false;      // agreed by both SYNs (while opening: offered)
+  bool window_scaling : 1 = false;  // likewise
+  bool sack : 1 = false;            // likewise
+  bool syn_acked : 1 = false;       // the peer has acknowledged our SYN
+  bool fin_queued : 1 = false;      // the user has closed the sending side
+  bool fin_acked : 1 = false;       // and the peer has acknowledged our FIN
+  bool fin_received : 1 = false;    // the peer's FIN is processed: rcv.nxt lies beyond it
+  bool read_shut : 1 = false;       // SHUT_RD, or the handle is gone
+  bool orphan : 1 = false;          // close() was called: no handle any more
+  bool timing : 1 = false;          // rtt.timed_* is meaningful
+  bool syn_repeated : 1 = false;    // our SYN went out more than once
+  bool interactive : 1 = false;     // we answer data with data: ACKs can wait for a ride
+  bool persisting : 1 = false;      // the retransmission deadline stands for a window probe
   Pending pending;
-  std::uint8_t soft_error = 0;       // Error that ICMP told; replaces a time-out's
+  std::uint8_t soft_error = 0;  // Error that ICMP told; replaces a time-out's
   Recovery recovery = Recovery::kOpen;
 
   // --- Our direction: SND.*, 32-bit windows, scaled ---
   struct {
-    SndSeq una;    // oldest unacknowledged
-    SndSeq nxt;    // next to send; falls back to una when the retransmission timer runs out
-    SndSeq max;    // highest ever sent, plus one
+    SndSeq una;  // oldest unacknowledged
+    SndSeq nxt;  // next to send; falls back to una when the retransmission timer runs out
+    SndSeq max;  // highest ever sent, plus one
     SndSeq iss;
     SndSeq wl2;    // acknowledgment of the last window update
     SndSeq small;  // end of the last segment sent below full size (Nagle by Minshall)
@@ -83,8 +83,8 @@ struct Tcb {
 
   // --- The peer's direction: RCV.* ---
   struct {
-    RcvSeq nxt;       // next expected
-    RcvSeq adv;       // right edge that we have announced; it never moves left
+    RcvSeq nxt;  // next expected
+    RcvSeq adv;  // right edge that we have announced; it never moves left
     RcvSeq irs;
     RcvSeq last_ack;  // what our last segment acknowledged (Last.ACK.sent of RFC 7323)
   } rcv;
@@ -109,18 +109,18 @@ struct Tcb {
   std::uint8_t quick_acks = 0;  // how many more ACKs go out without delay
   std::uint16_t ack_delay_ms = 0;
   std::uint16_t reserved = 0;
-  Stamp last_data_at = 0;       // when data last arrived
+  Stamp last_data_at = 0;  // when data last arrived
 
   // --- Round-trip time (RFC 6298); microseconds ---
   struct {
-    std::uint32_t srtt8 = 0;     // SRTT times 8; 0: no sample yet
-    std::uint32_t rttvar4 = 0;   // RTTVAR times 4
-    std::uint32_t rto = 0;       // without back-off
+    std::uint32_t srtt8 = 0;    // SRTT times 8; 0: no sample yet
+    std::uint32_t rttvar4 = 0;  // RTTVAR times 4
+    std::uint32_t rto = 0;      // without back-off
     std::uint32_t min = 0;
-    SndSeq timed_end;            // the ACK of this ends the measurement ...
-    std::uint8_t backoff = 0;    // doublings of rto
-    std::uint8_t repeats = 0;    // time-outs, or unanswered probes, in this series
-    Time timed_at{};             // ... that began here
+    SndSeq timed_end;          // the ACK of this ends the measurement ...
+    std::uint8_t backoff = 0;  // doublings of rto
+    std::uint8_t repeats = 0;  // time-outs, or unanswered probes, in this series
+    Time timed_at{};           // ... that began here
   } rtt;
 
   // --- Congestion control ---
@@ -133,13 +133,13 @@ struct Tcb {
   std::array<std::uint32_t, 3> congestion_state{};
 
   // --- Deadlines; kNever when unset. One node in the wheel serves the earliest. ---
-  Time retransmit_at = kNever;   // SYN, data, FIN; or, with `persisting`, the next window probe
+  Time retransmit_at = kNever;  // SYN, data, FIN; or, with `persisting`, the next window probe
   Time delayed_ack_at = kNever;
-  Time idle_at = kNever;         // keepalive, or an orphan's FIN_WAIT_2
-  Stamp series_began = 0;        // first transmission of what is unacknowledged or unprobed
-  Stamp last_heard = 0;          // anything acceptable from the peer
-  Stamp last_sent = 0;           // data
-  Stamp last_challenge = 0;      // last rate-limited answer; 0: none
+  Time idle_at = kNever;     // keepalive, or an orphan's FIN_WAIT_2
+  Stamp series_began = 0;    // first transmission of what is unacknowledged or unprobed
+  Stamp last_heard = 0;      // anything acceptable from the peer
+  Stamp last_sent = 0;       // data
+  Stamp last_challenge = 0;  // last rate-limited answer; 0: none
 
   // --- Attached only while in use: slots of Buffers ---
   std::uint32_t send_buffer = kNoSlot;
@@ -157,9 +157,9 @@ struct Tcb {
   const SocketOptions* options = nullptr;  // never null in a live connection
 };
 
-constexpr StateSet kSynchronized =
-    In(State::kEstablished) | In(State::kFinWait1) | In(State::kFinWait2) | In(State::kCloseWait) |
-    In(State::kClosing) | In(State::kLastAck) | In(State::kTimeWait);
+constexpr StateSet kSynchronized = In(State::kEstablished) | In(State::kFinWait1) |
+                                   In(State::kFinWait2) | In(State::kCloseWait) |
+                                   In(State::kClosing) | In(State::kLastAck) | In(State::kTimeWait);
 constexpr bool IsIn(State state, StateSet set) { return (In(state) & set) != 0; }
 
 /// States in which our user may still queue data.

@@ -22,8 +22,7 @@ bool ProvablyNew(const TimeWait& record, const wire::Segment& syn, bool paws_rej
 TimeWaitVerdict ArriveTimeWait(const Settings& settings, Stamp now, Stamp restarted_at,
                                const wire::Segment& segment, bool listening, TimeWait& record) {
   const RcvSeq seq(segment.seq);
-  const bool paws = record.timestamps &&
-                    PawsRejects(record.ts_recent, now - restarted_at, segment);
+  const bool paws = record.timestamps && PawsRejects(record.ts_recent, now - restarted_at, segment);
   if (segment.Has(kRst)) {
     const bool ends = seq == record.rcv_nxt && settings.rfc1337 == 0;
     return {.rule = ends ? RuleId::kTimeWaitRst : RuleId::kTimeWaitRstIgnored, .end = ends};
@@ -54,8 +53,7 @@ TimeWaitVerdict ArriveTimeWait(const Settings& settings, Stamp now, Stamp restar
 bool MayReuse(const Settings& settings, Stamp now, Stamp restarted_at, bool loopback,
               const TimeWait& record) {
   if (settings.tw_reuse == 0 || (settings.tw_reuse == 2 && !loopback)) return false;
-  return record.timestamps &&
-         now - restarted_at >= static_cast<Stamp>(settings.tw_reuse_delay_ms);
+  return record.timestamps && now - restarted_at >= static_cast<Stamp>(settings.tw_reuse_delay_ms);
 }
 
 TimeWait MakeTimeWait(const Tcb& tcb) {
@@ -65,9 +63,8 @@ TimeWait MakeTimeWait(const Tcb& tcb) {
   record.ts_recent = tcb.ts.recent;
   record.ts_offset = tcb.ts.offset;
   record.number = tcb.number;
-  const auto window = tcb.rcv.adv > tcb.rcv.nxt
-                          ? static_cast<std::uint32_t>(tcb.rcv.adv - tcb.rcv.nxt)
-                          : 0u;
+  const auto window =
+      tcb.rcv.adv > tcb.rcv.nxt ? static_cast<std::uint32_t>(tcb.rcv.adv - tcb.rcv.nxt) : 0u;
   record.window = static_cast<std::uint16_t>(window >> tcb.receive_scale);
   record.tos = tcb.options->tos;
   record.link = static_cast<std::uint8_t>(tcb.link & 0xf);

@@ -79,11 +79,10 @@ void OnKeepaliveTimeout(Context& cx, Tcb& tcb) {
     tcb.idle_at = cx.now + rest;
     return;
   }
-  const bool timed_out =
-      tcb.options->user_timeout_ms != 0
-          ? tcb.keepalive_probes > 0 &&
-                silent >= std::chrono::milliseconds(tcb.options->user_timeout_ms)
-          : tcb.keepalive_probes >= KeepaliveCount(cx, tcb);
+  const bool timed_out = tcb.options->user_timeout_ms != 0
+                             ? tcb.keepalive_probes > 0 &&
+                                   silent >= std::chrono::milliseconds(tcb.options->user_timeout_ms)
+                             : tcb.keepalive_probes >= KeepaliveCount(cx, tcb);
   if (timed_out) {
     tcb.pending.reset = true;
     return ApplyClosed(cx, tcb, RuleId::kKeepaliveGiveUp, GiveUpError(tcb));

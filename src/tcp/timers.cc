@@ -44,8 +44,7 @@ void ArmPersist(Context& cx, Tcb& tcb, Duration wait) {
 }
 
 void DisarmRetransmit(Context& cx, Tcb& tcb) {
-  Clear(cx, tcb, tcb.retransmit_at,
-        tcb.persisting ? TimerKind::kPersist : TimerKind::kRetransmit);
+  Clear(cx, tcb, tcb.retransmit_at, tcb.persisting ? TimerKind::kPersist : TimerKind::kRetransmit);
   if (tcb.persisting) tcb.rtt.backoff = 0;
   tcb.persisting = false;
 }
@@ -60,8 +59,8 @@ void DisarmDelayedAck(Context& cx, Tcb& tcb) {
 
 void UpdateKeepalive(Context& cx, Tcb& tcb) {
   constexpr StateSet kWatched = In(State::kEstablished) | In(State::kCloseWait) |
-                                In(State::kFinWait1) | In(State::kFinWait2) |
-                                In(State::kClosing) | In(State::kLastAck);
+                                In(State::kFinWait1) | In(State::kFinWait2) | In(State::kClosing) |
+                                In(State::kLastAck);
   if (!IsIn(tcb.state, kWatched) || (tcb.orphan && tcb.state == State::kFinWait2)) return;
   if (!tcb.options->keepalive) {
     Clear(cx, tcb, tcb.idle_at, TimerKind::kKeepalive);
@@ -74,7 +73,7 @@ void UpdateKeepalive(Context& cx, Tcb& tcb) {
 
 void ArmFinWait2(Context& cx, Tcb& tcb) {
   const std::int64_t seconds = tcb.options->fin_wait2_seconds > 0 ? tcb.options->fin_wait2_seconds
-                                                                   : cx.settings.fin_timeout_s;
+                                                                  : cx.settings.fin_timeout_s;
   const Duration three_and_a_half = BackedOffRto(cx, tcb) * 7 / 2;
   const Duration wait = std::max<Duration>(std::chrono::seconds(seconds), three_and_a_half);
   Set(cx, tcb, tcb.idle_at, TimerKind::kFinWait2, cx.now + wait);

@@ -99,7 +99,8 @@ Result<std::size_t> UserRead(Context& cx, Tcb& tcb, std::span<std::byte> into, b
 void UserShutdownWrite(Context& cx, Tcb& tcb) {
   SetCall(cx, CallKind::kShutdownWrite);
   switch (tcb.state) {
-    case State::kSynSent: return ApplyClosed(cx, tcb, RuleId::kCloseSynSent);
+    case State::kSynSent:
+      return ApplyClosed(cx, tcb, RuleId::kCloseSynSent);
     case State::kSynRcvd:
     case State::kEstablished:
       QueueFin(tcb);
@@ -107,7 +108,8 @@ void UserShutdownWrite(Context& cx, Tcb& tcb) {
     case State::kCloseWait:
       QueueFin(tcb);
       return Apply(cx, tcb, RuleId::kCloseCloseWait);
-    default: return;  // closed before: nothing changes
+    default:
+      return;  // closed before: nothing changes
   }
 }
 
@@ -159,8 +161,8 @@ void UserAbort(Context& cx, Tcb& tcb) {
   if (cx.cause.trigger != Trigger::kCall || cx.cause.call != CallKind::kClose) {
     SetCall(cx, CallKind::kAbort);
   }
-  constexpr StateSet kTold = In(State::kSynRcvd) | In(State::kEstablished) |
-                             In(State::kFinWait1) | In(State::kFinWait2) | In(State::kCloseWait);
+  constexpr StateSet kTold = In(State::kSynRcvd) | In(State::kEstablished) | In(State::kFinWait1) |
+                             In(State::kFinWait2) | In(State::kCloseWait);
   tcb.orphan = true;
   tcb.pending.reset = IsIn(tcb.state, kTold);
   ApplyClosed(cx, tcb, tcb.pending.reset ? RuleId::kAbort : RuleId::kAbortQuiet);
