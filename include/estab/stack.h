@@ -148,7 +148,7 @@ class Stack {
   /// backlog. kAddressInUse, kInvalid (connected), kNoMemory. An unbound socket gets a port.
   Result<void> Listen(Time now, SocketId socket, int backlog);
   /// Starts opening: CLOSED→SYN_SENT, and returns kInProgress as its way of success. kAlready,
-  /// kIsConnected, kAddressNotAvailable (no port left), kNetworkUnreachable, kInvalid (listening),
+  /// kIsConnected (also when listening), kAddressNotAvailable (no port left), kNetworkUnreachable,
   /// or the error that ended an earlier attempt.
   Result<void> Connect(Time now, SocketId socket, const Endpoint& remote);
   /// Takes the oldest completed connection of a listener. kWouldBlock, kInvalid (not listening).

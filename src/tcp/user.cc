@@ -27,7 +27,22 @@ void RestartAfterIdle(Context& cx, Tcb& tcb) {
   if (pause > BackedOffRto(cx, tcb)) tcb.cwnd = std::min(tcb.cwnd, InitialWindow(tcb));
 }
 
-void QueueFin(Tcb& tcb) { tcb.fin_queued = true; }
+// The sending side ends: our FIN follows what is queued.
+void CloseSending(Context& cx, Tcb& tcb) {
+  switch (tcb.state) {
+    case State::kSynSent:
+      return ApplyClosed(cx, tcb, RuleId::kCloseSynSent);
+    case State::kSynRcvd:
+    case State::kEstablished:
+      tcb.fin_queued = true;
+      return Apply(cx, tcb, RuleId::kCloseEstablished);
+    case State::kCloseWait:
+      tcb.fin_queued = true;
+      return Apply(cx, tcb, RuleId::kCloseCloseWait);
+    default:
+      return;  // closed before: nothing changes
+  }
+}
 
 // Whether there ever was a connection here that has ended.
 bool Over(const Tcb& tcb) {
@@ -98,19 +113,7 @@ Result<std::size_t> UserRead(Context& cx, Tcb& tcb, std::span<std::byte> into, b
 
 void UserShutdownWrite(Context& cx, Tcb& tcb) {
   SetCall(cx, CallKind::kShutdownWrite);
-  switch (tcb.state) {
-    case State::kSynSent:
-      return ApplyClosed(cx, tcb, RuleId::kCloseSynSent);
-    case State::kSynRcvd:
-    case State::kEstablished:
-      QueueFin(tcb);
-      return Apply(cx, tcb, RuleId::kCloseEstablished);
-    case State::kCloseWait:
-      QueueFin(tcb);
-      return Apply(cx, tcb, RuleId::kCloseCloseWait);
-    default:
-      return;  // closed before: nothing changes
-  }
+  CloseSending(cx, tcb);
 }
 
 void UserShutdownRead(Context& cx, Tcb& tcb) {
@@ -139,8 +142,7 @@ void UserClose(Context& cx, Tcb& tcb, bool too_many) {
   }
   tcb.read_shut = true;
   if (IsIn(tcb.state, kMaySend) || IsIn(tcb.state, In(State::kSynSent) | In(State::kSynRcvd))) {
-    UserShutdownWrite(cx, tcb);
-    cx.cause.call = CallKind::kClose;
+    CloseSending(cx, tcb);
   } else {
     Apply(cx, tcb, RuleId::kCloseAgain);
   }

@@ -29,8 +29,9 @@ class ApiHost : public ::testing::Test {
     ASSERT_TRUE(b.AddAddress(link_b, "192.0.2.2/24"));
     pump_ = std::thread([this] {
       while (!stop_) {
-        const bool moved = Carry(a, link_a, b, link_b) | Carry(b, link_b, a, link_a);
-        if (!moved) std::this_thread::sleep_for(std::chrono::microseconds(200));
+        const bool there = Carry(a, link_a, b, link_b);
+        const bool back = Carry(b, link_b, a, link_a);
+        if (!there && !back) std::this_thread::sleep_for(std::chrono::microseconds(200));
       }
     });
   }

@@ -32,7 +32,9 @@ struct Model {
     s.segment.seq = *s.seq_base + seq;
     s.segment.ack = *s.ack_base + ack;
     s.note = std::move(note);
-    ladder.rows.push_back({Time(sent), s});
+    LadderRow& row = ladder.rows.emplace_back();
+    row.at = Time(sent);
+    row.what = std::move(s);
   }
   void State(Side side, Duration at, estab::State from, estab::State to, const char* rule) {
     ladder.rows.push_back({Time(at), LadderState{side, from, to, rule, "", "", 1}});

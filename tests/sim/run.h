@@ -1,0 +1,28 @@
+// Runs the plan of one seed, and says whether every property held.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "estab/error.h"
+#include "sim/plan.h"
+
+namespace estab::simtest {
+
+/// What became of a seed.
+struct Outcome {
+  std::string failure;  // empty: every property held
+  std::uint64_t hash = 0;
+  std::uint64_t packets = 0;
+  std::uint64_t bytes_read = 0;
+  std::uint64_t connections = 0;     // that both applications got hold of
+  std::uint64_t ended_well = 0;      // of those, complete in both directions, without an error
+  std::uint64_t errors = 0;          // reported to applications
+  std::vector<std::uint64_t> rules;  // how often each fired, both hosts together
+};
+
+/// Runs `seed`. With `trace`, prints every packet and transition as it happens.
+Outcome RunSeed(std::uint64_t seed, bool trace = false);
+
+}  // namespace estab::simtest
