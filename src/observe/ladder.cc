@@ -9,13 +9,14 @@
 namespace estab::observe {
 namespace {
 
-// `value` in the chosen style; `symbol` is the ISN's letter.
+// `value` in the chosen style; `letter` stands for the ISN, with `nth` primes.
 std::string Number(Numbers style, std::uint32_t value, std::optional<std::uint32_t> base,
-                   char symbol) {
+                   char letter, std::uint8_t nth) {
   if (style == Numbers::kAbsolute || !base) return fmt::format("{}", value);
   const auto offset = static_cast<std::int32_t>(value - *base);
   if (style == Numbers::kRelative) return fmt::format("{}", offset);
-  return offset == 0 ? std::string(1, symbol) : fmt::format("{}{:+}", symbol, offset);
+  const std::string symbol = letter + std::string(nth, '\'');
+  return offset == 0 ? symbol : fmt::format("{}{:+}", symbol, offset);
 }
 
 int DecimalsOf(Time at, Time origin) {
@@ -77,8 +78,10 @@ std::string SegmentLabel(const Ladder& ladder, const LadderSegment& row, bool br
   const char own = row.from == Side::kA ? 'x' : 'y';
   const char peer = row.from == Side::kA ? 'y' : 'x';
   std::string out = FlagsText(s.flags, brief);
-  out += " seq=" + Number(ladder.numbers, s.seq, row.seq_base, own);
-  if ((s.flags & kAck) != 0) out += " ack=" + Number(ladder.numbers, s.ack, row.ack_base, peer);
+  out += " seq=" + Number(ladder.numbers, s.seq, row.seq_base, own, row.seq_nth);
+  if ((s.flags & kAck) != 0) {
+    out += " ack=" + Number(ladder.numbers, s.ack, row.ack_base, peer, row.ack_nth);
+  }
   if (s.length != 0) out += fmt::format(" len={}", s.length);
   if (window) out += fmt::format(" win={}", s.window);
   return out;

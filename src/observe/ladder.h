@@ -39,6 +39,8 @@ struct LadderSegment {
   // The ISNs that `segment.seq` and `.ack` count from; nullopt: not known, numbers stay absolute.
   std::optional<std::uint32_t> seq_base;
   std::optional<std::uint32_t> ack_base;
+  std::uint8_t seq_nth = 0;  // which ISN of these two ends that is: 0 is x, 1 is x'
+  std::uint8_t ack_nth = 0;
   std::string options;  // "mss 1460, sackOK, wscale 7"; may be empty
   std::string note;     // "lost by fault", "duplicate"; may be empty
 };

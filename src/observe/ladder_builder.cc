@@ -64,22 +64,18 @@ bool LadderBuilder::Follow(Side side, const Tuple& tuple) {
   return *followed_ == from_a;
 }
 
-std::optional<std::uint32_t> LadderBuilder::IsnOf(const Endpoint& sender,
-                                                  const Endpoint& receiver) const {
-  const auto it = isns_.find({sender, receiver});
-  if (it == isns_.end()) return std::nullopt;
-  return it->second;
-}
-
 void LadderBuilder::AddSegment(LadderSegment segment, const Endpoint& sender,
                                const Endpoint& receiver, bool remember_isn) {
   if (!Follow(segment.from, Tuple{sender, receiver})) return;
-  const bool known = IsnOf(sender, receiver).has_value();
-  if ((segment.segment.flags & kSyn) != 0 && (remember_isn || !known)) {
-    isns_[{sender, receiver}] = segment.segment.seq;
+  const SegmentBases bases = isns_.Look(segment.segment, sender, receiver, remember_isn);
+  if (bases.seq) {
+    segment.seq_base = bases.seq->isn;
+    segment.seq_nth = bases.seq->nth;
   }
-  segment.seq_base = IsnOf(sender, receiver);
-  segment.ack_base = IsnOf(receiver, sender);
+  if (bases.ack) {
+    segment.ack_base = bases.ack->isn;
+    segment.ack_nth = bases.ack->nth;
+  }
   const Time sent = segment.sent;
   Add({sent, std::move(segment)});
 }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "estab/observer.h"
+#include "observe/isn_book.h"
 #include "observe/ladder.h"
 #include "observe/peer_inference.h"
 
@@ -76,7 +77,6 @@ class LadderBuilder {
     TimerKind kind;
     friend auto operator<=>(const TimerKey&, const TimerKey&) = default;
   };
-  using IsnKey = std::pair<Endpoint, Endpoint>;  // sender, receiver
 
   // Whether events of `tuple`, as `side` sees it, belong in; locks on to the first if so asked.
   bool Follow(Side side, const Tuple& tuple);
@@ -84,7 +84,6 @@ class LadderBuilder {
   // Its index in rows, or kFull.
   std::size_t Add(LadderRow row, bool always = false);
   void InferPeer(const SegmentEvent& event);
-  std::optional<std::uint32_t> IsnOf(const Endpoint& sender, const Endpoint& receiver) const;
 
   static constexpr std::size_t kFull = static_cast<std::size_t>(-1);
 
@@ -95,7 +94,7 @@ class LadderBuilder {
   std::optional<Time> first_;
   std::array<State, 2> state_{State::kClosed, State::kClosed};  // as last drawn
   std::map<TimerKey, Time> running_;
-  std::map<IsnKey, std::uint32_t> isns_;
+  IsnBook isns_;
   std::map<Tuple, PeerInference> peers_;
 };
 

@@ -49,6 +49,43 @@ bool Near(Time time, Duration expected, Duration tolerance) {
   return off <= tolerance && -off <= tolerance;
 }
 
+// "B S. seq=y ack=x+1", as ExpectedSegment has it.
+std::string WireText(Side from, const SegmentSummary& segment, const observe::SegmentBases& bases) {
+  const auto number = [](std::uint32_t value, const std::optional<observe::IsnBase>& base,
+                         char letter) {
+    if (!base) return fmt::format("{}", value);
+    const auto offset = static_cast<std::int32_t>(value - base->isn);
+    const std::string symbol = letter + std::string(base->nth, '\'');
+    return offset == 0 ? symbol : fmt::format("{}{:+}", symbol, offset);
+  };
+  const bool a = from == Side::kA;
+  std::string out = fmt::format("{} ", SideName(from));
+  if ((segment.flags & kSyn) != 0) out += 'S';
+  if ((segment.flags & kFin) != 0) out += 'F';
+  if ((segment.flags & kRst) != 0) out += 'R';
+  if ((segment.flags & kAck) != 0) out += '.';
+  out += " seq=" + number(segment.seq, bases.seq, a ? 'x' : 'y');
+  if ((segment.flags & kAck) != 0) out += " ack=" + number(segment.ack, bases.ack, a ? 'y' : 'x');
+  if (segment.length != 0) out += fmt::format(" len={}", segment.length);
+  return out;
+}
+
+// The full name of the stacks' setting whose name ends with ".NAME"; `name` itself if none does.
+std::string FullName(const std::string& name) {
+  if (name.find('.') != std::string::npos) return name;
+  struct Search {
+    std::string ending;
+    std::string found;
+  } search{"." + name, {}};
+  Stack::ForEachSetting(
+      [](void* context, const char* full, const char*) {
+        auto& s = *static_cast<Search*>(context);
+        if (std::string_view(full).ends_with(s.ending)) s.found = full;
+      },
+      &search);
+  return search.found.empty() ? name : search.found;
+}
+
 std::string ErrorText(std::optional<Error> error) {
   return error ? std::string(ErrnoName(*error)) : "no error";
 }
@@ -70,7 +107,10 @@ const std::vector<ScenarioContext::Move>* ScenarioContext::Tracker::Youngest() c
 
 void ScenarioContext::Recorder::OnPacket(const PacketReport& report) {
   if (report.view == nullptr || report.injected) return;
-  sent_.push_back({report.from, report.sent, report.view->segment.flags});
+  const SegmentSummary& segment = report.view->segment;
+  const auto bases = isns_.Look(segment, report.view->source, report.view->destination, true);
+  sent_.push_back({report.from, report.sent, segment.flags,
+                   WireText(report.from, segment, bases)});
 }
 
 std::vector<Time> ScenarioContext::Recorder::TimesOf(Side side, std::uint16_t flags) const {
@@ -101,11 +141,12 @@ WorldConfig ScenarioContext::MakeWorld(const Scenario& scenario, const ScenarioO
   }
   for (const auto& [name, value] : options.values) {
     if (FindParameter(scenario, name) != nullptr) continue;
-    if (name.find('.') == std::string::npos) {
+    const std::string full = FullName(name);
+    if (full.find('.') == std::string::npos) {
       usage_error = fmt::format("{} has no parameter \"{}\"", scenario.id, name);
       continue;
     }
-    settings.emplace_back(name, value);
+    settings.emplace_back(full, value);
   }
   for (HostConfig& host : config.host) host.settings = settings;
   return config;
@@ -136,24 +177,25 @@ std::string ScenarioContext::Value(std::string_view parameter) const {
   return ValueOf(*found, options_);
 }
 
-std::int64_t ScenarioContext::Number(std::string_view parameter) const {
+std::int64_t ScenarioContext::Number(std::string_view parameter, std::int64_t least,
+                                     std::int64_t most) {
   const std::string text = Value(parameter);
   std::int64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size()) {
-    failures_.push_back(fmt::format("parameter {}: \"{}\" is not a number", parameter, text));
-  }
-  return value;
+  const bool whole = error == std::errc() && end == text.data() + text.size();
+  if (whole && value >= least && value <= most) return value;
+  usage_error_ = fmt::format("parameter {}: \"{}\" is not a number from {} to {}", parameter, text,
+                             least, most);
+  return std::clamp<std::int64_t>(value, least, most);
 }
 
-Duration ScenarioContext::Span(std::string_view parameter) const {
+Duration ScenarioContext::Span(std::string_view parameter, Duration least, Duration most) {
   const std::string text = Value(parameter);
   const auto span = ParseDuration(text);
-  if (!span) {
-    failures_.push_back(
-        fmt::format("parameter {}: \"{}\" is not a time such as 500ms", parameter, text));
-  }
-  return span.value_or(Duration::zero());
+  if (span && *span >= least && *span <= most) return *span;
+  usage_error_ = fmt::format("parameter {}: \"{}\" is not a time from {} to {}", parameter, text,
+                             SpanText(least), SpanText(most));
+  return least;
 }
 
 std::string ScenarioContext::Setting(std::string_view name) {
@@ -162,6 +204,14 @@ std::string ScenarioContext::Setting(std::string_view name) {
   if (value) return std::string(*value);
   Fail(fmt::format("there is no setting {}", name));
   return {};
+}
+
+std::int64_t ScenarioContext::SettingNumber(std::string_view name) {
+  const std::string text = Setting(name);
+  std::int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc()) Fail(fmt::format("the setting {} is no number: {}", name, text));
+  return value;
 }
 
 // --- The play
@@ -235,7 +285,7 @@ ScenarioResult ScenarioContext::Finish() {
   for (const std::string& fault : world_.faults().Unused()) {
     Fail(fmt::format("expected the fault \"{}\" to hit something; it never did", fault));
   }
-  return {builder_.Build(), failures_, world_.trace_hash()};
+  return {builder_.Build(), failures_, summary_, delivered_, world_.trace_hash()};
 }
 
 // --- Expectations
@@ -325,6 +375,59 @@ void ScenarioContext::ExpectCount(Side side, std::uint16_t flags, std::size_t co
                    FlagsText(flags), count, times.size(), TimesText(times)));
 }
 
+void ScenarioContext::ExpectWire(const std::vector<ExpectedSegment>& expected,
+                                 Duration tolerance) {
+  const auto& sent = recorder_.sent();
+  for (std::size_t i = 0; i < std::max(sent.size(), expected.size()); ++i) {
+    const bool both = i < sent.size() && i < expected.size();
+    if (both && sent[i].text == expected[i].text &&
+        Near(sent[i].at, expected[i].at, tolerance)) {
+      continue;
+    }
+    const std::string wanted =
+        i < expected.size()
+            ? fmt::format("\"{}\" at {}", expected[i].text, SpanText(expected[i].at))
+            : std::string("no more");
+    const std::string got =
+        i < sent.size()
+            ? fmt::format("\"{}\" at {}", sent[i].text, SpanText(sent[i].at.time_since_epoch()))
+            : std::string("none");
+    Fail(fmt::format("expected segment {} to be {} (+- {}); it is {}", i + 1, wanted,
+                     SpanText(tolerance), got));
+    return;  // whatever follows is out of step
+  }
+}
+
+void ScenarioContext::ExpectZero(Side side, std::uint64_t count, const char* what) {
+  if (count == 0) return;
+  Fail(fmt::format("expected {} to have no {} left at {}; it has {}", SideName(side), what, When(),
+                   count));
+}
+
+// Handles of connections that are over, and of listeners, hold nothing up.
+void ScenarioContext::CloseQuietly(ScenarioHost& host) {
+  const Time now = world_.now();
+  for (const SocketId socket : host.handles_) {
+    const auto info = host.stack().GetInfo(now, socket);
+    if (!info || (info->state != State::kClosed && info->state != State::kListen)) continue;
+    (void)host.stack().Close(now, socket);
+  }
+}
+
+void ScenarioContext::ExpectNothingLeft() {
+  for (const Side side : {Side::kA, Side::kB}) {
+    if (!world_.host(side).alive()) continue;
+    world_.host(side).RemoveObserver(*builder_.Of(side));
+    CloseQuietly(host(side));
+    const StackCounters counters = host(side).stack().Counters();
+    ExpectZero(side, counters.sockets, "sockets");
+    ExpectZero(side, counters.half_open, "half-open records");
+    ExpectZero(side, counters.time_wait, "TIME_WAIT records");
+    ExpectZero(side, counters.orphans, "orphans");
+    ExpectZero(side, counters.payload_chunks, "payload");
+  }
+}
+
 void ScenarioContext::ExpectErrorIs(std::optional<Error> got, Error expected,
                                     std::string_view what) {
   if (got == expected) return;
@@ -347,6 +450,8 @@ std::expected<ScenarioResult, std::string> RunScenario(const Scenario& scenario,
   ScenarioContext context(scenario, options);
   if (!context.usage_error().empty()) return std::unexpected(context.usage_error());
   scenario.run(context);
+  // Values that only the scenario itself could judge.
+  if (!context.usage_error().empty()) return std::unexpected(context.usage_error());
   return context.Finish();
 }
 

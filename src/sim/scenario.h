@@ -28,6 +28,7 @@
 
 #include "estab/stack.h"
 #include "observe/ladder.h"
+#include "observe/isn_book.h"
 #include "observe/ladder_builder.h"
 #include "sim/ladder_tap.h"
 #include "sim/world.h"
@@ -64,6 +65,8 @@ struct ScenarioOptions {
 struct ScenarioResult {
   observe::Ladder ladder;
   std::vector<std::string> failures;  // one sentence each: expected, and what happened
+  std::vector<std::string> summary;   // what was measured, a sentence each; may be empty
+  std::uint64_t delivered = 0;        // bytes, where moving them is the point
   std::uint64_t trace_hash = 0;
   bool passed() const { return failures.empty(); }
 };
@@ -120,8 +123,20 @@ class ScenarioHost {
   void Record(std::string text, const Result<T>& result, std::string_view value);
   SocketId ConnectFrom(SocketId socket, const Endpoint& remote, std::uint16_t local_port);
 
+  friend class ScenarioContext;
+
   ScenarioContext& context_;
   Side side_;
+  std::vector<SocketId> handles_;  // every socket since the last start, closed ones too
+};
+
+/// A segment as textbooks write it, and when it must leave: {0ms, "A S seq=x"}, {10ms, "B S. seq=y
+/// ack=x+1"}, {20ms, "A . seq=x+1 ack=y+1 len=5"}. Flags are S, F, R and "." for ACK, in that
+/// order. x and y stand for the ISNs of A and B, x' and y' for those of a second connection on the
+/// same four-tuple. `len` is there only with payload.
+struct ExpectedSegment {
+  Duration at;
+  std::string text;
 };
 
 /// What a scenario works with. Times are counted from the beginning of the scenario.
@@ -168,12 +183,18 @@ class ScenarioContext {
 
   /// Values of parameters, as set or by default. Asking for what is not declared is a bug.
   std::string Value(std::string_view parameter) const;
-  std::int64_t Number(std::string_view parameter) const;  // fails the scenario if it is none
-  Duration Span(std::string_view parameter) const;        // "500ms"; likewise
+  /// As a number from `least` to `most`; anything else is a usage error of the whole run.
+  std::int64_t Number(std::string_view parameter, std::int64_t least = 0,
+                      std::int64_t most = INT32_MAX);
+  /// As a time ("500ms") from `least` to `most`; likewise.
+  Duration Span(std::string_view parameter, Duration least = Duration::zero(),
+                Duration most = std::chrono::hours(24));
 
   /// The value of a stack's setting on A as it is now, whoever set it: parameters and profiles
   /// agree in it. Fails the scenario if there is no such setting.
   std::string Setting(std::string_view name);
+  /// The same as a number.
+  std::int64_t SettingNumber(std::string_view name);
 
   // --- What must be so. Each failure is one sentence; the scenario goes on. ----------------------
 
@@ -200,6 +221,12 @@ class ScenarioContext {
                    Duration tolerance = std::chrono::milliseconds(1));
   /// It sent so many of them.
   void ExpectCount(Side side, std::uint16_t flags, std::size_t count);
+  /// Both sides sent exactly these segments, in this order.
+  void ExpectWire(const std::vector<ExpectedSegment>& expected,
+                  Duration tolerance = std::chrono::milliseconds(1));
+  /// Every connection is gone, and all that it held. Closes listeners and handles of dead
+  /// connections first, without drawing it: for the end of a scenario.
+  void ExpectNothingLeft();
   /// A call gave this error.
   template <class T>
   void ExpectError(const Result<T>& got, Error expected, std::string_view what) {
@@ -210,6 +237,10 @@ class ScenarioContext {
   }
   /// Read gave exactly this.
   void ExpectData(const Result<std::string>& got, std::string_view expected, std::string_view what);
+
+  /// Says what was measured, apart from the ladder.
+  void Say(std::string sentence) { summary_.push_back(std::move(sentence)); }
+  void SetDelivered(std::uint64_t bytes) { delivered_ = bytes; }
 
   void Fail(std::string sentence) { failures_.push_back(std::move(sentence)); }
   /// Finishes: looks for faults that never hit, and hands over what was collected.
@@ -243,18 +274,23 @@ class ScenarioContext {
       Side from;
       Time at;
       std::uint16_t flags;
+      std::string text;
     };
     void OnPacket(const PacketReport& report) override;
     std::vector<Time> TimesOf(Side side, std::uint16_t flags) const;
+    const std::vector<Sent>& sent() const { return sent_; }
 
    private:
     std::vector<Sent> sent_;
+    observe::IsnBook isns_;
   };
 
   static WorldConfig MakeWorld(const Scenario& scenario, const ScenarioOptions& options,
                                std::string& usage_error);
   void ExpectErrorIs(std::optional<Error> got, Error expected, std::string_view what);
   std::string When() const;
+  void CloseQuietly(ScenarioHost& host);
+  void ExpectZero(Side side, std::uint64_t count, const char* what);
 
   const Scenario& scenario_;
   ScenarioOptions options_;
@@ -267,7 +303,9 @@ class ScenarioContext {
   World world_;  // after everything that watches it
   ScenarioHost a_;
   ScenarioHost b_;
-  mutable std::vector<std::string> failures_;
+  std::vector<std::string> failures_;
+  std::vector<std::string> summary_;
+  std::uint64_t delivered_ = 0;
 };
 
 }  // namespace estab::sim

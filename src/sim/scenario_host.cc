@@ -64,6 +64,7 @@ SocketId ScenarioHost::Listen(std::uint16_t port, int backlog, const SocketOptio
   const auto listen = [&]() -> Result<SocketId> {
     const auto socket = stack().Open(false);
     if (!socket) return socket;
+    handles_.push_back(*socket);
     const Time now = context_.world_.now();
     if (auto r = stack().SetOptions(now, *socket, options); !r) return std::unexpected(r.error());
     if (auto r = stack().Bind(*socket, {IpAddress::AnyV4(), port}); !r) {
@@ -93,6 +94,7 @@ SocketId ScenarioHost::Connect(const Endpoint& remote, std::uint16_t local_port,
     context_.Fail(fmt::format("{} has no socket to connect with", observe::SideName(side_)));
     return {};
   }
+  handles_.push_back(*socket);
   return ConnectFrom(*socket, remote, local_port);
 }
 
@@ -119,6 +121,7 @@ Result<SocketId> ScenarioHost::Accept(SocketId listener) {
   if (!Ready("accept")) return std::unexpected(Error::kBadHandle);
   const auto result = stack().Accept(context_.world_.now(), listener);
   Record("accept()", result, "ok");
+  if (result) handles_.push_back(*result);
   return result;
 }
 
@@ -210,6 +213,7 @@ void ScenarioHost::Set(std::string_view name, std::string_view value) {
 
 void ScenarioHost::Crash() {
   context_.world_.host(side_).Crash();
+  handles_.clear();
   context_.builder_.LoseStates(context_.world_.now(), side_, "crash",
                                "the host is gone, and all it knew with it");
   context_.trackers_[Index(side_)].Forget();

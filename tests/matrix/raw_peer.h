@@ -4,11 +4,14 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <cstring>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "estab/stack.h"
@@ -193,12 +196,15 @@ class RawPeer {
   void Flush() {
     sink.now = now;
     stack->Transmit(now, sink);
-    for (std::size_t i = seen_; i < sink.sent.size(); ++i) {
-      if (sink.sent[i].segment.options.has_timestamp) {
-        last_ts = sink.sent[i].segment.options.ts_value;
-      }
-    }
+    for (std::size_t i = seen_; i < sink.sent.size(); ++i) Note(sink.sent[i].segment);
     seen_ = sink.sent.size();
+  }
+  /// What a peer learns from a segment: the timestamp to echo, the window's right edge.
+  void Note(const wire::Segment& s) {
+    if (s.options.has_timestamp) last_ts = s.options.ts_value;
+    if (s.Has(kSyn)) our_scale = s.options.has_window_scale && scaling ? s.options.window_scale : 0;
+    if (!s.Has(kAck) || s.Has(kRst)) return;
+    edge = s.ack + (std::uint32_t{s.window} << (s.Has(kSyn) ? 0 : our_scale));
   }
   /// Lets time pass; every deadline is met at its own moment.
   void Until(Time t) {
@@ -283,6 +289,8 @@ class RawPeer {
   std::uint32_t irs = 700'000;
   std::uint32_t iss = 0;
   std::uint32_t last_ts = 0;
+  std::uint8_t our_scale = 0;
+  std::uint32_t edge = 0;  // what the stack last announced: the right edge of its window
 
  private:
   std::size_t seen_ = 0;
