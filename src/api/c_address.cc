@@ -80,7 +80,6 @@ int WriteAddress(const Endpoint& endpoint, bool ipv6, sockaddr* address, socklen
 
 }  // namespace estab::api
 
-using estab::Endpoint;
 using estab::Result;
 using estab::Time;
 using estab::Tuple;

@@ -9,7 +9,6 @@
 #include "api/option_value.h"
 
 using estab::Duration;
-using estab::Error;
 using estab::Result;
 using estab::Time;
 using estab::api::Fail;

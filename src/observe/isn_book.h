@@ -30,8 +30,8 @@ class IsnBook {
  public:
   /// Takes note of a SYN and says what the segment's numbers count from. Unless `remember`, a SYN
   /// counts only if its sender has no ISN yet: forged and old segments.
-  SegmentBases Look(const SegmentSummary& segment, const Endpoint& sender,
-                    const Endpoint& receiver, bool remember);
+  SegmentBases Look(const SegmentSummary& segment, const Endpoint& sender, const Endpoint& receiver,
+                    bool remember);
 
  private:
   using Key = std::pair<Endpoint, Endpoint>;  // sender, receiver

@@ -211,8 +211,8 @@ void SvgDrawing::SegmentText(const LadderSegment& segment, std::size_t row, cons
       fmt::format(R"svg(<g transform="translate({} {:.1f}) rotate({:.2f})">)svg", x, y, degrees);
   Text(0, -5, anchor, lost ? "label lost halo" : "label halo", SegmentLabel(ladder_, segment));
   std::string second = options_.options ? segment.options : std::string();
-  if (!segment.note.empty()) second += (second.empty() ? "(" : " (") + segment.note + ")";
-  if (!second.empty()) Text(0, 13, anchor, "small halo", Fit(second, 68));
+  if (!segment.note.empty() && !lost) second += (second.empty() ? "(" : " (") + segment.note + ")";
+  if (!second.empty()) Text(0, 13, anchor, "small halo", Fit(second, crossing_[row] ? 34 : 68));
   out_ += "</g>\n";
 }
 
@@ -232,6 +232,8 @@ void SvgDrawing::Segment(const LadderSegment& segment, std::size_t row, int depa
     out_ += fmt::format(
         R"(<path d="M{} {}l12 12m0 -12l-12 12" stroke="{}" stroke-width="2.2" fill="none"/>)",
         line.x2 - 6, line.y2 - 6, color);
+    Text(line.x2 + sign * 13, line.y2 + 4, to_right ? "start" : "end", "small lost halo",
+         segment.note);
   }
   out_ += "\n";
   SegmentText(segment, row, line);

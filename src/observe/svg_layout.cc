@@ -61,7 +61,8 @@ SvgBlock SvgLayout::Block(const LadderRow& row) {
   } else if (const auto* timer = std::get_if<LadderTimer>(&row.what)) {
     add(TimerLabel(*timer));
   } else if (const auto* note = std::get_if<LadderNote>(&row.what)) {
-    add(note->text);
+    const std::size_t width = note->side ? kLineChars : kMiddleChars;
+    for (std::string& line : WrapWords(note->text, width)) block.lines.push_back(std::move(line));
   }
   block.height = static_cast<int>(block.lines.size()) * kLineHeight + extra;
   return block;

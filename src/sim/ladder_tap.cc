@@ -35,7 +35,8 @@ void LadderTap::OnPacket(const PacketReport& report) {
   segment.sent = report.sent;
   segment.segment = report.view->segment;
   segment.note = NoteOf(report);
-  if ((segment.segment.flags & kSyn) != 0) segment.options = OptionsText(report.view->options);
+  if ((segment.segment.flags & kSyn) != 0)
+    segment.options = OptionsText(report.view->options, true);
   const auto add = [&](const observe::LadderSegment& s) {
     builder_.AddSegment(s, report.view->source, report.view->destination, !report.injected);
   };

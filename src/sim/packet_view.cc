@@ -29,13 +29,13 @@ std::optional<PacketView> ViewPacket(std::span<const std::byte> packet) {
   return view;
 }
 
-std::string OptionsText(const wire::TcpOptions& options) {
+std::string OptionsText(const wire::TcpOptions& options, bool brief) {
   std::string out;
   const auto add = [&](const std::string& text) { out += (out.empty() ? "" : ", ") + text; };
   if (options.has_mss) add(fmt::format("mss {}", options.mss));
   if (options.sack_permitted) add("sackOK");
   if (options.has_timestamp) {
-    add(fmt::format("TS {} {}", options.ts_value, options.ts_echo));
+    add(brief ? std::string("TS") : fmt::format("TS {} {}", options.ts_value, options.ts_echo));
   }
   if (options.has_window_scale) add(fmt::format("wscale {}", options.window_scale));
   for (std::size_t i = 0; i < options.sack_count; ++i) {

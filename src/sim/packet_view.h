@@ -25,8 +25,9 @@ struct PacketView {
 /// looked at.
 std::optional<PacketView> ViewPacket(std::span<const std::byte> packet);
 
-/// "mss 1460, sackOK, TS 1 0, wscale 7"; empty without options.
-std::string OptionsText(const wire::TcpOptions& options);
+/// "mss 1460, sackOK, TS 1 0, wscale 7"; empty without options. `brief` leaves the values of
+/// timestamps out, which say little where the time is drawn.
+std::string OptionsText(const wire::TcpOptions& options, bool brief = false);
 
 /// An IP packet with `segment` in it, checksums filled in; the ports of `segment` are replaced by
 /// those of the endpoints. Both must be of one family.

@@ -67,6 +67,9 @@ std::string WireText(Side from, const SegmentSummary& segment, const observe::Se
   out += " seq=" + number(segment.seq, bases.seq, a ? 'x' : 'y');
   if ((segment.flags & kAck) != 0) out += " ack=" + number(segment.ack, bases.ack, a ? 'y' : 'x');
   if (segment.length != 0) out += fmt::format(" len={}", segment.length);
+  if ((segment.flags & kRst) != 0 && segment.window != 0) {
+    out += fmt::format(" win={}", segment.window);  // which should be 0
+  }
   return out;
 }
 
@@ -109,14 +112,15 @@ void ScenarioContext::Recorder::OnPacket(const PacketReport& report) {
   if (report.view == nullptr || report.injected) return;
   const SegmentSummary& segment = report.view->segment;
   const auto bases = isns_.Look(segment, report.view->source, report.view->destination, true);
-  sent_.push_back({report.from, report.sent, segment.flags,
+  sent_.push_back({report.from, report.sent.time_since_epoch(), segment,
                    WireText(report.from, segment, bases)});
 }
 
 std::vector<Time> ScenarioContext::Recorder::TimesOf(Side side, std::uint16_t flags) const {
   std::vector<Time> times;
-  for (const Sent& s : sent_) {
-    if (s.from == side && (s.flags & kTold) == (flags & kTold)) times.push_back(s.at);
+  for (const SentSegment& s : sent_) {
+    const bool like = (s.segment.flags & kTold) == (flags & kTold);
+    if (s.from == side && like) times.push_back(Time(s.at));
   }
   return times;
 }
@@ -273,7 +277,7 @@ void ScenarioContext::Cut(Side from, bool cut) {
     world_.path(from).set_config(*before);
     before.reset();
   }
-  Note(fmt::format("{} {} is {}", "the way from", SideName(from), cut ? "cut" : "whole again"));
+  Note(fmt::format("the way from {} is {}", SideName(from), cut ? "cut" : "whole again"));
 }
 
 void ScenarioContext::Inject(Side to, const Endpoint& source, const Endpoint& destination,
@@ -375,27 +379,42 @@ void ScenarioContext::ExpectCount(Side side, std::uint16_t flags, std::size_t co
                    FlagsText(flags), count, times.size(), TimesText(times)));
 }
 
-void ScenarioContext::ExpectWire(const std::vector<ExpectedSegment>& expected,
-                                 Duration tolerance) {
-  const auto& sent = recorder_.sent();
+void ScenarioContext::ExpectWire(const std::vector<ExpectedSegment>& wire, Duration tolerance) {
+  // Two segments of one moment have no order.
+  std::vector<SentSegment> sent = recorder_.sent();
+  std::vector<ExpectedSegment> expected = wire;
+  const auto earlier = [](const auto& a, const auto& b) {
+    return a.at != b.at ? a.at < b.at : a.text < b.text;
+  };
+  std::stable_sort(sent.begin(), sent.end(), earlier);
+  std::stable_sort(expected.begin(), expected.end(), earlier);
   for (std::size_t i = 0; i < std::max(sent.size(), expected.size()); ++i) {
     const bool both = i < sent.size() && i < expected.size();
     if (both && sent[i].text == expected[i].text &&
-        Near(sent[i].at, expected[i].at, tolerance)) {
+        Near(Time(sent[i].at), expected[i].at, tolerance)) {
       continue;
     }
-    const std::string wanted =
-        i < expected.size()
-            ? fmt::format("\"{}\" at {}", expected[i].text, SpanText(expected[i].at))
-            : std::string("no more");
-    const std::string got =
-        i < sent.size()
-            ? fmt::format("\"{}\" at {}", sent[i].text, SpanText(sent[i].at.time_since_epoch()))
-            : std::string("none");
+    const std::string wanted = i < expected.size() ? fmt::format("\"{}\" at {}", expected[i].text,
+                                                                 SpanText(expected[i].at))
+                                                   : std::string("no more");
+    const std::string got = i < sent.size()
+                                ? fmt::format("\"{}\" at {}", sent[i].text, SpanText(sent[i].at))
+                                : std::string("none");
     Fail(fmt::format("expected segment {} to be {} (+- {}); it is {}", i + 1, wanted,
                      SpanText(tolerance), got));
     return;  // whatever follows is out of step
   }
+}
+
+void ScenarioContext::ExpectSent(const ExpectedSegment& expected, Duration tolerance) {
+  std::vector<Time> times;
+  for (const SentSegment& s : recorder_.sent()) {
+    if (s.text != expected.text) continue;
+    if (Near(Time(s.at), expected.at, tolerance)) return;
+    times.push_back(Time(s.at));
+  }
+  Fail(fmt::format("expected \"{}\" at {} (+- {}); it was sent {}", expected.text,
+                   SpanText(expected.at), SpanText(tolerance), TimesText(times)));
 }
 
 void ScenarioContext::ExpectZero(Side side, std::uint64_t count, const char* what) {
@@ -404,21 +423,50 @@ void ScenarioContext::ExpectZero(Side side, std::uint64_t count, const char* wha
                    count));
 }
 
-// Handles of connections that are over, and of listeners, hold nothing up.
-void ScenarioContext::CloseQuietly(ScenarioHost& host) {
-  const Time now = world_.now();
-  for (const SocketId socket : host.handles_) {
-    const auto info = host.stack().GetInfo(now, socket);
-    if (!info || (info->state != State::kClosed && info->state != State::kListen)) continue;
-    (void)host.stack().Close(now, socket);
+std::uint32_t ScenarioContext::Isn(Side side) const {
+  std::uint32_t isn = 0;
+  for (const SentSegment& s : recorder_.sent()) {
+    if (s.from == side && (s.segment.flags & kSyn) != 0) isn = s.segment.seq;
+  }
+  return isn;
+}
+
+void ScenarioContext::StopDrawing() {
+  world_.RemoveTap(ladder_tap_);
+  for (const Side side : {Side::kA, Side::kB}) {
+    world_.host(side).RemoveObserver(*builder_.Of(side));
   }
 }
 
+// Handles of connections that are over, and of listeners, hold nothing up; live ones only if asked.
+void ScenarioContext::CloseQuietly(ScenarioHost& host, bool live) {
+  const Time now = world_.now();
+  for (const SocketId socket : host.handles_) {
+    const auto info = host.stack().GetInfo(now, socket);
+    if (!info) continue;
+    const bool over = info->state == State::kClosed || info->state == State::kListen;
+    if (over || live) (void)host.stack().Close(now, socket);
+  }
+}
+
+void ScenarioContext::CloseAndExpectNothingLeft() {
+  StopDrawing();
+  for (const Side side : {Side::kA, Side::kB}) {
+    if (uncut_[Index(side)]) Cut(side, false);
+    if (world_.host(side).alive()) CloseQuietly(host(side), true);
+  }
+  // Longer than any connection takes to give up.
+  if (world_.RunUntilIdle(world_.now() + std::chrono::hours(24 * 7)) != RunEnd::kIdle) {
+    Fail("expected every connection to end after close; something is still going on");
+  }
+  ExpectNothingLeft();
+}
+
 void ScenarioContext::ExpectNothingLeft() {
+  StopDrawing();
   for (const Side side : {Side::kA, Side::kB}) {
     if (!world_.host(side).alive()) continue;
-    world_.host(side).RemoveObserver(*builder_.Of(side));
-    CloseQuietly(host(side));
+    CloseQuietly(host(side), false);
     const StackCounters counters = host(side).stack().Counters();
     ExpectZero(side, counters.sockets, "sockets");
     ExpectZero(side, counters.half_open, "half-open records");

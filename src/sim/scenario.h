@@ -27,8 +27,8 @@
 #include <vector>
 
 #include "estab/stack.h"
-#include "observe/ladder.h"
 #include "observe/isn_book.h"
+#include "observe/ladder.h"
 #include "observe/ladder_builder.h"
 #include "sim/ladder_tap.h"
 #include "sim/world.h"
@@ -139,6 +139,14 @@ struct ExpectedSegment {
   std::string text;
 };
 
+/// A segment that a side sent; not those that a script injected.
+struct SentSegment {
+  Side from;
+  Duration at;
+  SegmentSummary segment;
+  std::string text;  // as in ExpectedSegment
+};
+
 /// What a scenario works with. Times are counted from the beginning of the scenario.
 class ScenarioContext {
  public:
@@ -190,6 +198,11 @@ class ScenarioContext {
   Duration Span(std::string_view parameter, Duration least = Duration::zero(),
                 Duration most = std::chrono::hours(24));
 
+  /// Everything that was sent so far, in order.
+  const std::vector<SentSegment>& sent() const { return recorder_.sent(); }
+  /// The ISN that `side` used last: the number of its last SYN; 0 if it sent none.
+  std::uint32_t Isn(Side side) const;
+
   /// The value of a stack's setting on A as it is now, whoever set it: parameters and profiles
   /// agree in it. Fails the scenario if there is no such setting.
   std::string Setting(std::string_view name);
@@ -221,12 +234,18 @@ class ScenarioContext {
                    Duration tolerance = std::chrono::milliseconds(1));
   /// It sent so many of them.
   void ExpectCount(Side side, std::uint16_t flags, std::size_t count);
-  /// Both sides sent exactly these segments, in this order.
-  void ExpectWire(const std::vector<ExpectedSegment>& expected,
+  /// Both sides together sent exactly these segments.
+  void ExpectWire(const std::vector<ExpectedSegment>& wire,
                   Duration tolerance = std::chrono::milliseconds(1));
-  /// Every connection is gone, and all that it held. Closes listeners and handles of dead
-  /// connections first, without drawing it: for the end of a scenario.
+  /// One of the segments sent is this one.
+  void ExpectSent(const ExpectedSegment& expected,
+                  Duration tolerance = std::chrono::milliseconds(1));
+  /// Every connection is gone, and all that it held. Ends the drawing, and closes listeners and
+  /// handles of dead connections first: for the end of a scenario.
   void ExpectNothingLeft();
+  /// The same for a scenario whose connections still live: closes them all, waits for their end,
+  /// and draws nothing of it.
+  void CloseAndExpectNothingLeft();
   /// A call gave this error.
   template <class T>
   void ExpectError(const Result<T>& got, Error expected, std::string_view what) {
@@ -270,18 +289,12 @@ class ScenarioContext {
   // Remembers what was sent.
   class Recorder : public Tap {
    public:
-    struct Sent {
-      Side from;
-      Time at;
-      std::uint16_t flags;
-      std::string text;
-    };
     void OnPacket(const PacketReport& report) override;
     std::vector<Time> TimesOf(Side side, std::uint16_t flags) const;
-    const std::vector<Sent>& sent() const { return sent_; }
+    const std::vector<SentSegment>& sent() const { return sent_; }
 
    private:
-    std::vector<Sent> sent_;
+    std::vector<SentSegment> sent_;
     observe::IsnBook isns_;
   };
 
@@ -289,7 +302,8 @@ class ScenarioContext {
                                std::string& usage_error);
   void ExpectErrorIs(std::optional<Error> got, Error expected, std::string_view what);
   std::string When() const;
-  void CloseQuietly(ScenarioHost& host);
+  void StopDrawing();
+  void CloseQuietly(ScenarioHost& host, bool live);
   void ExpectZero(Side side, std::uint64_t count, const char* what);
 
   const Scenario& scenario_;

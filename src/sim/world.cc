@@ -72,7 +72,10 @@ void Host::Restart() {
   for (const auto& [name, value] : config_.settings) {
     const auto done = stack_->SetSetting(name, value);
     if (!done && setting_error_.empty()) {
-      setting_error_ = fmt::format("setting {}={}: {}", name, value, Describe(done.error()));
+      const char* why = done.error() == Error::kNotFound  ? "there is no such setting"
+                        : done.error() == Error::kInvalid ? "not a value that it can have"
+                                                          : Describe(done.error());
+      setting_error_ = fmt::format("setting {}={}: {}", name, value, why);
     }
   }
 }

@@ -140,6 +140,7 @@ class World {
   RunEnd RunUntilIdle(Time limit);
 
   void AddTap(Tap& tap) { taps_.push_back(&tap); }
+  void RemoveTap(Tap& tap) { std::erase(taps_, &tap); }
 
   /// A hash over every packet sent (bytes, time, side, fate) and every rule that fired (time, side,
   /// connection, rule, states). Two runs with the same hash did the same.

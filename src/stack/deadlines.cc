@@ -22,8 +22,11 @@ Time Stack::Impl::NextDeadline() {
     if (static_cast<Owner>(node->kind) != Owner::kSocket) break;
     Socket& socket = *static_cast<Socket*>(node);
     const Time deadline = tcp::EarliestDeadline(socket);
-    if (deadline <= stack::TimerWheel::DeadlineOf(socket)) break;
+    const Time filed = stack::TimerWheel::DeadlineOf(socket);
+    if (deadline <= filed) break;
     wheel.Arm(socket, deadline);
+    // A deadline that has passed is filed at the tick it fell into: due at once, and no later.
+    if (stack::TimerWheel::DeadlineOf(socket) <= filed) break;
   }
   return wheel.Earliest();
 }

@@ -199,6 +199,10 @@ Result<void> Stack::Impl::Connect(Time now, Socket& socket, const Endpoint& remo
   const auto path = network.Find(remote.address);
   if (!path) return std::unexpected(path.error());
   ForgetAttempt(socket);
+  const IpAddress& bound = socket.tuple.local.address;
+  if (!bound.is_any() && bound.is_v4() != remote.address.is_v4()) {
+    return std::unexpected(Error::kFamilyNotSupported);
+  }
   Context cx = MakeContext(now);
   cx.cause.call = CallKind::kConnect;
   const Endpoint before = socket.tuple.local;

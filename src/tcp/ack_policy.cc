@@ -36,6 +36,8 @@ void AckNow(Tcb& tcb) {
   if (tcb.acks_owed < UINT8_MAX) ++tcb.acks_owed;
 }
 
+void AckOnce(Tcb& tcb) { tcb.acks_owed = std::max<std::uint8_t>(tcb.acks_owed, 1); }
+
 void NoteDataArrived(Context& cx, Tcb& tcb, std::uint32_t bytes) {
   if (bytes == 0) return;
   AdaptDelay(cx, tcb);
@@ -49,7 +51,7 @@ void ScheduleAck(Context& cx, Tcb& tcb) {
   const bool two_segments = unacknowledged > std::int32_t{tcb.typical_in};
   const bool quick = tcb.quick_acks != 0 && !tcb.interactive;
   if (two_segments || quick) {
-    tcb.acks_owed = std::max<std::uint8_t>(tcb.acks_owed, 1);
+    AckOnce(tcb);
     return;
   }
   if (tcb.acks_owed != 0 || tcb.delayed_ack_at != kNever) return;
@@ -63,10 +65,10 @@ void NoteDataSent(Context& cx, Tcb& tcb) {
   }
 }
 
-void NoteAckSent(Context& cx, Tcb& tcb, std::uint16_t window) {
+void NoteAckSent(Context& cx, Tcb& tcb, RcvSeq edge) {
   if (tcb.rcv.nxt != tcb.rcv.last_ack && tcb.quick_acks != 0) --tcb.quick_acks;
   tcb.rcv.last_ack = tcb.rcv.nxt;
-  tcb.rcv.adv = Later(tcb.rcv.adv, AnnouncedEdge(tcb, window));
+  tcb.rcv.adv = Later(tcb.rcv.adv, edge);
   DisarmDelayedAck(cx, tcb);
 }
 
@@ -77,7 +79,7 @@ void AckIfWindowOpens(Context& cx, Tcb& tcb) {
   const std::uint32_t limit = ReceiveLimit(cx.settings, *tcb.options);
   const std::uint32_t worthwhile = std::min<std::uint32_t>(tcb.announced_mss, limit / 2);
   if (possible >= 2 * announced && possible - announced >= worthwhile) {
-    tcb.acks_owed = std::max<std::uint8_t>(tcb.acks_owed, 1);
+    AckOnce(tcb);
   }
 }
 

@@ -7,6 +7,8 @@ namespace estab::tcp {
 
 /// Owes the peer one empty ACK, now.
 void AckNow(Tcb& tcb);
+/// Owes an empty ACK, unless one is owed already.
+void AckOnce(Tcb& tcb);
 /// `bytes` of data arrived in order (0: only a FIN): learns the peer's rhythm.
 void NoteDataArrived(Context& cx, Tcb& tcb, std::uint32_t bytes);
 /// Something new in order is to be acknowledged: at once if two full segments are unacknowledged or
@@ -14,8 +16,8 @@ void NoteDataArrived(Context& cx, Tcb& tcb, std::uint32_t bytes);
 void ScheduleAck(Context& cx, Tcb& tcb);
 /// Data went out: if it answers data, ACKs may wait for such rides.
 void NoteDataSent(Context& cx, Tcb& tcb);
-/// A segment with ACK and the window field `window` went out.
-void NoteAckSent(Context& cx, Tcb& tcb, std::uint16_t window);
+/// A segment with ACK went out that announced the window's right edge as `edge`.
+void NoteAckSent(Context& cx, Tcb& tcb, RcvSeq edge);
 /// The user has read: owes an ACK if the window can now be opened by a worthwhile piece.
 void AckIfWindowOpens(Context& cx, Tcb& tcb);
 

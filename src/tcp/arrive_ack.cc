@@ -90,8 +90,8 @@ bool UpdateWindow(Tcb& tcb, const Arriving& segment) {
 
 // RFC 5681 §2: what makes an ACK a duplicate.
 bool IsDuplicate(const Tcb& tcb, const Arriving& segment, bool window_changed) {
-  return segment.ack == tcb.snd.una && Outstanding(tcb) != 0 && segment.header.payload.empty() &&
-         !segment.fin && !segment.Has(kSyn) && !window_changed;
+  return tcb.syn_acked && segment.ack == tcb.snd.una && Outstanding(tcb) != 0 &&
+         segment.header.payload.empty() && !segment.fin && !segment.Has(kSyn) && !window_changed;
 }
 
 // Our FIN has just been acknowledged. In FIN_WAIT_1 a FIN in the same segment decides with it.

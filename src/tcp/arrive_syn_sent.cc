@@ -55,8 +55,10 @@ void SampleSyn(Context& cx, Tcb& tcb, const Arriving& segment) {
   if (tcb.timing) {
     TakeRttSample(cx, tcb, cx.now - tcb.rtt.timed_at);
   } else if (tcb.timestamps) {
+    // An echo of anything but one of our SYNs is nonsense.
     const std::uint32_t ms = TimestampNow(cx, tcb.ts.offset) - segment.header.options.ts_echo;
-    TakeRttSample(cx, tcb, std::chrono::milliseconds(ms));
+    const Stamp longest = cx.stamp() - tcb.series_began;
+    if (ms <= longest) TakeRttSample(cx, tcb, std::chrono::milliseconds(ms));
   }
   tcb.timing = false;
 }

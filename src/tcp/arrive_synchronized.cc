@@ -7,6 +7,7 @@
 #include "tcp/arrive_ack.h"
 #include "tcp/challenge.h"
 #include "tcp/receiver.h"
+#include "tcp/rtt.h"
 #include "tcp/timers.h"
 
 namespace estab::tcp {
@@ -56,6 +57,7 @@ Step CheckSequence(Context& cx, Tcb& tcb, Arriving& segment) {
       return Done(cx, tcb, RuleId::kSynRcvdRepeatedSynLimited);
     }
     tcb.pending.syn = true;
+    ArmRetransmit(cx, tcb, SynTimeout(cx.settings, tcb.rtt.repeats, 0));
     return Done(cx, tcb, RuleId::kSynRcvdRepeatedSyn);
   }
   if (Acceptable(window, segment.seq, segment.length())) return std::nullopt;
@@ -142,10 +144,10 @@ Verdict TakeFin(Context& cx, Tcb& tcb) {
       ScheduleAck(cx, tcb);
       return {RuleId::kFin};
     case State::kFinWait1:
-      AckNow(tcb);
+      AckOnce(tcb);
       return Done(cx, tcb, tcb.fin_acked ? RuleId::kFinWithAck : RuleId::kFinCrossed);
     default:
-      AckNow(tcb);
+      AckOnce(tcb);
       return Done(cx, tcb, RuleId::kFinSecond);
   }
 }

@@ -82,6 +82,17 @@ bool Insert(Reassembly& waiting, ChunkPool& chunks, RcvSeq seq, std::span<const 
   return true;
 }
 
+void CutAt(Reassembly& waiting, ChunkPool& chunks, RcvSeq end) {
+  while (waiting.count != 0 && waiting.runs[waiting.count - 1].end() > end) {
+    Reassembly::Run& last = waiting.runs[waiting.count - 1];
+    const auto beyond = static_cast<std::uint32_t>(last.end() - end);
+    const std::uint32_t cut = std::min(beyond, last.bytes.size());
+    last.bytes.Truncate(chunks, cut);
+    waiting.total -= cut;
+    if (last.bytes.empty()) RemoveRun(waiting, waiting.count - 1);
+  }
+}
+
 bool PopReached(Reassembly& waiting, ChunkPool& chunks, RcvSeq next, ByteQueue& bytes) {
   while (waiting.count != 0 && waiting.runs[0].begin <= next) {
     Reassembly::Run& run = waiting.runs[0];

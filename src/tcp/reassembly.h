@@ -11,6 +11,9 @@ namespace estab::tcp {
 /// that nobody can replace data that was accepted. False if a part was not kept for want of room.
 bool Insert(Reassembly& waiting, ChunkPool& chunks, RcvSeq seq, std::span<const std::byte> data);
 
+/// Drops every byte at or beyond `end`.
+void CutAt(Reassembly& waiting, ChunkPool& chunks, RcvSeq end);
+
 /// If the first run reaches `next`, moves its bytes from `next` on to `bytes` (which must be empty)
 /// and returns true; runs that lie wholly before `next` are dropped on the way.
 bool PopReached(Reassembly& waiting, ChunkPool& chunks, RcvSeq next, ByteQueue& bytes);

@@ -45,6 +45,15 @@ bool DeliverReassembled(Context& cx, Tcb& tcb, bool& fin) {
   return moved;
 }
 
+// The peer's stream ends at the FIN it sent first, although we could not take that yet.
+void CutAtHeldFin(const Context& cx, const Tcb& tcb, Arriving& segment) {
+  if (tcb.reassembly == kNoSlot || !cx.buffers.reassembly[tcb.reassembly].has_fin) return;
+  const RcvSeq fin = cx.buffers.reassembly[tcb.reassembly].fin;
+  const std::size_t room = fin > segment.seq ? static_cast<std::size_t>(fin - segment.seq) : 0;
+  segment.data = segment.data.first(std::min(segment.data.size(), room));
+  segment.fin = segment.fin && segment.seq + static_cast<std::uint32_t>(segment.data.size()) == fin;
+}
+
 RuleId TakeOutOfOrder(Context& cx, Tcb& tcb, Arriving& segment) {
   AckNow(tcb);
   Reassembly* waiting = cx.buffers.AttachReassembly(tcb);
@@ -53,6 +62,7 @@ RuleId TakeOutOfOrder(Context& cx, Tcb& tcb, Arriving& segment) {
   if (kept && segment.fin) {
     waiting->has_fin = true;
     waiting->fin = segment.seq + static_cast<std::uint32_t>(segment.data.size());
+    CutAt(*waiting, cx.buffers.chunks, waiting->fin);
   }
   segment.fin = false;
   return kept ? RuleId::kDataOutOfOrder : RuleId::kDataNoRoom;
@@ -92,6 +102,7 @@ void AddSackBlocks(const Context& cx, const Tcb& tcb, wire::TcpOptions& options)
 }
 
 RuleId TakeText(Context& cx, Tcb& tcb, Arriving& segment) {
+  CutAtHeldFin(cx, tcb, segment);
   if (segment.seq != tcb.rcv.nxt) return TakeOutOfOrder(cx, tcb, segment);
   const auto size = static_cast<std::uint32_t>(segment.data.size());
   NoteDataArrived(cx, tcb, size);
@@ -101,6 +112,7 @@ RuleId TakeText(Context& cx, Tcb& tcb, Arriving& segment) {
     AckNow(tcb);
     return RuleId::kDataNoRoom;
   }
+  if (segment.fin) cx.buffers.DropReassembly(tcb);  // nothing lies beyond a FIN
   const bool filled = DeliverReassembled(cx, tcb, segment.fin);
   const bool gap_remains =
       tcb.reassembly != kNoSlot && cx.buffers.reassembly[tcb.reassembly].count != 0;

@@ -60,9 +60,11 @@ Plan PlanHead(const Context& cx, const Tcb& tcb) {
 Plan PlanData(const Context& cx, const Tcb& tcb) {
   if (SendEnd(cx, tcb) <= tcb.snd.nxt) return Plan{};
   std::uint32_t room = UsableWindow(tcb);
-  const auto flight = static_cast<std::uint32_t>(tcb.snd.nxt - tcb.snd.una);
+  // An unacknowledged SYN (closed in SYN_RCVD) does not hold back the FIN behind it.
+  const auto flight = static_cast<std::uint32_t>(tcb.snd.nxt - FirstByte(tcb));
   const bool oldest_again = flight == 0 && tcb.snd.nxt < tcb.snd.max;
-  if (oldest_again) room = std::max<std::uint32_t>(room, tcb.send_mss + 1u);
+  // A repeat may pass a window that has shrunk, but not take along what was never sent.
+  if (oldest_again) room = std::max(room, Outstanding(tcb));
   Plan plan = DataFrom(cx, tcb, tcb.snd.nxt, room);
   if (plan.kind == Plan::Kind::kNothing) return plan;
   const bool fits = flight == 0 || flight + plan.length <= tcb.cwnd;
@@ -94,6 +96,14 @@ void AddTimestamp(const Context& cx, const Tcb& tcb, wire::TcpOptions& options) 
   if (!tcb.timestamps) return;
   options.ts_value = TimestampNow(cx, tcb.ts.offset);
   options.ts_echo = tcb.ts.recent;
+}
+
+// The path takes send_mss bytes of payload and SACK blocks together: data comes first.
+void FitSackBlocks(const Tcb& tcb, std::uint32_t length, wire::TcpOptions& options) {
+  const std::uint32_t room = length < tcb.send_mss ? tcb.send_mss - length : 0;
+  while (length != 0 && options.sack_count != 0 && 4u + 8u * options.sack_count > room) {
+    --options.sack_count;
+  }
 }
 
 void MakeSyn(const Context& cx, const Tcb& tcb, wire::Segment& segment) {
@@ -182,6 +192,7 @@ wire::Segment MakeSegment(const Context& cx, const Tcb& tcb, const Plan& plan) {
   }
   AddTimestamp(cx, tcb, segment.options);
   if (tcb.sack) AddSackBlocks(cx, tcb, segment.options);
+  FitSackBlocks(tcb, plan.length, segment.options);
   segment.window = WindowField(cx, tcb);
   return segment;
 }
@@ -207,7 +218,9 @@ void CommitSegment(Context& cx, Tcb& tcb, const Plan& plan, const wire::Segment&
   }
   if (!segment.Has(kAck)) return;
   if (plan.kind != Plan::Kind::kAck) tcb.acks_owed = 0;
-  NoteAckSent(cx, tcb, segment.window);
+  // The window of a SYN|ACK is not scaled (RFC 7323 §2.2).
+  const bool syn = plan.kind == Plan::Kind::kSyn;
+  NoteAckSent(cx, tcb, syn ? tcb.rcv.nxt + segment.window : AnnouncedEdge(tcb, segment.window));
 }
 
 }  // namespace estab::tcp

@@ -20,7 +20,8 @@ void OnSynTimeout(Context& cx, Tcb& tcb) {
     return ApplyClosed(cx, tcb, RuleId::kUserTimeout, GiveUpError(tcb));
   }
   const bool sent = tcb.state == State::kSynSent;
-  const int limit = sent ? SynRetries(cx, tcb) : SynAckRetries(cx, tcb);
+  const int linear = sent ? cx.settings.syn_linear_timeouts : 0;  // on top of the retries
+  const int limit = (sent ? SynRetries(cx, tcb) : SynAckRetries(cx, tcb)) + linear;
   if (tcb.rtt.repeats >= limit) {
     return ApplyClosed(cx, tcb, sent ? RuleId::kSynGiveUp : RuleId::kSynAckGiveUpActive,
                        GiveUpError(tcb));
@@ -30,7 +31,6 @@ void OnSynTimeout(Context& cx, Tcb& tcb) {
   tcb.syn_repeated = true;
   tcb.timing = false;  // Karn: which SYN would the answer be for?
   tcb.pending.syn = true;
-  const int linear = sent ? cx.settings.syn_linear_timeouts : 0;
   ArmRetransmit(cx, tcb, SynTimeout(cx.settings, tcb.rtt.repeats, linear));
 }
 

@@ -28,10 +28,10 @@ inline std::span<const std::byte> Bytes(std::string_view text) {
 }
 
 /// The moment `ms` milliseconds after a test began. Not zero, so that "never" shows.
-inline Time At(double ms) { return Time{} + seconds(1000) + std::chrono::microseconds(static_cast<std::int64_t>(ms * 1000)); }
-inline double MsOf(Time t) {
-  return static_cast<double>((t - At(0)).count()) / 1e6;
+inline Time At(double ms) {
+  return Time{} + seconds(1000) + std::chrono::microseconds(static_cast<std::int64_t>(ms * 1000));
 }
+inline double MsOf(Time t) { return static_cast<double>((t - At(0)).count()) / 1e6; }
 
 /// A segment that the stack sent. `segment.payload` is not to be used: `payload` is.
 struct Sent {
@@ -94,8 +94,11 @@ class Collector final : public PacketSink {
     EXPECT_TRUE(wire::TcpChecksumValid(*ip));
     const auto segment = wire::DecodeTcp(ip->payload);
     EXPECT_TRUE(segment.has_value());
-    Sent s{now, {{ip->source, segment->source_port}, {ip->destination, segment->destination_port}},
-           *segment, {}, std::move(bytes)};
+    Sent s{now,
+           {{ip->source, segment->source_port}, {ip->destination, segment->destination_port}},
+           *segment,
+           {},
+           std::move(bytes)};
     s.payload.assign(reinterpret_cast<const char*>(segment->payload.data()),
                      segment->payload.size());
     sent.push_back(std::move(s));
@@ -113,10 +116,10 @@ class Collector final : public PacketSink {
 
 /// What a crafted segment carries besides numbers.
 struct Extra {
-  std::string_view data;
+  std::string_view data = {};
   std::uint16_t window = 60000;
-  bool timestamp = true;  // only if the connection agreed on them
-  std::int32_t ts_age = 0;    // how much older than the clock the timestamp is
+  bool timestamp = true;    // only if the connection agreed on them
+  std::int32_t ts_age = 0;  // how much older than the clock the timestamp is
 };
 
 /// The stack under test with its address and link, the peer's numbers, and the log.

@@ -18,8 +18,8 @@ class Maker {
     plan.world.seed = seed;
     MakePaths(plan);
     MakeHosts(plan);
-    // Many seeds are light, so that a few hundred of them take seconds.
-    heavy_ = Percent(20);
+    // Many seeds are light, so that some thousand of them take seconds.
+    heavy_ = Percent(40);
     const std::uint64_t count = heavy_ ? Between(1, 8) : Between(1, 4);
     for (std::uint64_t i = 0; i < count; ++i) plan.conversations.push_back(MakeConversation());
     if (Percent(8)) {

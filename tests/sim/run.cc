@@ -222,6 +222,14 @@ class Run {
     for (const auto& actor : c.end) {
       if (!actor->polite() || actor->error() || actor->died()) return false;
     }
+    // A stack that closes for an application that has gone may give up without telling anybody.
+    return (c.end[0]->open() && c.end[1]->open()) || Lossless();
+  }
+
+  bool Lossless() const {
+    for (const sim::PathConfig& path : plan_.world.path) {
+      if (path.loss_ppm != 0 || path.corrupt_ppm != 0 || path.queue_bytes != 0) return false;
+    }
     return true;
   }
 

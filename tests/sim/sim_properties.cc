@@ -23,7 +23,7 @@ using estab::simtest::RunSeed;
 
 struct Options {
   std::uint64_t first = 1;
-  std::uint64_t count = 300;
+  std::uint64_t count = 1000;
   bool trace = false;
   bool print_hashes = false;
   bool print_rules = false;
@@ -110,8 +110,10 @@ class Campaign {
     if (o_.twice_every != 0 && seed % o_.twice_every == 0 && RunSeed(seed).hash != out.hash) {
       Fail(seed, "a second run went another way");
     }
+    // Where the hosts were down or silent all the time, all silences are the same.
     const auto [other, fresh] = seed_of_.emplace(out.hash, seed);
-    if (!fresh) Fail(seed, fmt::format("the same trace as seed {}", other->second));
+    if (!fresh && out.packets != 0)
+      Fail(seed, fmt::format("the same trace as seed {}", other->second));
     if (const auto expected = golden_.find(seed);
         expected != golden_.end() && expected->second != out.hash) {
       Fail(seed,

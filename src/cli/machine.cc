@@ -1,0 +1,166 @@
+#include "cli/machine.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "cli/failure.h"
+#include "cli/settings.h"
+#include "io/clock.h"
+#include "io/entropy.h"
+#include "observe/ladder_text.h"
+
+namespace estab::cli {
+namespace {
+
+// Packets sent before the links are read again: enough to keep them busy, few enough not to sit on
+// acknowledgements.
+constexpr std::size_t kBurst = 256;
+
+Stack MakeStack() {
+  StackConfig config;
+  if (!io::FillRandom(std::as_writable_bytes(std::span(config.secret)))) {
+    Failed("the system has no randomness to give: {}", std::strerror(errno));
+  }
+  auto stack = Stack::Create(config);
+  if (!stack) Failed("{}", Describe(stack.error()));
+  return std::move(*stack);
+}
+
+io::Fd CatchSignals() {
+  signal(SIGPIPE, SIG_IGN);
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGTERM);
+  sigaddset(&set, SIGINT);
+  sigprocmask(SIG_BLOCK, &set, nullptr);
+  io::Fd fd(signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC));
+  if (!fd.valid()) Failed("cannot watch for signals: {}", std::strerror(errno));
+  return fd;
+}
+
+timespec ToTimespec(Duration span) {
+  const auto ns = std::max(span, Duration::zero()).count();
+  return {static_cast<time_t>(ns / 1'000'000'000), static_cast<long>(ns % 1'000'000'000)};
+}
+
+}  // namespace
+
+Machine::Machine(const LinkOptions& options) : stack_(MakeStack()) {
+  for (const LinkOptions::Setting& s : options.settings) ApplySetting(stack_, s.name, s.value);
+  OpenLinks(options);
+  if (!options.pcap.empty()) pcap_.emplace(options.pcap);
+  if (!options.ladder.empty()) OpenLadder(options);
+  signals_ = CatchSignals();
+  now_ = io::MonotonicNow();
+}
+
+void Machine::OpenLinks(const LinkOptions& options) {
+  for (const std::string& name : options.links) {
+    auto tun = io::Tun::Open(name);
+    if (!tun) Failed("--link tun:{}: {}", name, tun.error().message);
+    const auto mtu = tun->Mtu();
+    if (!mtu) Failed("--link tun:{}: {}", name, mtu.error().message);
+    if (!stack_.AddLink({*mtu})) {
+      Failed(
+          "--link tun:{}: its MTU of {} will not do; set one from 576 to 65535 (ip link set {} mtu "
+          "1500)",
+          name, *mtu, name);
+    }
+    tuns_.push_back(std::move(*tun));
+  }
+  for (const LinkOptions::Address& a : options.addresses) {
+    const auto added = stack_.AddAddress(static_cast<LinkId>(a.link), a.prefix);
+    if (!added) Misused("--address {}: {}", a.text, Describe(added.error()));
+  }
+  for (const LinkOptions::Route& r : options.routes) {
+    const auto added =
+        stack_.AddRoute(static_cast<LinkId>(r.link), r.destination, r.via ? &*r.via : nullptr);
+    if (!added) Misused("--route {}: {}", r.text, Describe(added.error()));
+  }
+}
+
+void Machine::OpenLadder(const LinkOptions& options) {
+  ladder_file_ = options.ladder == "-" ? stdout : std::fopen(options.ladder.c_str(), "we");
+  if (ladder_file_ == nullptr) {
+    Failed("--ladder {}: cannot write it: {}", options.ladder, std::strerror(errno));
+  }
+  observe::LadderBuilder::Options kind;
+  kind.one_sided = true;
+  kind.first_connection_only = true;
+  kind.calls = false;
+  ladder_ = std::make_unique<observe::LadderBuilder>(kind);
+  ladder_->SetHost(observe::Side::kA, "estab");
+  ladder_->SetHost(observe::Side::kB, "peer");
+  stack_.SetObserver(ladder_->Of(observe::Side::kA));
+}
+
+void Machine::WriteLadder() {
+  if (ladder_ == nullptr) return;
+  stack_.SetObserver(nullptr);
+  observe::Ladder ladder = ladder_->Build();
+  observe::Shorten(ladder, 40, 25);
+  const std::string text =
+      ladder.rows.empty() ? "no connection was seen\n" : observe::LadderToText(ladder);
+  std::fwrite(text.data(), 1, text.size(), ladder_file_);
+  if (std::fflush(ladder_file_) != 0) {
+    fmt::print(stderr, "estab: --ladder: cannot write it: {}\n", std::strerror(errno));
+  }
+  if (ladder_file_ != stdout) std::fclose(ladder_file_);
+  ladder_.reset();
+}
+
+int Machine::TakeSignal() {
+  signalfd_siginfo info{};
+  const ssize_t n = read(signals_.get(), &info, sizeof(info));
+  return n == sizeof(info) ? static_cast<int>(info.ssi_signo) : 0;
+}
+
+SinkResult Machine::Send(const TxPacket& packet) {
+  const SinkResult result = tuns_[packet.link].Write(packet);
+  if (pcap_ && result != SinkResult::kBusy) pcap_->Add(now_, packet.header, packet.payload);
+  return result;
+}
+
+void Machine::Flush() { stack_.Transmit(now_, *this); }
+
+void Machine::ReceiveFrom(std::size_t link) {
+  const auto packets = tuns_[link].ReadBatch(static_cast<LinkId>(link));
+  if (pcap_) {
+    for (const RxPacket& packet : packets) pcap_->Add(now_, packet.data, {});
+  }
+  stack_.Receive(now_, packets);
+}
+
+void Machine::Turn(std::span<pollfd> others, Time until) {
+  now_ = std::max(now_, io::MonotonicNow());
+  stack_.Advance(now_);
+  const bool more = stack_.Transmit(now_, *this, kBurst) == kBurst;
+  Wait(others, more ? now_ : std::min(until, stack_.NextDeadline()));
+  now_ = std::max(now_, io::MonotonicNow());
+  for (std::size_t i = 0; i < tuns_.size(); ++i) {
+    if (polled_[i].revents != 0) ReceiveFrom(i);
+  }
+}
+
+void Machine::Wait(std::span<pollfd> others, Time until) {
+  polled_.clear();
+  for (const io::Tun& tun : tuns_) {
+    const int events = POLLIN | (tun.wants_write() ? POLLOUT : 0);
+    polled_.push_back({tun.fd(), static_cast<short>(events), 0});
+  }
+  polled_.insert(polled_.end(), others.begin(), others.end());
+  const timespec limit = ToTimespec(until == kNever ? Duration::zero() : until - now_);
+  const int n = ppoll(polled_.data(), polled_.size(), until == kNever ? nullptr : &limit, nullptr);
+  if (n < 0) {
+    for (pollfd& p : polled_) p.revents = 0;
+  }
+  for (std::size_t i = 0; i < others.size(); ++i) {
+    others[i].revents = polled_[tuns_.size() + i].revents;
+  }
+}
+
+}  // namespace estab::cli

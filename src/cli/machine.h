@@ -1,0 +1,66 @@
+// A stack on real links with the real clock, driven by one thread.
+#pragma once
+
+#include <poll.h>
+
+#include <cstdio>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "cli/link_options.h"
+#include "cli/pcap.h"
+#include "estab/stack.h"
+#include "io/fd.h"
+#include "io/tun.h"
+#include "observe/ladder_builder.h"
+
+namespace estab::cli {
+
+/// The stack of `serve` and `connect`, its TUN devices and its recordings. The program's loop is:
+/// Turn, then whatever is ready in the stack.
+class Machine : private PacketSink {
+ public:
+  /// Opens links and recordings and sets settings as `options` says. Throws Failure, with nothing
+  /// left behind. SIGTERM and SIGINT no longer end the process: see signal_fd.
+  explicit Machine(const LinkOptions& options);
+  Machine(const Machine&) = delete;
+  Machine& operator=(const Machine&) = delete;
+
+  Stack& stack() { return stack_; }
+  /// The time for every call into the stack: that of the last Turn.
+  Time now() const { return now_; }
+  /// Readable once SIGTERM or SIGINT has come.
+  int signal_fd() const { return signals_.get(); }
+  /// Takes one signal from there; 0 if there is none.
+  int TakeSignal();
+
+  /// Fires timers, sends, waits until a link, one of `others` or a timer is ready or `until` has
+  /// come, and receives. Fills in the `revents` of `others`.
+  void Turn(std::span<pollfd> others, Time until);
+  /// Sends what the stack has, as far as the links take it at once.
+  void Flush();
+
+  /// Draws the ladder, if one was asked for. Once, at the end.
+  void WriteLadder();
+
+ private:
+  SinkCapabilities Capabilities(LinkId) const override { return {}; }
+  SinkResult Send(const TxPacket& packet) override;
+  void OpenLinks(const LinkOptions& options);
+  void OpenLadder(const LinkOptions& options);
+  void ReceiveFrom(std::size_t link);
+  void Wait(std::span<pollfd> others, Time until);
+
+  Stack stack_;
+  std::vector<io::Tun> tuns_;  // by LinkId
+  std::optional<PcapFile> pcap_;
+  std::unique_ptr<observe::LadderBuilder> ladder_;
+  std::FILE* ladder_file_ = nullptr;
+  io::Fd signals_;
+  Time now_{};
+  std::vector<pollfd> polled_;
+};
+
+}  // namespace estab::cli

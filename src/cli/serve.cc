@@ -1,0 +1,139 @@
+#include "cli/serve.h"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cli/failure.h"
+#include "cli/http_session.h"
+#include "cli/link_options.h"
+#include "cli/privileges.h"
+#include "cli/server.h"
+
+namespace estab::cli {
+namespace {
+
+constexpr const char* kExamples = R"(
+Examples:
+  A folder over HTTP, to the kernel of the same machine (in a network namespace of your own, so that
+  nothing else is touched):
+    unshare -Urn
+    ip tuntap add estab0 mode tun; ip address add 192.0.2.1/24 dev estab0; ip link set estab0 up
+    estab serve --link tun:estab0 --address 192.0.2.2/24 --http 80=/srv/www &
+    curl http://192.0.2.2/
+
+  Both families, small services, a recording and the first connection as a drawing:
+    estab serve --link tun:estab0 --address 192.0.2.2/24 --address 2001:db8::2/64 \
+      --echo 7 --discard 9 --chargen 19 --pcap packets.pcap --ladder -
+
+"estab: ready" on standard output says that it serves. SIGTERM or Ctrl-C ends it in order:
+listeners close, connections may finish for some seconds (--grace), what is left is reset.
+Started by root, it serves as the user nobody, who must be allowed to read the folder.)";
+
+struct ServeOptions {
+  struct Service {
+    std::string flag;
+    std::uint16_t port;
+    MakeSession make;
+  };
+  LinkOptions links;
+  std::vector<Service> services;
+  std::vector<std::shared_ptr<const Folder>> folders;
+  std::string control;
+  unsigned grace = 5;
+};
+
+void AddHttp(ServeOptions& options, const std::string& text) {
+  const std::size_t equals = text.find('=');
+  if (equals == std::string::npos || equals + 1 == text.size()) {
+    Misused("--http {}: write PORT=DIR, as in 80=/srv/www", text);
+  }
+  const std::uint16_t port = ParsePort("--http", text.substr(0, equals));
+  auto folder = std::make_shared<const Folder>("--http " + text, text.substr(equals + 1));
+  options.folders.push_back(folder);
+  options.services.push_back({"--http " + text, port, [folder](Machine& machine, SocketId socket) {
+                                return MakeHttp(machine, socket, folder);
+                              }});
+}
+
+void AddSmallService(CLI::App& verb, ServeOptions& options, const std::string& flag,
+                     std::unique_ptr<Session> (*make)(Machine&, SocketId),
+                     const std::string& help) {
+  verb.add_option_function<std::vector<std::string>>(
+          flag,
+          [&options, flag, make](const std::vector<std::string>& ports) {
+            for (const std::string& text : ports) {
+              options.services.push_back({flag + " " + text, ParsePort(flag, text), make});
+            }
+          },
+          help)
+      ->trigger_on_parse()
+      ->allow_extra_args(false)
+      ->type_name("PORT")
+      ->group("Services");
+}
+
+int Serve(const ServeOptions& options) {
+  CheckLinkOptions(options.links);
+  if (!options.control.empty()) {
+    Misused("--control is not supported yet; --verbose and --ladder show what happens");
+  }
+  Machine machine(options.links);
+  Server server(machine);
+  for (const auto& service : options.services) {
+    server.Listen(service.flag, service.port, service.make);
+  }
+  if (!options.links.keep_privileges) DropPrivileges();
+  for (const auto& folder : options.folders) folder->CheckReadable();
+  fmt::print("estab: ready\n");
+  std::fflush(stdout);
+  const std::size_t reset = server.Run(std::chrono::seconds(options.grace));
+  if (options.links.verbose) {
+    const StackCounters c = machine.stack().Counters();
+    fmt::print(
+        stderr,
+        "estab: {} connections accepted, {} reset at the end; left: {} sockets, {} half-open, "
+        "{} payload chunks, {} in TIME_WAIT\n"
+        "estab: {} packets in, {} out, {} malformed, {} retransmissions\n",
+        c.connections_accepted, reset, c.sockets, c.half_open, c.payload_chunks, c.time_wait,
+        c.packets_in, c.packets_out, c.bad_packets, c.retransmissions);
+  }
+  machine.WriteLadder();
+  return 0;
+}
+
+}  // namespace
+
+void AddServe(CLI::App& app, std::function<int()>& run) {
+  auto options = std::make_shared<ServeOptions>();
+  CLI::App* verb =
+      app.add_subcommand("serve", "Serves on real links: HTTP, echo, discard, chargen");
+  verb->footer(kExamples);
+  AddLinkOptions(*verb, options->links, true);
+  verb->add_option_function<std::vector<std::string>>(
+          "--http",
+          [options](const std::vector<std::string>& texts) {
+            for (const std::string& text : texts) AddHttp(*options, text);
+          },
+          "Serves the files below DIR over HTTP/1.1 (GET and HEAD); symbolic links are not "
+          "followed")
+      ->trigger_on_parse()
+      ->allow_extra_args(false)
+      ->type_name("PORT=DIR")
+      ->group("Services");
+  AddSmallService(*verb, *options, "--echo", MakeEcho, "Sends back what comes (RFC 862)");
+  AddSmallService(*verb, *options, "--discard", MakeDiscard, "Takes what comes (RFC 863)");
+  AddSmallService(*verb, *options, "--chargen", MakeChargen,
+                  "Sends characters without end (RFC 864)");
+  verb->add_option("--control", options->control,
+                   "A socket for ss, why and set (not yet supported)")
+      ->type_name("PATH");
+  verb->add_option("--grace", options->grace,
+                   "How long connections may take to finish after SIGTERM, in seconds")
+      ->check(CLI::Range(0u, 3600u))
+      ->type_name("SECONDS")
+      ->capture_default_str();
+  verb->callback([options, &run] { run = [options] { return Serve(*options); }; });
+}
+
+}  // namespace estab::cli

@@ -1,0 +1,58 @@
+// The loop of `serve`: listeners, sessions, and an end in order.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "cli/session.h"
+
+namespace estab::cli {
+
+/// Makes the session of an accepted connection.
+using MakeSession = std::function<std::unique_ptr<Session>(Machine&, SocketId)>;
+
+/// Accepts connections on its ports and runs their sessions, all in one thread.
+class Server {
+ public:
+  /// Sessions at one time; more connections wait unaccepted.
+  static constexpr std::size_t kMostSessions = 4096;
+
+  explicit Server(Machine& machine) : machine_(machine) {}
+
+  /// Listens on `port`, both families. `flag` is what the user asked with, for the Failure (status
+  /// 1) if the port is taken.
+  void Listen(const std::string& flag, std::uint16_t port, MakeSession make);
+
+  /// Serves until SIGTERM or SIGINT. Then stops listening, lets sessions and closing connections
+  /// finish for at most `grace` (or until a second signal), and resets what is left. Returns how
+  /// many connections had to be reset.
+  std::size_t Run(Duration grace);
+
+ private:
+  struct Service {
+    SocketId listener;
+    MakeSession make;
+  };
+
+  void Turn(Time until);
+  void DispatchReady();
+  void AcceptFrom(Service& service);
+  void RunSession(Session* session);
+  // Does what a session's answer asks for.
+  void Follow(Session* session, Next next);
+  template <class Call>
+  void ForEachSession(Call call);
+  void StopListening();
+
+  Machine& machine_;
+  std::vector<std::unique_ptr<Service>> services_;
+  std::unordered_map<Session*, std::unique_ptr<Session>> sessions_;
+  std::vector<Session*> again_;
+  Time next_tick_{};
+  int signals_ = 0;
+};
+
+}  // namespace estab::cli

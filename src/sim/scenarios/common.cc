@@ -1,0 +1,95 @@
+#include "sim/scenarios/common.h"
+
+#include <algorithm>
+
+#include "observe/format.h"
+#include "observe/text.h"
+
+namespace estab::sim {
+
+using std::chrono::milliseconds;
+
+Duration UseDelay(ScenarioContext& ctx) {
+  const Duration delay = ctx.Span("delay", milliseconds(1), milliseconds(40));
+  ctx.SetDelay(delay);
+  ctx.SetNumbers(observe::Numbers::kSymbolic);
+  return delay;
+}
+
+Pair Establish(ScenarioContext& ctx, const SocketOptions& a, const SocketOptions& b) {
+  Pair pair;
+  pair.listener = ctx.b().Listen(kServerPort, 16, b);
+  pair.a = ctx.a().Connect(ctx.b(), kServerPort, kClientPort, a);
+  ctx.Run(3 * ctx.world().path(Side::kA).config().delay);
+  pair.b = ctx.b().MustAccept(pair.listener);
+  return pair;
+}
+
+std::vector<ExpectedSegment> Handshake(Duration delay) {
+  return {{Duration::zero(), "A S seq=x"},
+          {delay, "B S. seq=y ack=x+1"},
+          {2 * delay, "A . seq=x+1 ack=y+1"}};
+}
+
+std::vector<ExpectedSegment> Then(std::vector<ExpectedSegment> list,
+                                  const std::vector<ExpectedSegment>& more) {
+  list.insert(list.end(), more.begin(), more.end());
+  return list;
+}
+
+Schedule Repeats(ScenarioContext& ctx, std::int64_t repeats, Duration first, std::int64_t linear) {
+  const Duration most = milliseconds(ctx.SettingNumber("net.ipv4.tcp_rto_max_ms"));
+  Schedule schedule;
+  Duration at{};
+  Duration wait = std::min(first, most);
+  for (std::int64_t i = 0; i <= repeats; ++i) {
+    schedule.at.push_back(at);
+    at += wait;
+    if (i >= linear) wait = std::min(2 * wait, most);
+  }
+  schedule.end = at;
+  return schedule;
+}
+
+Schedule SynRepeats(ScenarioContext& ctx) {
+  const std::int64_t linear = ctx.SettingNumber("net.ipv4.tcp_syn_linear_timeouts");
+  const std::int64_t repeats = ctx.SettingNumber("net.ipv4.tcp_syn_retries") + linear;
+  return Repeats(ctx, repeats, milliseconds(ctx.SettingNumber("estab.tcp_rto_initial")), linear);
+}
+
+Schedule SynAckRepeats(ScenarioContext& ctx) {
+  return Repeats(ctx, ctx.SettingNumber("net.ipv4.tcp_synack_retries"),
+                 milliseconds(ctx.SettingNumber("estab.tcp_rto_initial")));
+}
+
+Schedule OrphanRepeats(ScenarioContext& ctx, Duration delay) {
+  const std::int64_t retries = ctx.SettingNumber("net.ipv4.tcp_orphan_retries");
+  return Repeats(ctx, retries == 0 ? 8 : retries, Rto(ctx, delay));
+}
+
+Duration Rto(ScenarioContext& ctx, Duration delay) {
+  const Duration least = milliseconds(ctx.SettingNumber("estab.tcp_rto_min"));
+  return 2 * delay + std::max(4 * delay, least);  // RTTVAR begins at half the round trip
+}
+
+Duration FinWait2Span(ScenarioContext& ctx, Duration delay) {
+  const Duration set = std::chrono::seconds(ctx.SettingNumber("net.ipv4.tcp_fin_timeout"));
+  return std::max(set, (Rto(ctx, delay) + kFinAckWait / 8) * 7 / 2);
+}
+
+Duration TwoMsl(ScenarioContext& ctx) {
+  return milliseconds(2 * ctx.SettingNumber("estab.tcp_msl"));
+}
+
+std::optional<std::size_t> HowMany(ScenarioContext& ctx, std::string_view name) {
+  if (ctx.Value(name) == "all") return std::nullopt;
+  return static_cast<std::size_t>(ctx.Number(name, 0, 255));
+}
+
+void ExpectErrorOnce(ScenarioContext& ctx, Side side, SocketId socket, Error error) {
+  const std::string reader = fmt::format("recv of {}", observe::SideName(side));
+  ctx.ExpectError(ctx.host(side).Read(socket), error, reader);
+  ctx.ExpectData(ctx.host(side).Read(socket), "", reader + ", the second time");
+}
+
+}  // namespace estab::sim

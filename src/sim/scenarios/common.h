@@ -1,0 +1,95 @@
+// What many scenarios have in common.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sim/scenario.h"
+
+namespace estab::sim {
+
+inline constexpr std::uint16_t kServerPort = 80;
+inline constexpr std::uint16_t kClientPort = 40000;
+
+inline constexpr Parameter kDelay = {"delay", "10ms", "how long a packet takes, each way"};
+inline constexpr Parameter kSynRetries = {"tcp_syn_retries", "5", "repeats of a SYN",
+                                          "net.ipv4.tcp_syn_retries"};
+inline constexpr Parameter kLinear = {"tcp_syn_linear_timeouts", "0",
+                                      "more repeats, whose time-outs do not double",
+                                      "net.ipv4.tcp_syn_linear_timeouts"};
+inline constexpr Parameter kSynAckRetries = {"tcp_synack_retries", "5", "repeats of a SYN|ACK",
+                                             "net.ipv4.tcp_synack_retries"};
+inline constexpr Parameter kRtoInitial = {"tcp_rto_initial", "1s", "the first time-out of a SYN",
+                                          "estab.tcp_rto_initial"};
+inline constexpr Parameter kRtoMin = {
+    "tcp_rto_min", "200ms", "what the time-out exceeds the round trip by", "estab.tcp_rto_min"};
+inline constexpr Parameter kMsl = {
+    "tcp_msl", "30s", "maximum segment lifetime; TIME_WAIT is twice that", "estab.tcp_msl"};
+inline constexpr Parameter kOrphanRetries = {
+    "tcp_orphan_retries", "0", "repeats after close(); 0 means 8", "net.ipv4.tcp_orphan_retries"};
+inline constexpr Parameter kFinTimeout = {
+    "tcp_fin_timeout", "60", "seconds in FIN_WAIT_2 after close()", "net.ipv4.tcp_fin_timeout"};
+
+/// How long the ACK of a FIN waits for something to travel with: Linux's least delayed ACK.
+inline constexpr Duration kFinAckWait = std::chrono::milliseconds(40);
+
+/// Sets the path's delay as parameter `delay` says (1 to 40 ms, so that the least time-out always
+/// exceeds the variation of the round trip) and returns it.
+Duration UseDelay(ScenarioContext& ctx);
+
+/// A client's socket at A and a server's at B, connected: SYN at `opened`.
+struct Pair {
+  SocketId listener;
+  SocketId a;
+  SocketId b;
+};
+
+/// B listens at port 80, A connects from port 40000, B accepts. Three delays pass.
+Pair Establish(ScenarioContext& ctx, const SocketOptions& a = {}, const SocketOptions& b = {});
+
+/// The three segments of Establish, begun at 0.
+std::vector<ExpectedSegment> Handshake(Duration delay);
+
+/// `list`, and then `more`.
+std::vector<ExpectedSegment> Then(std::vector<ExpectedSegment> list,
+                                  const std::vector<ExpectedSegment>& more);
+
+/// When something is sent again and again, counted from the first time.
+struct Schedule {
+  std::vector<Duration> at;  // the first, then every repeat
+  Duration end;              // when it is given up
+};
+
+/// `repeats` repeats; the wait is `first`, and doubles after the first `linear` waits, up to the
+/// setting tcp_rto_max_ms.
+Schedule Repeats(ScenarioContext& ctx, std::int64_t repeats, Duration first,
+                 std::int64_t linear = 0);
+
+/// The repeats of a SYN, of a SYN|ACK, and of an orphan's FIN, by the settings in force.
+Schedule SynRepeats(ScenarioContext& ctx);
+Schedule SynAckRepeats(ScenarioContext& ctx);
+Schedule OrphanRepeats(ScenarioContext& ctx, Duration delay);
+
+/// The retransmission time-out where every round trip has taken twice `delay`: RFC 6298 with
+/// Linux's least variation.
+Duration Rto(ScenarioContext& ctx, Duration delay);
+
+/// How long an orphan stays in FIN_WAIT_2: tcp_fin_timeout, or 3.5 time-outs if that is more. The
+/// FIN's own round trip, with the wait of its ACK, has then been measured too.
+Duration FinWait2Span(ScenarioContext& ctx, Duration delay);
+
+/// 2 MSL by the setting in force.
+Duration TwoMsl(ScenarioContext& ctx);
+
+/// How many of something are lost: parameter `name` is a number, or "all" (nullopt).
+std::optional<std::size_t> HowMany(ScenarioContext& ctx, std::string_view name);
+
+/// Expects that reading gives `error` now and the end of the stream after that: an error comes
+/// once.
+void ExpectErrorOnce(ScenarioContext& ctx, Side side, SocketId socket, Error error);
+
+}  // namespace estab::sim

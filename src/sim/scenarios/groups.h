@@ -1,0 +1,20 @@
+// The groups of scenarios, one file each. The registry puts them together.
+#pragma once
+
+#include <span>
+
+#include "sim/scenario.h"
+
+namespace estab::sim {
+
+std::span<const Scenario> OpenScenarios();
+std::span<const Scenario> OpenLossScenarios();
+std::span<const Scenario> CloseScenarios();
+std::span<const Scenario> CloseLossScenarios();
+std::span<const Scenario> TimeWaitScenarios();
+std::span<const Scenario> ResetScenarios();
+std::span<const Scenario> HalfOpenScenarios();
+std::span<const Scenario> TimerScenarios();
+std::span<const Scenario> DemoScenarios();
+
+}  // namespace estab::sim

@@ -1,0 +1,166 @@
+// TIME_WAIT.
+#include "sim/scenarios/common.h"
+#include "sim/scenarios/groups.h"
+
+namespace estab::sim {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr Duration kClose = 200ms;  // when closing begins
+constexpr Parameter kParameters[] = {kDelay, kMsl};
+
+// A (or B) closes, the other side follows; returns when the last ACK is sent.
+Duration CloseBoth(ScenarioContext& ctx, const Pair& pair, Side first, Duration d) {
+  ctx.RunUntil(kClose);
+  const SocketId own = first == Side::kA ? pair.a : pair.b;
+  const SocketId peer = first == Side::kA ? pair.b : pair.a;
+  (void)ctx.host(first).Close(own);
+  const Duration last = kClose + 200ms;
+  ctx.RunUntil(last);
+  ctx.ExpectData(ctx.host(Other(first)).Read(peer), "", "recv of the other side");
+  (void)ctx.host(Other(first)).Close(peer);
+  ctx.RunUntil(last + 2 * d);
+  ctx.ExpectTransition(first, State::kFinWait2, State::kTimeWait, last + d);
+  return last + d;
+}
+
+void TwoMslScenario(ScenarioContext& ctx) {
+  const Duration d = UseDelay(ctx);
+  const Pair pair = Establish(ctx);
+  const Duration from = CloseBoth(ctx, pair, Side::kA, d);
+  ctx.ExpectEqual(ctx.a().stack().Counters().time_wait, 1u, "A holds one TIME_WAIT record");
+  ctx.ExpectEqual(ctx.a().stack().Counters().sockets, 0u, "and no connection");
+  ctx.ExpectEqual(ctx.b().stack().Counters().time_wait, 0u, "B holds none");
+  ctx.ExpectTransition(Side::kB, State::kLastAck, State::kClosed, from + d);
+  ctx.RunUntil(from + TwoMsl(ctx) - 1ms);
+  ctx.ExpectState(Side::kA, State::kTimeWait);
+  ctx.RunUntil(from + TwoMsl(ctx));
+  ctx.ExpectTransition(Side::kA, State::kTimeWait, State::kClosed, from + TwoMsl(ctx));
+  ctx.ExpectWire(Then(Handshake(d), {{kClose, "A F. seq=x+1 ack=y+1"},
+                                     {kClose + d + kFinAckWait, "B . seq=y+1 ack=x+2"},
+                                     {kClose + 200ms, "B F. seq=y+1 ack=x+2"},
+                                     {kClose + 200ms + d, "A . seq=x+2 ack=y+2"}}));
+  ctx.ExpectNothingLeft();
+}
+
+constexpr Parameter kOldDataParameters[] = {
+    {"after", "10s", "how long after the last ACK the old segment comes"},
+    {"tcp_rfc1337", "1", "1: no reset ends TIME_WAIT; 0, the stack's default: an exact one does",
+     "net.ipv4.tcp_rfc1337"},
+    kDelay,
+    kMsl,
+};
+
+void OldData(ScenarioContext& ctx) {
+  const Duration d = UseDelay(ctx);
+  const Duration after = ctx.Span("after", 100ms, TwoMsl(ctx) - 100ms);
+  const Pair pair = Establish(ctx);
+  (void)ctx.b().Send(pair.b, "old");
+  ctx.Run(4 * d);
+  ctx.ExpectData(ctx.a().Read(pair.a), "old", "recv of A");
+  const Duration from = CloseBoth(ctx, pair, Side::kA, d);
+  ctx.RunUntil(from + after - d);
+  wire::Segment old;
+  old.flags = kAck | kPsh;
+  old.seq = ctx.Isn(Side::kB) + 1;
+  old.ack = ctx.Isn(Side::kA) + 1;
+  old.window = 502;
+  const char data[] = {'o', 'l', 'd'};
+  old.payload = std::as_bytes(std::span(data));
+  ctx.Note("a copy of the data was on its way all the time");
+  ctx.Inject(Side::kA, ctx.b().endpoint(kServerPort), ctx.a().endpoint(kClientPort), old, d);
+  ctx.RunUntil(from + after + TwoMsl(ctx));
+  ctx.ExpectSent({from + after, "A . seq=x+2 ack=y+5"});
+  // B has forgotten the connection, and its reset is exact: RFC 1337's assassination.
+  ctx.ExpectSent({from + after + d, "B R seq=y+5"});
+  const bool dies = ctx.SettingNumber("net.ipv4.tcp_rfc1337") == 0;
+  ctx.ExpectTransition(Side::kA, State::kTimeWait, State::kClosed,
+                       from + after + (dies ? 2 * d : TwoMsl(ctx)));
+  ctx.ExpectNothingLeft();
+}
+
+constexpr Parameter kFourTupleParameters[] = {kDelay, kMsl};
+
+void FourTuple(ScenarioContext& ctx) {
+  const Duration d = UseDelay(ctx);
+  const Pair pair = Establish(ctx);
+  const Duration from = CloseBoth(ctx, pair, Side::kA, d);
+  const Endpoint server = ctx.b().endpoint(kServerPort);
+  ctx.RunUntil(from + 1s);
+  const auto again = [&]() -> Result<void> {
+    const auto socket = ctx.a().stack().Open(false);
+    if (!socket) return std::unexpected(socket.error());
+    const Endpoint local = ctx.a().endpoint(kClientPort);
+    Result<void> result = ctx.a().stack().Bind(*socket, local);
+    if (result) result = ctx.a().stack().Connect(ctx.world().now(), *socket, server);
+    (void)ctx.a().stack().Abort(ctx.world().now(), *socket);
+    return result;
+  }();
+  const bool taken = !again && (again.error() == Error::kAddressInUse ||
+                                again.error() == Error::kAddressNotAvailable);
+  ctx.Expect(taken, "the same four-tuple cannot be opened (EADDRINUSE or EADDRNOTAVAIL)");
+  ctx.Note("the same four-tuple is refused; another port is not", Side::kA);
+  const SocketId other = ctx.a().Connect(server, kClientPort + 1);
+  ctx.Run(3 * d);
+  ctx.ExpectState(Side::kA, other, State::kEstablished);
+  ctx.CloseAndExpectNothingLeft();
+}
+
+constexpr Parameter kReopenParameters[] = {
+    {"after", "10s", "how long after the last ACK the client comes back"}, kDelay, kMsl};
+
+void Reopen(ScenarioContext& ctx) {
+  const Duration d = UseDelay(ctx);
+  const Duration after = ctx.Span("after", 100ms, TwoMsl(ctx) - 100ms);
+  const Pair pair = Establish(ctx);
+  // The server closes first, and so it is the server that waits.
+  const Duration from = CloseBoth(ctx, pair, Side::kB, d);
+  const std::uint32_t x = ctx.Isn(Side::kA);
+  const std::uint32_t y = ctx.Isn(Side::kB);
+  ctx.ExpectEqual(ctx.b().stack().Counters().time_wait, 1u, "B holds one TIME_WAIT record");
+  const Duration at = from + after;
+  ctx.RunUntil(at);
+  ctx.a().Connect(ctx.b(), kServerPort, kClientPort);
+  ctx.RunUntil(at + 3 * d);
+  ctx.ExpectSent({at, "A S seq=x'"});
+  ctx.ExpectSent({at + d, "B S. seq=y' ack=x'+1"});
+  ctx.ExpectSent({at + 2 * d, "A . seq=x'+1 ack=y'+1"});
+  ctx.ExpectStates(Side::kB, {State::kListen, State::kSynRcvd, State::kEstablished});
+  ctx.ExpectEqual(ctx.b().stack().Counters().time_wait, 0u, "the record has made way");
+  ctx.Expect(static_cast<std::int32_t>(ctx.Isn(Side::kA) - x) > 2,
+             "A's ISN lies beyond the old one");
+  ctx.Expect(static_cast<std::int32_t>(ctx.Isn(Side::kB) - y) > 2,
+             "B's ISN lies beyond the old one");
+  (void)ctx.b().MustAccept(pair.listener);
+  ctx.CloseAndExpectNothingLeft();
+}
+
+constexpr Scenario kScenarios[] = {
+    {"time-wait/2msl", "the side that closes first waits 2 MSL",
+     "After the last ACK A keeps a small record of the connection for twice the lifetime of a "
+     "segment: long enough to answer a repeated FIN, and until every old duplicate is dead. B, who "
+     "got the ACK, is CLOSED at once (RFC 9293 §3.6.1).",
+     kParameters, TwoMslScenario},
+    {"time-wait/old-data", "a delayed segment of the old connection",
+     "It meets the record: answered with an ACK, delivered to nobody, and the 2 MSL begin anew. "
+     "Without TIME_WAIT a new connection on the same four-tuple could take it for its own. B, who "
+     "has forgotten everything, answers the ACK with a reset; with tcp_rfc1337=1 that ends nothing "
+     "(RFC 9293 §3.10.7.4, RFC 1337).",
+     kOldDataParameters, OldData},
+    {"time-wait/four-tuple", "the four-tuple is taken, the port is not",
+     "While the record lives the same four-tuple cannot be opened; another local port can.",
+     kFourTupleParameters, FourTuple},
+    {"time-wait/reopen", "a newer SYN for the same four-tuple",
+     "The server closed first, so it holds the record when the client comes back from the same "
+     "port. The SYN's timestamp is later than anything of the old connection, so it cannot be an "
+     "old duplicate: the record makes way, with an ISN beyond the old one's (RFC 9293 §3.6.1, "
+     "RFC 6191).",
+     kReopenParameters, Reopen},
+};
+
+}  // namespace
+
+std::span<const Scenario> TimeWaitScenarios() { return kScenarios; }
+
+}  // namespace estab::sim

@@ -1,0 +1,314 @@
+// Every rule fires: those that arriving segments reach by way of the matrix, the others by scripts.
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "matrix/scene.h"
+#include "wire/checksum.h"
+
+namespace estab::test {
+namespace {
+
+class Coverage {
+ public:
+  void Add(const Stack& stack) {
+    const auto counts = stack.RuleCounters();
+    total_.resize(counts.size());
+    for (std::size_t i = 0; i < counts.size(); ++i) total_[i] += counts[i];
+  }
+  std::vector<std::string> Missing() const {
+    std::vector<std::string> names;
+    for (std::size_t i = 0; i < RuleCount(); ++i) {
+      if (total_[i] == 0) names.push_back(GetRule(static_cast<RuleId>(i)).name);
+    }
+    return names;
+  }
+
+ private:
+  std::vector<std::uint64_t> total_ = std::vector<std::uint64_t>(RuleCount());
+};
+
+// One script on a fresh stack.
+template <class Script>
+void Run(Coverage& coverage, Script&& script) {
+  RawPeer peer;
+  script(peer);
+  coverage.Add(*peer.stack);
+}
+
+void Close(RawPeer& p, SocketId id) {
+  ASSERT_TRUE(p.stack->Close(p.now, id));
+  p.Take();
+}
+void TimeWait(RawPeer& p) {
+  Close(p, p.Established());
+  p.Segment(kFin | kAck, p.irs + 1, p.iss + 2);
+}
+void Options(RawPeer& p, SocketId id, const SocketOptions& o) {
+  ASSERT_TRUE(p.stack->SetOptions(p.now, id, o));
+}
+
+void Matrix(Coverage& coverage) {
+  for (const Row& row : kTable) {
+    for (const char* which = row.scenes; *which != '\0'; ++which) {
+      Scene scene(*which, false);
+      scene.Check(row);
+      coverage.Add(scene.stack());
+    }
+  }
+}
+
+void Calls(Coverage& c) {
+  Run(c, [](RawPeer& p) { Close(p, p.Listen()); });
+  Run(c, [](RawPeer& p) { Close(p, p.Connect()); });
+  Run(c, [](RawPeer& p) {
+    const SocketId id = p.Established();
+    ASSERT_TRUE(p.stack->Shutdown(p.now, id, How::kWrite));
+    Close(p, id);  // close-again
+  });
+  Run(c, [](RawPeer& p) { ASSERT_TRUE(p.stack->Abort(p.now, p.Established())); });
+  Run(c, [](RawPeer& p) { ASSERT_TRUE(p.stack->Abort(p.now, p.Connect())); });
+  Run(c, [](RawPeer& p) {  // close-unread
+    const SocketId id = p.Established();
+    p.Segment(kAck, p.irs + 1, p.iss + 1, {.data = "x"});
+    Close(p, id);
+  });
+  Run(c, [](RawPeer& p) {
+    p.Set("net.ipv4.tcp_max_orphans", "0");
+    Close(p, p.Established());
+  });
+  for (bool later : {false, true}) {
+    Run(c, [&](RawPeer& p) {  // no-fin-wait-2
+      const SocketId id = p.Established();
+      SocketOptions o;
+      o.fin_wait2_seconds = -1;
+      Options(p, id, o);
+      if (!later) {
+        ASSERT_TRUE(p.stack->Shutdown(p.now, id, How::kWrite));
+        p.Take();
+        p.Segment(kAck, p.irs + 1, p.iss + 2);
+      }
+      Close(p, id);
+      if (later) p.Segment(kAck, p.irs + 1, p.iss + 2);
+    });
+  }
+  Run(c, [](RawPeer& p) {  // listener-gone
+    const SocketId id = p.Listen();
+    p.HalfOpen();
+    Close(p, id);
+  });
+}
+
+void Queues(Coverage& c) {
+  for (const char* abort : {"0", "1"}) {
+    Run(c, [&](RawPeer& p) {
+      p.Set("net.ipv4.tcp_abort_on_overflow", abort);
+      p.Listen(0);
+      p.port = 1;
+      p.HalfOpen();
+      const std::uint32_t first = p.iss;
+      p.port = 2;
+      p.HalfOpen();
+      p.Segment(kAck, p.irs + 1, p.iss + 1);
+      p.port = 1;
+      p.Segment(kAck, p.irs + 1, first + 1);
+      p.port = 3;
+      p.Segment(kSyn, p.irs, 0);
+    });
+  }
+  Run(c, [](RawPeer& p) {
+    p.Set("net.ipv4.tcp_max_syn_backlog", "1");
+    p.Listen();
+    p.HalfOpen();
+    p.Segment(kSyn, p.irs, 0);  // answered
+    p.Segment(kSyn, p.irs, 0);  // too soon
+    p.port = 9;
+    p.Segment(kSyn, p.irs, 0);
+  });
+  Run(c, [](RawPeer& p) {
+    p.Listen();
+    p.Inject(Pack(p.ours(), p.ours(), p.Make(kSyn, 1, 0, {}), {}));
+  });
+  Run(c, [](RawPeer& p) {  // no memory for a record
+    p.Listen();
+    p.Set("estab.mem_limit", "1");
+    p.Segment(kSyn, p.irs, 0);
+  });
+  Run(c, [](RawPeer& p) {  // nor for a connection: its slab is full
+    const SocketId listener = p.Listen(500);
+    std::uint32_t sockets = 1;
+    for (; sockets < 64; ++sockets) ASSERT_TRUE(p.stack->Open(false));
+    p.HalfOpen();
+    p.Set("estab.mem_limit", "1");
+    p.Segment(kAck, p.irs + 1, p.iss + 1);
+    EXPECT_FALSE(p.stack->Accept(p.now, listener));
+    p.Set("estab.mem_limit", "0");
+    p.Segment(kAck, p.irs + 1, p.iss + 1);
+    EXPECT_TRUE(p.stack->Accept(p.now, listener));
+  });
+}
+
+void Text(Coverage& c) {
+  Run(c, [](RawPeer& p) {  // data-fills-gap
+    p.Established();
+    p.Segment(kAck, p.irs + 2, p.iss + 1, {.data = "b"});
+    p.Segment(kAck, p.irs + 1, p.iss + 1, {.data = "a"});
+  });
+  Run(c, [](RawPeer& p) {  // data-no-room
+    p.Established();
+    p.Set("estab.mem_limit", "1");
+    p.Segment(kAck, p.irs + 1, p.iss + 1, {.data = "a"});
+    p.Set("estab.mem_limit", "0");
+  });
+  Run(c, [](RawPeer& p) {
+    ASSERT_TRUE(p.stack->Shutdown(p.now, p.Established(), How::kRead));
+    p.Segment(kAck, p.irs + 1, p.iss + 1, {.data = "a"});
+  });
+  Run(c, [](RawPeer& p) {
+    Close(p, p.Established());
+    p.Segment(kAck, p.irs + 1, p.iss + 2, {.data = "a"});
+  });
+}
+
+void TimeWaits(Coverage& c) {
+  Run(c, [](RawPeer& p) {
+    TimeWait(p);
+    p.Segment(kAck, p.irs - 5, p.iss + 2);  // answered
+    p.Segment(kAck, p.irs - 5, p.iss + 2);  // too soon
+    p.Pass(seconds(61));
+  });
+  Run(c, [](RawPeer& p) {
+    p.Set("net.ipv4.tcp_max_tw_buckets", "0");
+    TimeWait(p);
+  });
+  Run(c, [](RawPeer& p) {
+    const SocketId listener = p.Listen();
+    p.HalfOpen();
+    p.Segment(kAck, p.irs + 1, p.iss + 1);
+    Close(p, *p.stack->Accept(p.now, listener));
+    p.Segment(kFin | kAck, p.irs + 1, p.iss + 2);
+    p.Pass(seconds(1));
+    p.Segment(kSyn, p.irs + 100, 0);
+  });
+  Run(c, [](RawPeer& p) {
+    p.Set("net.ipv4.ip_local_port_range", "40000 40000");
+    p.Set("net.ipv4.tcp_tw_reuse", "1");
+    TimeWait(p);
+    p.Pass(seconds(2));
+    p.Take();
+    p.Connect();
+  });
+}
+
+void Timers(Coverage& c) {
+  Run(c, [](RawPeer& p) {
+    p.Connect();
+    p.Pass(seconds(100));
+  });
+  Run(c, [](RawPeer& p) {
+    p.Listen();
+    p.HalfOpen();
+    p.Pass(seconds(100));
+  });
+  Run(c, [](RawPeer& p) {
+    p.Connect();
+    p.Segment(kSyn, p.irs, 0);
+    p.Pass(seconds(100));
+  });
+  Run(c, [](RawPeer& p) {
+    ASSERT_TRUE(p.stack->Send(p.now, p.Established(), Bytes("x")));
+    p.Pass(seconds(2000));
+  });
+  Run(c, [](RawPeer& p) {
+    Close(p, p.Established());
+    p.Pass(seconds(2000));
+  });
+  Run(c, [](RawPeer& p) {
+    const SocketId id = p.Connect();
+    SocketOptions o;
+    o.user_timeout_ms = 500;
+    Options(p, id, o);
+    p.Pass(seconds(5));
+  });
+  Run(c, [](RawPeer& p) {
+    const SocketId id = p.Established();
+    p.Segment(kAck, p.irs + 1, p.iss + 1, {.window = 0});
+    ASSERT_TRUE(p.stack->Send(p.now, id, Bytes("x")));
+    p.Pass(seconds(2000));
+  });
+  Run(c, [](RawPeer& p) {
+    const SocketId id = p.Established();
+    SocketOptions o;
+    o.keepalive = true;
+    Options(p, id, o);
+    p.Segment(kFin | kAck, p.irs + 1, p.iss + 1);  // and delayed-ack
+    p.Pass(seconds(9000));
+  });
+  Run(c, [](RawPeer& p) {
+    Close(p, p.Established());
+    p.Segment(kAck, p.irs + 1, p.iss + 2);
+    p.Pass(seconds(61));
+  });
+}
+
+// A port unreachable that quotes a segment of ours with this sequence number.
+void Unreachable(RawPeer& p, std::uint32_t seq) {
+  wire::Segment quoted;
+  quoted.source_port = p.our_port;
+  quoted.destination_port = p.port;
+  quoted.flags = kSyn;
+  quoted.seq = seq;
+  const auto inner = Pack(p.ours(), p.theirs(), quoted, {});
+  std::vector<std::byte> packet(wire::kIpv4HeaderSize + 8 + 28);
+  std::byte* icmp = packet.data() + wire::kIpv4HeaderSize;
+  icmp[0] = std::byte{3};
+  icmp[1] = std::byte{1};
+  std::memcpy(icmp + 8, inner.data(), 28);
+  wire::Checksum sum;
+  sum.Add({icmp, 36});
+  const std::uint16_t value = sum.Finish();
+  icmp[2] = static_cast<std::byte>(value >> 8);
+  icmp[3] = static_cast<std::byte>(value);
+  wire::IpHeader ip;
+  ip.source = p.theirs();
+  ip.destination = p.ours();
+  ip.protocol = static_cast<std::uint8_t>(wire::Protocol::kIcmp);
+  wire::EncodeIp(packet, ip, 36);
+  p.Inject(packet);
+}
+
+void Icmp(Coverage& c) {
+  Run(c, [](RawPeer& p) {
+    const SocketId id = p.Connect();
+    Unreachable(p, p.iss + 1);  // not in flight
+    EXPECT_EQ(p.StateOf(id), State::kSynSent);
+    Unreachable(p, p.iss);
+    EXPECT_EQ(*p.stack->TakeError(id), std::optional(Error::kHostUnreachable));
+  });
+  Run(c, [](RawPeer& p) {
+    const SocketId id = p.Established();
+    p.Set("net.ipv4.tcp_retries2", "1");
+    ASSERT_TRUE(p.stack->Send(p.now, id, Bytes("x")));
+    p.Take();
+    Unreachable(p, p.iss + 1);
+    EXPECT_EQ(p.StateOf(id), State::kEstablished);
+    p.Pass(seconds(10));  // it replaces the time-out's own error
+    EXPECT_EQ(*p.stack->TakeError(id), std::optional(Error::kHostUnreachable));
+  });
+}
+
+TEST(Rules, EveryRuleFires) {
+  Coverage coverage;
+  Matrix(coverage);
+  Calls(coverage);
+  Queues(coverage);
+  Text(coverage);
+  TimeWaits(coverage);
+  Timers(coverage);
+  Icmp(coverage);
+  EXPECT_EQ(coverage.Missing(), std::vector<std::string>{});
+}
+
+}  // namespace
+}  // namespace estab::test

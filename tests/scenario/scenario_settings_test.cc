@@ -1,0 +1,103 @@
+// Scenarios follow the settings that are in force.
+#include <gtest/gtest.h>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "sim/scenarios/registry.h"
+
+namespace estab::sim {
+namespace {
+
+using Values = std::vector<std::pair<std::string, std::string>>;
+
+struct Variant {
+  const char* id;
+  Values values;
+};
+
+std::ostream& operator<<(std::ostream& out, const Variant& variant) {
+  out << variant.id;
+  for (const auto& [name, value] : variant.values) out << " --set " << name << "=" << value;
+  return out;
+}
+
+class AVariant : public testing::TestWithParam<Variant> {};
+
+TEST_P(AVariant, IsAsExpected) {
+  const Scenario* scenario = FindScenario(GetParam().id);
+  ASSERT_NE(scenario, nullptr);
+  const auto result = RunScenario(*scenario, {.values = GetParam().values});
+  ASSERT_TRUE(result.has_value()) << result.error();
+  for (const std::string& failure : result->failures) ADD_FAILURE() << failure;
+}
+
+const Variant kVariants[] = {
+    {"open/three-way", {{"delay", "1ms"}}},
+    {"open/three-way", {{"delay", "40ms"}}},
+    {"open/simultaneous", {{"delay", "33ms"}}},
+    {"open/syn-lost", {{"tcp_syn_retries", "3"}}},
+    {"open/syn-lost", {{"tcp_syn_retries", "0"}}},
+    {"open/syn-lost", {{"tcp_syn_retries", "10"}}},
+    {"open/syn-lost", {{"tcp_syn_retries", "6"}, {"tcp_syn_linear_timeouts", "4"}}},
+    {"open/syn-lost", {{"tcp_rto_initial", "3s"}}},
+    {"open/syn-lost", {{"lost", "2"}}},
+    {"open/syn-lost", {{"lost", "0"}}},
+    {"open/syn-lost", {{"tcp_rto_max_ms", "5000"}}},
+    {"open/synack-lost", {{"tcp_synack_retries", "2"}}},
+    {"open/synack-lost", {{"again", "600ms"}}},
+    {"open/synack-lost", {{"lost", "3"}}},
+    {"open/ack-lost", {{"lost", "3"}}},
+    {"open/ack-lost", {{"lost", "all"}}},
+    {"open/ack-lost", {{"data", "500ms"}}},
+    {"open/ack-lost", {{"lost", "all"}, {"data", "5s"}}},
+    {"open/backlog", {{"tcp_abort_on_overflow", "1"}}},
+    {"close/four-way", {{"tcp_msl", "2s"}}},
+    {"close/four-way", {{"delay", "1ms"}}},
+    {"close/simultaneous", {{"delay", "40ms"}}},
+    {"close/fin-lost", {{"tcp_orphan_retries", "3"}}},
+    {"close/fin-lost", {{"tcp_orphan_retries", "1"}, {"tcp_rto_min", "1s"}}},
+    {"close/last-ack-lost", {{"lost", "3"}}},
+    {"close/last-ack-lost", {{"lost", "all"}, {"tcp_orphan_retries", "4"}}},
+    {"close/second-fin-lost", {{"tcp_orphan_retries", "5"}}},
+    {"close/fin-wait-2", {{"tcp_fin_timeout", "5"}}},
+    {"close/fin-wait-2", {{"tcp_fin_timeout", "0"}}},
+    {"time-wait/2msl", {{"tcp_msl", "500ms"}}},
+    {"time-wait/old-data", {{"after", "59s"}}},
+    {"time-wait/old-data", {{"tcp_rfc1337", "0"}}},
+    {"time-wait/reopen", {{"after", "1s"}}},
+    {"half-open/silent", {{"tcp_retries2", "3"}}},
+    {"half-open/reconnect", {{"tcp_rto_initial", "2s"}}},
+    {"rst/accept", {{"tcp_invalid_ratelimit", "2000"}}},
+    {"rst/accept", {{"tcp_invalid_ratelimit", "0"}}},
+    {"timer/keepalive", {{"peer", "alive"}}},
+    {"timer/keepalive", {{"peer", "restarted"}}},
+    {"timer/keepalive",
+     {{"tcp_keepalive_time", "10"}, {"tcp_keepalive_intvl", "3"}, {"tcp_keepalive_probes", "2"}}},
+    {"demo/file", {{"bytes", "0"}}},
+    {"demo/file", {{"bytes", "1"}}},
+    {"demo/file", {{"bytes", "300000"}, {"loss", "20000"}}},
+};
+
+INSTANTIATE_TEST_SUITE_P(Lab, AVariant, testing::ValuesIn(kVariants));
+
+std::string UsageError(const char* id, Values values) {
+  const auto result = RunScenario(*FindScenario(id), {.values = std::move(values)});
+  return result ? "none" : result.error();
+}
+
+TEST(Variants, BadValuesAreUsageErrors) {
+  EXPECT_NE(UsageError("open/three-way", {{"delay", "soon"}}).find("parameter delay: \"soon\""),
+            std::string::npos);
+  EXPECT_NE(UsageError("open/three-way", {{"delay", "1s"}}).find("from 1 ms to 40 ms"),
+            std::string::npos);
+  EXPECT_NE(UsageError("open/syn-lost", {{"lost", "-1"}}).find("from 0 to 255"), std::string::npos);
+  EXPECT_NE(UsageError("open/syn-lost", {{"tcp_syn_retries", "many"}}).find("tcp_syn_retries=many"),
+            std::string::npos);
+  EXPECT_NE(UsageError("open/three-way", {{"nonsense", "1"}}).find("no parameter \"nonsense\""),
+            std::string::npos);
+}
+
+}  // namespace
+}  // namespace estab::sim

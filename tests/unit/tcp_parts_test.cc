@@ -1,0 +1,413 @@
+// The parts of one connection by themselves: acceptance, round-trip time, reassembly, negotiation,
+// congestion, and the pure decisions about records.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "tcp/acceptance.h"
+#include "tcp/congestion/congestion.h"
+#include "tcp/half_open.h"
+#include "tcp/negotiation.h"
+#include "tcp/reassembly.h"
+#include "tcp/rtt.h"
+#include "tcp/time_wait.h"
+
+namespace estab::tcp {
+namespace {
+
+using std::chrono::milliseconds;
+
+// --- Acceptance: RFC 9293 table 6 and two allowances
+// ----------------------------------------------
+
+TEST(Acceptance, Table6) {
+  struct Case {
+    int seq;  // from RCV.NXT
+    std::uint32_t length, window;
+    bool accepted;
+  };
+  const Case cases[] = {
+      // length 0, window 0
+      {0, 0, 0, true},
+      {-1, 0, 0, false},
+      {1, 0, 0, false},
+      // length 0, window > 0; the right edge itself is Linux's allowance
+      {0, 0, 10, true},
+      {9, 0, 10, true},
+      {10, 0, 10, true},
+      {11, 0, 10, false},
+      {-1, 0, 10, false},
+      // length > 0, window 0: not acceptable, but at RCV.NXT its ACK counts
+      {0, 5, 0, true},
+      {1, 5, 0, false},
+      {-5, 5, 0, false},
+      {-2, 5, 0, false},
+      // length > 0, window > 0
+      {0, 5, 10, true},
+      {9, 5, 10, true},
+      {10, 5, 10, false},
+      {-4, 5, 10, true},
+      {-5, 5, 10, false},
+      {-1, 1, 10, false},
+      {-5, 30, 10, false},
+  };
+  for (std::uint32_t nxt : {1000u, 0u, 0xfffffffbu}) {  // across the wrap too
+    for (const Case& c : cases) {
+      EXPECT_EQ(Acceptable({RcvSeq(nxt), c.window}, RcvSeq(nxt) + static_cast<std::uint32_t>(c.seq),
+                           c.length),
+                c.accepted)
+          << nxt << " case " << &c - cases;
+    }
+  }
+}
+
+TEST(Acceptance, TrimsToTheWindow) {
+  const auto trim = [](int offset, std::size_t size, unsigned flags) {
+    static std::byte bytes[100];
+    static wire::Segment segment;
+    segment = {};
+    segment.flags = static_cast<std::uint16_t>(flags);
+    segment.seq = 1000 + static_cast<std::uint32_t>(offset);
+    for (std::size_t i = 0; i < 100; ++i) bytes[i] = static_cast<std::byte>(i);
+    segment.payload = {bytes, size};
+    Arriving arriving(segment);
+    TrimToWindow({RcvSeq(1000), 20}, arriving);
+    return arriving;
+  };
+  const Arriving left = trim(-5, 10, kAck | kFin);
+  EXPECT_EQ(left.seq, RcvSeq(1000));
+  ASSERT_EQ(left.data.size(), 5u);
+  EXPECT_EQ(left.data[0], std::byte{5});
+  EXPECT_TRUE(left.fin);
+  const Arriving right = trim(15, 10, kAck | kFin);
+  EXPECT_EQ(right.data.size(), 5u);
+  EXPECT_FALSE(right.fin);
+  const Arriving exact = trim(10, 10, kAck | kFin);
+  EXPECT_EQ(exact.data.size(), 10u);
+  EXPECT_TRUE(exact.fin);
+  const Arriving syn = trim(-1, 10, kAck | kSyn);  // the SYN itself lies before the window
+  EXPECT_EQ(syn.data.size(), 10u);
+  EXPECT_EQ(syn.seq, RcvSeq(1000));
+}
+
+TEST(Acceptance, Paws) {
+  wire::Segment s;
+  s.options.has_timestamp = true;
+  s.options.ts_value = 99;
+  EXPECT_TRUE(PawsRejects(100, 0, s));
+  EXPECT_FALSE(PawsRejects(99, 0, s));
+  EXPECT_FALSE(PawsRejects(100, 24u * 24 * 3600 * 1000, s));  // TS.Recent is outdated itself
+  EXPECT_TRUE(PawsRejects(100, 24u * 24 * 3600 * 1000 - 1, s));
+  s.options.ts_value = 0xffffffff;
+  EXPECT_TRUE(PawsRejects(5, 0, s));  // across the wrap
+  EXPECT_FALSE(PawsRejects(0xfffffff0, 0, s));
+  s.flags = kRst;
+  EXPECT_FALSE(PawsRejects(5, 0, s));
+  s.flags = kAck;
+  s.options.has_timestamp = false;
+  EXPECT_FALSE(PawsRejects(5, 0, s));
+}
+
+// --- Round-trip time: RFC 6298 by hand
+// --------------------------------------------------------------
+
+struct Bench {
+  Memory memory{HeapAllocator()};
+  Settings settings;
+  Buffers buffers{memory};
+  Recorder recorder;
+  ChallengeBudget challenges;
+  Context cx{Time{} + std::chrono::seconds(100), settings, buffers, recorder, challenges, Cause{}};
+  SocketOptions options;
+  Tcb tcb;
+  Bench() { tcb.options = &options; }
+};
+
+TEST(Rtt, Rfc6298ByHand) {
+  Bench b;
+  TakeRttSample(b.cx, b.tcb, milliseconds(400));
+  EXPECT_EQ(b.tcb.rtt.srtt8 / 8, 400'000u);    // SRTT = R
+  EXPECT_EQ(b.tcb.rtt.rttvar4 / 4, 200'000u);  // RTTVAR = R/2
+  EXPECT_EQ(BackedOffRto(b.cx, b.tcb), milliseconds(1200));
+  TakeRttSample(b.cx, b.tcb, milliseconds(480));
+  // RTTVAR = 3/4 * 200 + 1/4 * 80 = 170; SRTT = 7/8 * 400 + 1/8 * 480 = 410
+  EXPECT_EQ(b.tcb.rtt.rttvar4 / 4, 170'000u);
+  EXPECT_EQ(b.tcb.rtt.srtt8 / 8, 410'000u);
+  EXPECT_EQ(BackedOffRto(b.cx, b.tcb), milliseconds(1090));
+  TakeRttSample(b.cx, b.tcb, milliseconds(210));
+  // RTTVAR = 127.5 + 50 = 177.5; SRTT = 410 - 25 = 385
+  EXPECT_EQ(b.tcb.rtt.rttvar4 / 4, 177'500u);
+  EXPECT_EQ(b.tcb.rtt.srtt8 / 8, 385'000u);
+  EXPECT_EQ(b.tcb.rtt.min, 210'000u);
+}
+
+TEST(Rtt, TheMarginIsAtLeastTheMinimum) {
+  Bench b;
+  for (int i = 0; i < 100; ++i) TakeRttSample(b.cx, b.tcb, milliseconds(30));
+  EXPECT_EQ(BackedOffRto(b.cx, b.tcb), milliseconds(230));
+  b.settings.rto_min_ms = 1000;
+  TakeRttSample(b.cx, b.tcb, milliseconds(30));
+  EXPECT_EQ(BackedOffRto(b.cx, b.tcb), milliseconds(1030));
+}
+
+TEST(Rtt, BackOffDoublesToTheLimitAndASampleEndsIt) {
+  Bench b;
+  ResetRto(b.cx, b.tcb, false);
+  EXPECT_EQ(BackedOffRto(b.cx, b.tcb), milliseconds(1000));
+  b.tcb.rtt.backoff = 3;
+  EXPECT_EQ(BackedOffRto(b.cx, b.tcb), milliseconds(8000));
+  b.tcb.rtt.backoff = 200;
+  EXPECT_EQ(BackedOffRto(b.cx, b.tcb), milliseconds(120'000));
+  TakeRttSample(b.cx, b.tcb, milliseconds(100));
+  EXPECT_EQ(b.tcb.rtt.backoff, 0);
+  ResetRto(b.cx, b.tcb, true);  // RFC 6298 §5.7
+  EXPECT_EQ(BackedOffRto(b.cx, b.tcb), milliseconds(3000));
+}
+
+TEST(Rtt, SynTimeouts) {
+  Settings s;
+  const int doubled[] = {1, 2, 4, 8, 16, 32, 64, 120, 120};
+  for (int i = 0; i < 9; ++i) EXPECT_EQ(SynTimeout(s, i, 0), std::chrono::seconds(doubled[i]));
+  const int linear[] = {1, 1, 1, 1, 1, 2, 4, 8};
+  for (int i = 0; i < 8; ++i) EXPECT_EQ(SynTimeout(s, i, 4), std::chrono::seconds(linear[i]));
+}
+
+// --- Reassembly against a map of bytes
+// ----------------------------------------------------------------
+
+void RandomRun(std::uint32_t seed) {
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  std::mt19937 random(seed);
+  Memory memory(HeapAllocator());
+  ChunkPool chunks(memory);
+  Reassembly waiting;
+  std::map<std::uint32_t, std::byte> model;
+  const std::uint32_t base = 0xffffff00u;  // the numbers wrap on the way
+  std::uint32_t next = 0;                  // in order so far
+  for (int step = 0; step < 300; ++step) {
+    const std::uint32_t at = next + 1 + static_cast<std::uint32_t>(random() % 2000);
+    std::vector<std::byte> data(1 + random() % 200);
+    for (std::byte& b : data) b = static_cast<std::byte>(random());
+    const bool kept = Insert(waiting, chunks, RcvSeq(base + at), data);
+    EXPECT_LE(waiting.count, Reassembly::kMaxRuns);
+    if (kept) {
+      for (std::size_t i = 0; i < data.size(); ++i) {
+        model.emplace(at + static_cast<std::uint32_t>(i), data[i]);  // the first copy wins
+      }
+    }
+    ASSERT_TRUE(kept);
+    if (step % 10 != 9) continue;
+    if (!model.empty() && random() % 2 == 0) next = model.begin()->first;
+    ByteQueue out;
+    while (PopReached(waiting, chunks, RcvSeq(base + next), out)) {
+      std::vector<std::byte> bytes(out.size());
+      out.CopyOut(0, bytes);
+      for (std::byte b : bytes) {
+        ASSERT_TRUE(model.contains(next));
+        ASSERT_EQ(model[next], b) << "at " << next;
+        model.erase(next++);
+      }
+      out.Clear(chunks);
+    }
+    ASSERT_TRUE(model.empty() || model.begin()->first > next);
+    ASSERT_EQ(waiting.total, model.size());
+  }
+  CutAt(waiting, chunks, RcvSeq(base + next));
+  EXPECT_EQ(waiting.count, 0u);
+  EXPECT_EQ(waiting.total, 0u);
+  EXPECT_EQ(chunks.live(), 0u);
+}
+
+TEST(ReassemblyTest, RandomInsertsAgainstAModel) {
+  for (std::uint32_t seed = 1; seed <= 50; ++seed) RandomRun(seed);
+}
+
+TEST(ReassemblyTest, RunsAreBounded) {
+  Memory memory(HeapAllocator());
+  ChunkPool chunks(memory);
+  Reassembly waiting;
+  const std::byte one[1] = {std::byte{1}};
+  for (std::uint32_t i = 0; i < Reassembly::kMaxRuns; ++i) {
+    EXPECT_TRUE(Insert(waiting, chunks, RcvSeq(10 + i * 2), one));
+  }
+  EXPECT_FALSE(Insert(waiting, chunks, RcvSeq(10'000), one));
+  EXPECT_EQ(waiting.total, Reassembly::kMaxRuns);
+  EXPECT_TRUE(Insert(waiting, chunks, RcvSeq(11), one));  // joins two: room again
+  EXPECT_EQ(waiting.count, Reassembly::kMaxRuns - 1);
+  EXPECT_TRUE(Insert(waiting, chunks, RcvSeq(10'000), one));
+  EXPECT_EQ(waiting.newest, waiting.count - 1);
+  CutAt(waiting, chunks, RcvSeq(0));
+  EXPECT_EQ(chunks.live(), 0u);
+}
+
+TEST(ReassemblyTest, CutAtKeepsWhatLiesBefore) {
+  Memory memory(HeapAllocator());
+  ChunkPool chunks(memory);
+  Reassembly waiting;
+  const std::byte ten[10] = {};
+  ASSERT_TRUE(Insert(waiting, chunks, RcvSeq(100), ten));
+  ASSERT_TRUE(Insert(waiting, chunks, RcvSeq(200), ten));
+  CutAt(waiting, chunks, RcvSeq(105));
+  ASSERT_EQ(waiting.count, 1u);
+  EXPECT_EQ(waiting.runs[0].end(), RcvSeq(105));
+  EXPECT_EQ(waiting.total, 5u);
+  CutAt(waiting, chunks, RcvSeq(0));
+}
+
+// --- Negotiation
+// ------------------------------------------------------------------------------------------
+
+TEST(Negotiation, MssOfBothDirections) {
+  SocketOptions o;
+  Settings s;
+  EXPECT_EQ(AnnouncedMss(1500, true, o), 1460);
+  EXPECT_EQ(AnnouncedMss(1500, false, o), 1440);
+  EXPECT_EQ(AnnouncedMss(65535, true, o), 65495);
+  o.max_segment = 1000;
+  EXPECT_EQ(AnnouncedMss(1500, true, o), 1000);
+  wire::TcpOptions theirs;
+  EXPECT_EQ(PeerMss(s, theirs, true), 536);
+  EXPECT_EQ(PeerMss(s, theirs, false), 1220);
+  theirs.has_mss = true;
+  theirs.mss = 1;
+  EXPECT_EQ(PeerMss(s, theirs, true), s.min_snd_mss);
+  theirs.mss = 1400;
+  EXPECT_EQ(PeerMss(s, theirs, true), 1400);
+  EXPECT_EQ(SendMss(1400, 1460, false, SocketOptions{}), 1400);
+  EXPECT_EQ(SendMss(1400, 1460, true, SocketOptions{}), 1388);
+  EXPECT_EQ(SendMss(1400, 1460, true, o), 988);
+}
+
+TEST(Negotiation, OnlyWhatBothOffered) {
+  Settings s;
+  const Offer ours = MakeOffer(s, SocketOptions{}, 1460);
+  EXPECT_TRUE(ours.timestamps && ours.window_scaling && ours.sack);
+  EXPECT_LE(ours.window, 65535);
+  EXPECT_EQ(ours.window % 1460, 0);
+  // 6 MiB must be announceable: 65535 << 7 is the first to reach it.
+  EXPECT_EQ(ours.window_scale, 7);
+  for (int bits = 0; bits < 8; ++bits) {
+    wire::TcpOptions theirs;
+    theirs.has_timestamp = (bits & 1) != 0;
+    theirs.has_window_scale = (bits & 2) != 0;
+    theirs.sack_permitted = (bits & 4) != 0;
+    const Offer a = Answered(ours, theirs);
+    EXPECT_EQ(a.timestamps, theirs.has_timestamp);
+    EXPECT_EQ(a.window_scaling, theirs.has_window_scale);
+    EXPECT_EQ(a.window_scale, theirs.has_window_scale ? 7 : 0);
+    EXPECT_EQ(a.sack, theirs.sack_permitted);
+  }
+}
+
+TEST(Negotiation, ScalesOverFourteenCountAsFourteen) {
+  Bench b;
+  b.tcb.window_scaling = true;
+  b.tcb.announced_mss = 1460;
+  wire::TcpOptions theirs;
+  theirs.has_window_scale = true;
+  theirs.window_scale = 200;
+  Agree(b.tcb, theirs, 1460);
+  EXPECT_EQ(b.tcb.send_scale, 14);
+}
+
+// --- Reno
+// ----------------------------------------------------------------------------------------------------
+
+TEST(Reno, InitialWindowSlowStartAndAvoidance) {
+  Bench b;
+  b.tcb.send_mss = 1448;
+  EXPECT_EQ(InitialWindow(b.tcb), 14480u);
+  b.tcb.send_mss = 8948;
+  EXPECT_EQ(InitialWindow(b.tcb), 17896u);
+  b.tcb.send_mss = 2000;
+  EXPECT_EQ(InitialWindow(b.tcb), 14600u);
+  b.tcb.send_mss = 1000;
+  kReno.begin(b.tcb);
+  EXPECT_EQ(b.tcb.cwnd, 10'000u);
+  kReno.acked(b.cx, b.tcb, 2000, true);
+  EXPECT_EQ(b.tcb.cwnd, 12'000u);
+  kReno.acked(b.cx, b.tcb, 2000, false);  // not in use: does not grow
+  EXPECT_EQ(b.tcb.cwnd, 12'000u);
+  kReno.lost(b.cx, b.tcb, 12'000);
+  EXPECT_EQ(b.tcb.ssthresh, 6000u);
+  b.tcb.cwnd = 6000;
+  for (int i = 0; i < 5; ++i) kReno.acked(b.cx, b.tcb, 1000, true);
+  EXPECT_EQ(b.tcb.cwnd, 6000u);
+  kReno.acked(b.cx, b.tcb, 1000, true);  // a window's worth: one segment more
+  EXPECT_EQ(b.tcb.cwnd, 7000u);
+  kReno.lost(b.cx, b.tcb, 100);
+  EXPECT_EQ(b.tcb.ssthresh, 2000u);  // at least two segments
+}
+
+// --- Records: decisions without state
+// -----------------------------------------------------------------------
+
+TEST(HalfOpenDecision, ChangesNothingButTheRateLimit) {
+  Settings s;
+  ChallengeBudget budget;
+  HalfOpen half;
+  half.irs = RcvSeq(1000);
+  half.iss = SndSeq(5000);
+  half.window = 100;
+  wire::Segment rst;
+  rst.flags = kRst;
+  rst.seq = 1001;
+  EXPECT_EQ(ArriveHalfOpen(s, 10, rst, half, budget).step, HalfOpenStep::kForget);
+  rst.seq = 1050;
+  EXPECT_EQ(ArriveHalfOpen(s, 10, rst, half, budget).step, HalfOpenStep::kAck);
+  EXPECT_EQ(ArriveHalfOpen(s, 11, rst, half, budget).step, HalfOpenStep::kDrop);
+  EXPECT_EQ(ArriveHalfOpen(s, 510, rst, half, budget).step, HalfOpenStep::kAck);
+  rst.seq = 1101;
+  EXPECT_EQ(ArriveHalfOpen(s, 2000, rst, half, budget).step, HalfOpenStep::kDrop);
+  wire::Segment ack;
+  ack.flags = kAck;
+  ack.seq = 1001;
+  ack.ack = 5001;
+  EXPECT_EQ(ArriveHalfOpen(s, 2000, ack, half, budget).step, HalfOpenStep::kComplete);
+  ack.ack = 5000;
+  EXPECT_EQ(ArriveHalfOpen(s, 2000, ack, half, budget).step, HalfOpenStep::kReset);
+  EXPECT_EQ(half.iss, SndSeq(5000));
+}
+
+TEST(TimeWaitDecision, RestartsAndReuse) {
+  Settings s;
+  TimeWait record;
+  record.rcv_nxt = RcvSeq(1000);
+  record.snd_nxt = SndSeq(5000);
+  record.timestamps = 1;
+  record.ts_recent = 50;
+  wire::Segment ack;
+  ack.flags = kAck;
+  ack.seq = 1000;
+  ack.options.has_timestamp = true;
+  ack.options.ts_value = 60;
+  const auto in_sequence = ArriveTimeWait(s, 100, 0, ack, false, record);
+  EXPECT_TRUE(in_sequence.restart);
+  EXPECT_FALSE(in_sequence.ack);
+  EXPECT_EQ(record.ts_recent, 60u);
+  ack.flags = kSyn;
+  ack.options.ts_value = 59;
+  ack.seq = 2000;
+  const auto older = ArriveTimeWait(s, 100, 0, ack, true, record);
+  EXPECT_FALSE(older.restart || older.end);
+  ack.options.ts_value = 61;
+  ack.seq = 10;
+  EXPECT_TRUE(ArriveTimeWait(s, 100, 0, ack, true, record).reopen);
+  EXPECT_FALSE(ArriveTimeWait(s, 100, 0, ack, false, record).end);
+  // tcp_tw_reuse: 0 never, 1 always, 2 on loopback; after the delay; with timestamps.
+  for (int reuse : {0, 1, 2}) {
+    s.tw_reuse = reuse;
+    EXPECT_EQ(MayReuse(s, 1000, 0, false, record), reuse == 1);
+    EXPECT_EQ(MayReuse(s, 1000, 0, true, record), reuse != 0);
+    EXPECT_FALSE(MayReuse(s, 999, 0, true, record));
+  }
+  record.timestamps = 0;
+  EXPECT_FALSE(MayReuse(s, 1000, 0, true, record));
+}
+
+}  // namespace
+}  // namespace estab::tcp
