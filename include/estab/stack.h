@@ -167,7 +167,8 @@ class Stack {
   Result<void> Close(Time now, SocketId socket);
   /// Gives up the handle and resets the connection (RFC 9293 §3.10.5).
   Result<void> Abort(Time now, SocketId socket);
-  /// Aborts every connection and closes every listener; the resets leave with the next Transmit.
+  /// Aborts every connection, whose handles end with it, and returns every listener to CLOSED; the
+  /// resets leave with the next Transmit. For the end of a stack.
   void ResetAll(Time now);
 
   // --- Asking and setting ------------------------------------------------------------------------

@@ -205,14 +205,14 @@ Result<void> Stack::Impl::Connect(Time now, Socket& socket, const Endpoint& remo
   }
   Context cx = MakeContext(now);
   cx.cause.call = CallKind::kConnect;
-  const Endpoint before = socket.tuple.local;
+  const Tuple before = socket.tuple;
   if (socket.tuple.local.address.is_any()) socket.tuple.local.address = path->source;
   const bool loopback = network.IsLocal(remote.address);
-  if (loopback && before.address.is_any()) socket.tuple.local.address = remote.address;
+  if (loopback && before.local.address.is_any()) socket.tuple.local.address = remote.address;
   SndSeq iss;
   const auto chosen = ChooseTuple(cx, socket, remote, loopback, iss);
   if (!chosen || !Attach(socket)) {
-    socket.tuple.local = before;
+    socket.tuple = before;
     return std::unexpected(chosen ? Error::kNoMemory : chosen.error());
   }
   socket.link = path->link;
