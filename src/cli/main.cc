@@ -34,12 +34,13 @@ int Complain(std::string line, int status) {
   return status;
 }
 
-int ComplainOfUse(const CLI::App& app, const CLI::ParseError& error) {
+int ComplainOfUse(const CLI::App& app, const CLI::ParseError& error, const char* first) {
   std::string help = "estab";
   for (const CLI::App* verb : app.get_subcommands()) help += " " + verb->get_name();
   std::string line = error.what();
-  if (error.get_name() == "RequiredError" && app.get_subcommands().empty()) {
-    line = "what is to be done?";
+  if (app.get_subcommands().empty()) {
+    line = first == nullptr ? "what is to be done?" : fmt::format("there is no verb '{}'", first);
+    if (first != nullptr && first[0] == '-') line = fmt::format("there is no flag '{}'", first);
   }
   return Complain(fmt::format("{}; see {} --help", line, help), 2);
 }
@@ -62,7 +63,7 @@ int Main(int argc, char** argv) {
     return run ? run() : 2;
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);
-    return ComplainOfUse(app, error);
+    return ComplainOfUse(app, error, argc > 1 ? argv[1] : nullptr);
   } catch (const Failure& failure) {
     return Complain(failure.what(), failure.status());
   } catch (const std::bad_alloc&) {

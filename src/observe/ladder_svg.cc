@@ -210,7 +210,9 @@ void SvgDrawing::SegmentText(const LadderSegment& segment, std::size_t row, cons
   out_ +=
       fmt::format(R"svg(<g transform="translate({} {:.1f}) rotate({:.2f})">)svg", x, y, degrees);
   Text(0, -5, anchor, lost ? "label lost halo" : "label halo", SegmentLabel(ladder_, segment));
-  std::string second = options_.options ? segment.options : std::string();
+  // A crossing answer has no room for options, and they repeat what the SYN said.
+  const bool room = !crossing_[row] || (segment.segment.flags & kAck) == 0;
+  std::string second = options_.options && room ? segment.options : std::string();
   if (!segment.note.empty() && !lost) second += (second.empty() ? "(" : " (") + segment.note + ")";
   if (!second.empty()) Text(0, 13, anchor, "small halo", Fit(second, crossing_[row] ? 34 : 68));
   out_ += "</g>\n";

@@ -386,8 +386,8 @@ void ScenarioContext::ExpectWire(const std::vector<ExpectedSegment>& wire, Durat
   const auto earlier = [](const auto& a, const auto& b) {
     return a.at != b.at ? a.at < b.at : a.text < b.text;
   };
-  std::stable_sort(sent.begin(), sent.end(), earlier);
-  std::stable_sort(expected.begin(), expected.end(), earlier);
+  std::sort(sent.begin(), sent.end(), earlier);
+  std::sort(expected.begin(), expected.end(), earlier);
   for (std::size_t i = 0; i < std::max(sent.size(), expected.size()); ++i) {
     const bool both = i < sent.size() && i < expected.size();
     if (both && sent[i].text == expected[i].text &&

@@ -1,5 +1,5 @@
 #!/bin/bash
-# shellcheck disable=SC1091,SC2015,SC2016,SC2086,SC2154,SC2317
+# shellcheck disable=SC1091,SC2015,SC2034,SC2016,SC2086,SC2154,SC2317
 # 4 MiB to and from the kernel through 1 ms of delay with 1 % loss each way. The client is in a
 # namespace of its own; packets pass  client - tuna =impair= tunb - (forwarding) - estab0 - estab.
 here=$(dirname "$0")

@@ -21,7 +21,8 @@ expect() {
 good=(--link tun:estab0 --address 192.0.2.2/24)
 
 expect 2 'what is to be done'
-expect 2 'see estab --help' frob
+expect 2 "no verb 'frob'; see estab --help" frob
+expect 2 "no flag '--frob'" --frob
 expect 2 '\-\-frob.*see estab serve --help' serve --frob
 expect 2 'give --link' serve
 expect 2 'give --address' serve --link tun:estab0
