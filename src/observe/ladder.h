@@ -50,7 +50,7 @@ struct LadderState {
   Side side = Side::kA;
   State from = State::kClosed;
   State to = State::kClosed;
-  std::string rule;     // its name; "inferred" where the host is not observed
+  std::string rule;     // its name; empty where the host is not observed
   std::string section;  // "RFC 9293 §3.10.7.3"; may be empty
   std::string gist;
   ConnectionNumber number = 0;

@@ -117,7 +117,7 @@ void LadderBuilder::InferPeer(const SegmentEvent& event) {
   Add({event.at, LadderState{Side::kB,
                              change->from,
                              change->to,
-                             "inferred",
+                             {},
                              {},
                              "guessed from what it sent and was sent",
                              event.number}},

@@ -230,7 +230,7 @@ void TextDrawing::Put(std::optional<Side> side, std::string_view text, Style sty
 
 void TextDrawing::Event(const LadderState& state) {
   if (state.from != state.to) Put(state.side, StateName(state.to), Style::kState);
-  Put(state.side, "by " + state.rule, Style::kRule);
+  if (!state.rule.empty()) Put(state.side, "by " + state.rule, Style::kRule);
 }
 
 void TextDrawing::Event(const LadderCall& call) {

@@ -47,7 +47,7 @@ SvgBlock SvgLayout::Block(const LadderRow& row) {
   int extra = 4;
   if (const auto* state = std::get_if<LadderState>(&row.what)) {
     if (state->from != state->to) block.lines.emplace_back(StateName(state->to));
-    add(state->rule);
+    if (!state->rule.empty()) add(state->rule);
     extra = 8;
   } else if (const auto* call = std::get_if<LadderCall>(&row.what)) {
     const std::string all = call->result.empty() ? call->text : call->text + " = " + call->result;

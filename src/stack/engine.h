@@ -108,6 +108,9 @@ struct Stack::Impl {
                    const tcp::TimeWait& state);
   void ArriveAtTimeWait(Context& cx, Ref ref, const Tuple& tuple, LinkId link,
                         const wire::Segment& segment);
+  /// 2MSL, from now.
+  void ArmTimeWait(Context& cx, stack::TimerNode& node, ConnectionNumber number,
+                   const Tuple& tuple);
   tcp::TimeWait& TimeWaitOf(Ref ref);
   const tcp::TimeWait& TimeWaitOf(Ref ref) const;
   stack::TimerNode& TimeWaitNode(Ref ref);

@@ -20,8 +20,15 @@ bool Stack::Impl::AddTimeWait(Context& cx, Slab<Record>& slab, Owner owner, Sock
   // The record takes over the connection's place in the table and its count at the port.
   index.Replace(Hash(socket.tuple), Ref(Owner::kSocket, socket.self).raw, Ref(owner, slot).raw);
   socket.attached = false;
-  wheel.Arm(record, cx.now + std::chrono::milliseconds(2 * settings.msl_ms));
+  ArmTimeWait(cx, record, state.number, socket.tuple);
   return true;
+}
+
+void Stack::Impl::ArmTimeWait(Context& cx, stack::TimerNode& node, ConnectionNumber number,
+                              const Tuple& tuple) {
+  const Time over = cx.now + std::chrono::milliseconds(2 * settings.msl_ms);
+  wheel.Arm(node, over);
+  recorder.Timer(cx.now, number, tuple, TimerKind::kTimeWait, TimerEvent::What::kArmed, over);
 }
 
 void Stack::Impl::EnterTimeWait(Context& cx, Socket& socket) {
@@ -38,8 +45,6 @@ void Stack::Impl::EnterTimeWait(Context& cx, Socket& socket) {
     tcp::ApplyClosed(cx, socket, RuleId::kTimeWaitRefused);
     return Detach(socket);
   }
-  recorder.Timer(cx.now, socket, TimerKind::kTimeWait, TimerEvent::What::kArmed,
-                 cx.now + std::chrono::milliseconds(2 * settings.msl_ms));
   IntrusiveList<Socket, stack::OutputTag>::Remove(socket);
   // What stays of the socket is what its owner has not read yet.
   socket.retransmit_at = socket.delayed_ack_at = socket.idle_at = kNever;
@@ -94,7 +99,7 @@ void Stack::Impl::ArriveAtTimeWait(Context& cx, Ref ref, const Tuple& tuple, Lin
                  verdict.end ? State::kClosed : State::kTimeWait, verdict.rule, cx.cause);
   if (verdict.ack) SendTimeWaitAck(cx, state, tuple);
   if (verdict.restart) {
-    wheel.Arm(TimeWaitNode(ref), cx.now + std::chrono::milliseconds(2 * settings.msl_ms));
+    ArmTimeWait(cx, TimeWaitNode(ref), state.number, tuple);
   }
   if (!verdict.end) return;
   const SndSeq iss = tcp::NextIss(state);
@@ -108,8 +113,10 @@ void Stack::Impl::OnTimeWaitDeadline(Context& cx, Ref ref) {
   cx.cause.timer = TimerKind::kTimeWait;
   const Tuple tuple = ref.kind() == Owner::kTimeWait4 ? time_wait4[ref.slot()].tuple()
                                                       : time_wait6[ref.slot()].tuple();
-  recorder.Fired(cx.now, TimeWaitOf(ref).number, tuple, State::kTimeWait, State::kClosed,
-                 RuleId::kTimeWaitOver, cx.cause);
+  const ConnectionNumber number = TimeWaitOf(ref).number;
+  recorder.Timer(cx.now, number, tuple, TimerKind::kTimeWait, TimerEvent::What::kFired);
+  recorder.Fired(cx.now, number, tuple, State::kTimeWait, State::kClosed, RuleId::kTimeWaitOver,
+                 cx.cause);
   RemoveTimeWait(ref, tuple);
 }
 

@@ -13,10 +13,10 @@ void Recorder::Fired(Time at, ConnectionNumber number, const Tuple& tuple, State
   observer_->OnRule(RuleEvent{at, number, tuple, from, to, rule, cause});
 }
 
-void Recorder::Timer(Time at, const Tcb& tcb, TimerKind timer, TimerEvent::What what,
-                     Time deadline) {
+void Recorder::Timer(Time at, ConnectionNumber number, const Tuple& tuple, TimerKind timer,
+                     TimerEvent::What what, Time deadline) {
   if (!Wants(Observer::kTimers)) return;
-  observer_->OnTimer(TimerEvent{at, tcb.number, tcb.tuple, timer, what, deadline});
+  observer_->OnTimer(TimerEvent{at, number, tuple, timer, what, deadline});
 }
 
 void Recorder::Call(Time at, ConnectionNumber number, const Tuple& tuple, CallKind call,

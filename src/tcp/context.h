@@ -22,8 +22,8 @@ class Recorder {
   }
   void Fired(Time at, ConnectionNumber number, const Tuple& tuple, State from, State to,
              RuleId rule, const Cause& cause);
-  void Timer(Time at, const Tcb& tcb, TimerKind timer, TimerEvent::What what,
-             Time deadline = kNever);
+  void Timer(Time at, ConnectionNumber number, const Tuple& tuple, TimerKind timer,
+             TimerEvent::What what, Time deadline = kNever);
   void Call(Time at, ConnectionNumber number, const Tuple& tuple, CallKind call, std::int64_t value,
             Error error);
   void Segment(Time at, ConnectionNumber number, const Tuple& tuple, bool sent,

@@ -96,7 +96,8 @@ void OnKeepaliveTimeout(Context& cx, Tcb& tcb) {
 void OnRetransmitDeadline(Context& cx, Tcb& tcb) {
   const bool persisting = tcb.persisting;
   tcb.retransmit_at = kNever;
-  cx.recorder.Timer(cx.now, tcb, persisting ? TimerKind::kPersist : TimerKind::kRetransmit,
+  cx.recorder.Timer(cx.now, tcb.number, tcb.tuple,
+                    persisting ? TimerKind::kPersist : TimerKind::kRetransmit,
                     TimerEvent::What::kFired);
   cx.cause.timer = persisting ? TimerKind::kPersist : TimerKind::kRetransmit;
   if (IsIn(tcb.state, In(State::kSynSent) | In(State::kSynRcvd))) return OnSynTimeout(cx, tcb);
@@ -106,7 +107,8 @@ void OnRetransmitDeadline(Context& cx, Tcb& tcb) {
 
 void OnDelayedAckDeadline(Context& cx, Tcb& tcb) {
   tcb.delayed_ack_at = kNever;
-  cx.recorder.Timer(cx.now, tcb, TimerKind::kDelayedAck, TimerEvent::What::kFired);
+  cx.recorder.Timer(cx.now, tcb.number, tcb.tuple, TimerKind::kDelayedAck,
+                    TimerEvent::What::kFired);
   cx.cause.timer = TimerKind::kDelayedAck;
   Apply(cx, tcb, RuleId::kDelayedAck);
   if (tcb.acks_owed == 0) tcb.acks_owed = 1;
@@ -116,7 +118,7 @@ void OnIdleDeadline(Context& cx, Tcb& tcb) {
   const bool fin_wait2 = tcb.state == State::kFinWait2 && tcb.orphan;
   const TimerKind kind = fin_wait2 ? TimerKind::kFinWait2 : TimerKind::kKeepalive;
   tcb.idle_at = kNever;
-  cx.recorder.Timer(cx.now, tcb, kind, TimerEvent::What::kFired);
+  cx.recorder.Timer(cx.now, tcb.number, tcb.tuple, kind, TimerEvent::What::kFired);
   cx.cause.timer = kind;
   if (fin_wait2) return ApplyClosed(cx, tcb, RuleId::kFinWait2Over);
   OnKeepaliveTimeout(cx, tcb);

@@ -12,13 +12,13 @@ namespace {
 
 void Set(Context& cx, Tcb& tcb, Time& deadline, TimerKind kind, Time at) {
   deadline = at;
-  cx.recorder.Timer(cx.now, tcb, kind, TimerEvent::What::kArmed, at);
+  cx.recorder.Timer(cx.now, tcb.number, tcb.tuple, kind, TimerEvent::What::kArmed, at);
 }
 
 void Clear(Context& cx, Tcb& tcb, Time& deadline, TimerKind kind) {
   if (deadline == kNever) return;
   deadline = kNever;
-  cx.recorder.Timer(cx.now, tcb, kind, TimerEvent::What::kCancelled);
+  cx.recorder.Timer(cx.now, tcb.number, tcb.tuple, kind, TimerEvent::What::kCancelled);
 }
 
 }  // namespace
