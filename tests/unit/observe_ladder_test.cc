@@ -236,7 +236,7 @@ TEST(LadderBuilder, InfersThePeerOfARealLink) {
   EXPECT_EQ(ladder.origin, Time(100ms));
   const std::string text = LadderToText(ladder);
   EXPECT_NE(text.find("SYN|ACK seq=0 ack=1"), std::string::npos) << text;
-  EXPECT_NE(text.find("by inferred"), std::string::npos) << text;
+  EXPECT_NE(text.find("B (inferred)"), std::string::npos) << text;
 }
 
 TEST(LadderBuilder, InfersASimultaneousCloseAndAReset) {
