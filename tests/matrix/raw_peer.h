@@ -74,7 +74,7 @@ inline std::vector<std::byte> Pack(const IpAddress& from, const IpAddress& to,
   wire::EncodeIp(packet, ip, tcp_size + payload.size());
   const std::span<std::byte> tcp(packet.data() + ip_size, tcp_size);
   wire::EncodeTcp(tcp, segment);
-  std::memcpy(packet.data() + ip_size + tcp_size, payload.data(), payload.size());
+  std::ranges::copy(payload, packet.data() + ip_size + tcp_size);
   const Slice slice{packet.data() + ip_size + tcp_size, payload.size()};
   wire::StoreTcpChecksum(tcp, wire::TcpChecksum(from, to, tcp, std::span(&slice, 1)));
   return packet;
