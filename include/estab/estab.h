@@ -18,7 +18,8 @@
  *    timers itself. It is not ended by signals (EINTR does not occur) nor by estab_close of its
  *    handle in another thread, as on Linux.
  *  - No function raises a signal; SIGPIPE does not exist here.
- *  - What is not supported fails (ENOPROTOOPT, EOPNOTSUPP, ENOSYS); nothing is accepted and ignored.
+ *  - What is not supported fails (ENOPROTOOPT, EOPNOTSUPP, ENOSYS); nothing is accepted
+ *    and ignored.
  */
 #ifndef ESTAB_ESTAB_H_
 #define ESTAB_ESTAB_H_
@@ -45,52 +46,53 @@ typedef struct estab_stack estab_stack;
 
 struct epoll_event; /* of <sys/epoll.h> */
 
-/* ---- Stacks, settings, time -------------------------------------------------------------------- */
+/* ---- Stacks, settings, time ------------------------------------------------------------------ */
 
 /* A new stack without links, on the real clock (CLOCK_MONOTONIC), with 32 bytes of the system's
  * randomness as its secret (for runs that repeat: the setting estab.seed). NULL: ENOMEM, EMFILE, or
  * EIO if the system has no randomness. */
 ESTAB_API estab_stack* estab_stack_create(void);
 
-/* Ends a stack. Calls that wait in it return -1 with EBADF first. Its connections are then reset (one
- * RST each leaves over the links that are operated here), unless the setting estab.destroy is
+/* Ends a stack. Calls that wait in it return -1 with EBADF first. Its connections are then reset
+ * (one RST each leaves over the links that are operated here), unless the setting estab.destroy is
  * "silent". No call may begin once this one has begun. NULL: nothing happens. */
 ESTAB_API void estab_stack_destroy(estab_stack* stack);
 
-/* Sets a setting by its Linux name, e.g. ("net.ipv4.tcp_syn_retries", "3"). ENOENT: no such setting;
- * EINVAL: not a value of it; EBUSY: it holds from the start and traffic has begun. */
+/* Sets a setting by its Linux name, e.g. ("net.ipv4.tcp_syn_retries", "3"). ENOENT: no such
+ * setting; EINVAL: not a value of it; EBUSY: it holds from the start and traffic has begun. */
 ESTAB_API int estab_sysctl_set(estab_stack* stack, const char* name, const char* value);
 
-/* Writes a setting's value as text with a terminating NUL into value[0..cap). ENOENT; ERANGE: cap is
- * too small (128 always suffices). Returns 0. */
+/* Writes a setting's value as text with a terminating NUL into value[0..cap). ENOENT; ERANGE: cap
+ * is too small (128 always suffices). Returns 0. */
 ESTAB_API int estab_sysctl_get(estab_stack* stack, const char* name, char* value, size_t cap);
 
-/* Changes to virtual time: it stands still until estab_clock_advance, and every timeout of every call
- * counts it. It starts at 0, or, if the stack has been told a time already (a listen, say), there.
- * Again: nothing happens. EBUSY: a packet has passed, or a call is waiting. */
+/* Changes to virtual time: it stands still until estab_clock_advance, and every timeout of every
+ * call counts it. It starts at 0, or, if the stack has been told a time already (a listen, say),
+ * there. Again: nothing happens. EBUSY: a packet has passed, or a call is waiting. */
 ESTAB_API int estab_clock_virtual(estab_stack* stack);
 
 /* The time, in ns: CLOCK_MONOTONIC, or virtual time. 0 with EFAULT for a NULL stack. */
 ESTAB_API uint64_t estab_clock_now(estab_stack* stack);
 
-/* Lets `ns` of virtual time pass. Due timers fire in order, each at its own moment; what they send is
- * in the links' queues with that moment as its time. Waiting calls whose timeout runs out on the way
- * return (in their own threads) before time goes on. EINVAL: the clock is real, or time would
+/* Lets `ns` of virtual time pass. Due timers fire in order, each at its own moment; what they send
+ * is in the links' queues with that moment as its time. Waiting calls whose timeout runs out on the
+ * way return (in their own threads) before time goes on. EINVAL: the clock is real, or time would
  * overflow. */
 ESTAB_API int estab_clock_advance(estab_stack* stack, uint64_t ns);
 
 /* ns from now to the stack's next timer (0: it is due); -1 if there is none (errno is then 0). */
 ESTAB_API int64_t estab_next_deadline(estab_stack* stack);
 
-/* ---- Links, addresses, routes ------------------------------------------------------------------ */
+/* ---- Links, addresses, routes ---------------------------------------------------------------- */
 
-/* Adds a link whose wire is estab_wire_inject and estab_wire_collect. `mtu` is the largest IP packet,
- * 576 to 65535 (IPv6 needs 1280). Returns its id. EINVAL; ENOBUFS: more than 16 links. */
+/* Adds a link whose wire is estab_wire_inject and estab_wire_collect. `mtu` is the largest IP
+ * packet, 576 to 65535 (IPv6 needs 1280). Returns its id. EINVAL; ENOBUFS: more than 16 links. */
 ESTAB_API int estab_link_memory(estab_stack* stack, int mtu);
 
-/* Gives the stack one IP packet that arrived over a memory link. What it causes has happened when the
- * call returns: answers are in the queue, waiting calls are woken. A packet that makes no sense is
- * counted and dropped like on a wire: that is not an error. EINVAL: no such memory link. Returns 0. */
+/* Gives the stack one IP packet that arrived over a memory link. What it causes has happened when
+ * the call returns: answers are in the queue, waiting calls are woken. A packet that makes no sense
+ * is counted and dropped like on a wire: that is not an error. EINVAL: no such memory link. Returns
+ * 0. */
 ESTAB_API int estab_wire_inject(estab_stack* stack, int link, const void* ip_packet, size_t len);
 
 /* Takes the next packet that left over a memory link and returns its size; 0 if there is none.
@@ -103,16 +105,16 @@ ESTAB_API ssize_t estab_wire_collect_at(estab_stack* stack, int link, void* buf,
                                         uint64_t* ns);
 
 /* Adds a link over the TUN device `name` (attached to if it exists, otherwise made; it must be
- * brought up by whoever administers the machine). Its MTU is the device's at this moment. Returns the
- * link's id. ENOENT: no /dev/net/tun; EPERM; EBUSY: another program has it; EINVAL: the name, a
+ * brought up by whoever administers the machine). Its MTU is the device's at this moment. Returns
+ * the link's id. ENOENT: no /dev/net/tun; EPERM; EBUSY: another program has it; EINVAL: the name, a
  * device that is not a TUN, or an MTU under 576. */
 ESTAB_API int estab_link_tun(estab_stack* stack, const char* name);
 
 /* Runs the I/O once: reads what arrived, fires due timers, writes what is to be sent; if there was
  * nothing to do, waits up to timeout_ms (-1: without limit, 0: not at all) for packets, timers or
- * another thread's call. Returns the number of packets moved, in and out; 0 is not an error. With the
- * virtual clock no timer fires, the timeout counts real time, and without a TUN link it returns at
- * once. */
+ * another thread's call. Returns the number of packets moved, in and out; 0 is not an error. With
+ * the virtual clock no timer fires, the timeout counts real time, and without a TUN link it returns
+ * at once. EIO: nothing moved, and a TUN device was removed while the stack had it. */
 ESTAB_API int estab_poll_io(estab_stack* stack, int timeout_ms);
 
 /* Gives a link an address, e.g. "192.0.2.2/24" or "2001:db8::2/64"; its prefix is routed over the
@@ -124,11 +126,11 @@ ESTAB_API int estab_address_add(estab_stack* stack, int link, const char* cidr);
 ESTAB_API int estab_route_add(estab_stack* stack, int link, const char* cidr,
                               const char* via_or_null);
 
-/* ---- Why --------------------------------------------------------------------------------------- */
+/* ---- Why ------------------------------------------------------------------------------------- */
 
-/* Writes the story of a socket's connection (or its last one) as text: every change of state with its
- * time, cause and rule, and why it is in its state now. Returns the text's length without the NUL;
- * if that is not below cap the text was cut to cap - 1 bytes (like snprintf; a NUL ends it if
+/* Writes the story of a socket's connection (or its last one) as text: every change of state with
+ * its time, cause and rule, and why it is in its state now. Returns the text's length without the
+ * NUL; if that is not below cap the text was cut to cap - 1 bytes (like snprintf; a NUL ends it if
  * cap > 0). EBADF. */
 ESTAB_API ssize_t estab_why(estab_stack* stack, int socket, char* buf, size_t cap);
 
@@ -138,7 +140,7 @@ ESTAB_API ssize_t estab_why_tuple(estab_stack* stack, const struct sockaddr* loc
                                   const struct sockaddr* remote, socklen_t len, char* buf,
                                   size_t cap);
 
-/* ---- Sockets ----------------------------------------------------------------------------------- */
+/* ---- Sockets --------------------------------------------------------------------------------- */
 
 /* A new socket. domain: AF_INET or AF_INET6 (dual-stack unless IPV6_V6ONLY; IPv4 peers appear as
  * ::ffff:a.b.c.d). type: SOCK_STREAM, with SOCK_NONBLOCK and SOCK_CLOEXEC. protocol: 0 or
@@ -152,8 +154,8 @@ ESTAB_API int estab_bind(estab_stack* stack, int s, const struct sockaddr* addre
                          socklen_t length);
 
 /* Makes it a listener. The accept queue holds min(backlog, net.core.somaxconn) + 1 connections; a
- * negative backlog means the most, as on Linux. On a listener: changes the backlog. An unbound socket
- * gets a port. EINVAL: it is connected or connecting; EADDRINUSE. */
+ * negative backlog means the most, as on Linux. On a listener: changes the backlog. An unbound
+ * socket gets a port. EINVAL: it is connected or connecting; EADDRINUSE. */
 ESTAB_API int estab_listen(estab_stack* stack, int s, int backlog);
 
 /* Takes the oldest completed connection. Waits up to SO_RCVTIMEO unless O_NONBLOCK (EAGAIN). The
@@ -165,26 +167,26 @@ ESTAB_API int estab_accept4(estab_stack* stack, int s, struct sockaddr* address,
 
 /* Connects, and waits until that has succeeded or failed: ECONNREFUSED, ETIMEDOUT, ENETUNREACH,
  * EHOSTUNREACH, ... With O_NONBLOCK: EINPROGRESS; poll for POLLOUT, then ask SO_ERROR. While an
- * attempt is under way: EALREADY (blocking: waits for it); connected: EISCONN; EADDRNOTAVAIL: no port
- * is left; EINVAL: listening. After a failure the socket may connect again. SO_SNDTIMEO or
+ * attempt is under way: EALREADY (blocking: waits for it); connected: EISCONN; EADDRNOTAVAIL: no
+ * port is left; EINVAL: listening. After a failure the socket may connect again. SO_SNDTIMEO or
  * SO_RCVTIMEO: ETIMEDOUT in time, and the attempt is given up (with estab.profile=linux, as there:
  * SO_SNDTIMEO gives EINPROGRESS and the attempt goes on, SO_RCVTIMEO has no effect). AF_UNSPEC ends
- * the connection, or the listening, by a reset; the socket is then as new (bind to a port and options
- * stay). */
+ * the connection, or the listening, by a reset; the socket is then as new (bind to a port and
+ * options stay). */
 ESTAB_API int estab_connect(estab_stack* stack, int s, const struct sockaddr* address,
                             socklen_t length);
 
 /* Queues bytes for sending. A blocking call waits until all of them are queued, or SO_SNDTIMEO has
- * run out; O_NONBLOCK or MSG_DONTWAIT queues what fits. Returns how many were queued; if none: EAGAIN.
- * EPIPE: the sending side is closed, or was never connected; ECONNRESET, ETIMEDOUT, ...: how the
- * connection ended, told once. flags: MSG_DONTWAIT, MSG_NOSIGNAL; others EOPNOTSUPP. */
+ * run out; O_NONBLOCK or MSG_DONTWAIT queues what fits. Returns how many were queued; if none:
+ * EAGAIN. EPIPE: the sending side is closed, or was never connected; ECONNRESET, ETIMEDOUT, ...:
+ * how the connection ended, told once. flags: MSG_DONTWAIT, MSG_NOSIGNAL; others EOPNOTSUPP. */
 ESTAB_API ssize_t estab_send(estab_stack* stack, int s, const void* data, size_t size, int flags);
 
-/* Takes bytes that arrived. Waits for at least one (with MSG_WAITALL for all of them), the end of the
- * stream, an error or SO_RCVTIMEO; O_NONBLOCK or MSG_DONTWAIT: EAGAIN. Returns 0 at the end of the
- * stream and for size 0. ENOTCONN; ECONNRESET, ...: once, after the data that came before. flags:
- * MSG_DONTWAIT, MSG_PEEK (leaves the bytes), MSG_WAITALL, MSG_TRUNC (drops the bytes; data may be
- * NULL), MSG_NOSIGNAL, MSG_CMSG_CLOEXEC. MSG_OOB: EINVAL (there is no urgent data); others
+/* Takes bytes that arrived. Waits for at least one (with MSG_WAITALL for all of them), the end of
+ * the stream, an error or SO_RCVTIMEO; O_NONBLOCK or MSG_DONTWAIT: EAGAIN. Returns 0 at the end of
+ * the stream and for size 0. ENOTCONN; ECONNRESET, ...: once, after the data that came before.
+ * flags: MSG_DONTWAIT, MSG_PEEK (leaves the bytes), MSG_WAITALL, MSG_TRUNC (drops the bytes; data
+ * may be NULL), MSG_NOSIGNAL, MSG_CMSG_CLOEXEC. MSG_OOB: EINVAL (there is no urgent data); others
  * EOPNOTSUPP. */
 ESTAB_API ssize_t estab_recv(estab_stack* stack, int s, void* data, size_t size, int flags);
 
@@ -209,11 +211,12 @@ ESTAB_API ssize_t estab_readv(estab_stack* stack, int s, const struct iovec* pie
 ESTAB_API ssize_t estab_writev(estab_stack* stack, int s, const struct iovec* pieces, int count);
 
 /* Closes the receiving side (SHUT_RD), the sending side (SHUT_WR: a FIN follows all queued data) or
- * both. Never waits. EINVAL: how; ENOTCONN. On a listener SHUT_RD and SHUT_RDWR end the listening. */
+ * both. Never waits. EINVAL: how; ENOTCONN. On a listener SHUT_RD and SHUT_RDWR end the listening.
+ */
 ESTAB_API int estab_shutdown(estab_stack* stack, int s, int how);
 
-/* Gives up a handle. The connection closes in order behind it; by a reset if data was left unread or
- * SO_LINGER is {1, 0}. With SO_LINGER {1, n} waits until everything sent, FIN included, is
+/* Gives up a handle. The connection closes in order behind it; by a reset if data was left unread
+ * or SO_LINGER is {1, 0}. With SO_LINGER {1, n} waits until everything sent, FIN included, is
  * acknowledged, or n seconds, also with O_NONBLOCK (as Linux), and returns 0 either way. EBADF. */
 ESTAB_API int estab_close(estab_stack* stack, int s);
 
@@ -224,16 +227,17 @@ ESTAB_API int estab_close(estab_stack* stack, int s);
  *  IPPROTO_IP    IP_TOS IP_TTL
  *  IPPROTO_IPV6  IPV6_V6ONLY (before bind) IPV6_TCLASS IPV6_UNICAST_HOPS (AF_INET6 sockets)
  * Everything else: ENOPROTOOPT. SO_RCVBUF and SO_SNDBUF: n bytes of payload are held and 2n is what
- * estab_getsockopt then says, as on Linux (where the other half pays for overhead); at least 2304 and
- * 4608, at most twice 4 MiB. A socket has one TOS and one TTL, whichever family's option set it; the
- * two ECN bits of a TOS cannot be set. SO_RCVTIMEO, SO_SNDTIMEO: struct timeval; 0 is "no limit". EINVAL: a
- * value or length out of range; EDOM: tv_usec; EFAULT. */
+ * estab_getsockopt then says, as on Linux (where the other half pays for overhead); at least 2304
+ * and 4608, at most twice 4 MiB. A socket has one TOS and one TTL, whichever family's option set
+ * it; the two ECN bits of a TOS cannot be set. SO_RCVTIMEO, SO_SNDTIMEO: struct timeval; 0 is "no
+ * limit". EINVAL: a value or length out of range; EDOM: tv_usec; EFAULT. */
 ESTAB_API int estab_setsockopt(estab_stack* stack, int s, int level, int name, const void* value,
                                socklen_t length);
 
-/* Asks for an option: those of estab_setsockopt, and SO_ERROR (the pending error, cleared by asking),
- * SO_TYPE, SO_DOMAIN, SO_PROTOCOL, SO_ACCEPTCONN, TCP_INFO (struct tcp_info of <linux/tcp.h>; what is
- * not known is 0). The value is cut to *length, and *length becomes what was written. */
+/* Asks for an option: those of estab_setsockopt, and SO_ERROR (the pending error, cleared by
+ * asking), SO_TYPE, SO_DOMAIN, SO_PROTOCOL, SO_ACCEPTCONN, TCP_INFO (struct tcp_info of
+ * <linux/tcp.h>; what is not known is 0). The value is cut to *length, and *length becomes what was
+ * written. */
 ESTAB_API int estab_getsockopt(estab_stack* stack, int s, int level, int name, void* value,
                                socklen_t* length);
 
@@ -250,8 +254,8 @@ ESTAB_API int estab_getpeername(estab_stack* stack, int s, struct sockaddr* addr
  * asked for or not, POLLERR, POLLHUP, POLLNVAL (no such handle). Negative handles are skipped. */
 ESTAB_API int estab_poll(estab_stack* stack, struct pollfd* fds, nfds_t count, int timeout_ms);
 
-/* F_GETFL (O_RDWR and O_NONBLOCK), F_SETFL (O_NONBLOCK), F_GETFD and F_SETFD (FD_CLOEXEC is kept but
- * means nothing: handles do not survive exec), F_DUPFD, F_DUPFD_CLOEXEC. Others: EINVAL. */
+/* F_GETFL (O_RDWR and O_NONBLOCK), F_SETFL (O_NONBLOCK), F_GETFD and F_SETFD (FD_CLOEXEC is kept
+ * but means nothing: handles do not survive exec), F_DUPFD, F_DUPFD_CLOEXEC. Others: EINVAL. */
 ESTAB_API int estab_fcntl(estab_stack* stack, int s, int command, long argument);
 
 /* FIONREAD (SIOCINQ): bytes to read; SIOCOUTQ: bytes not acknowledged; SIOCOUTQNSD: bytes not sent;

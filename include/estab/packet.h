@@ -14,10 +14,9 @@ using LinkId = std::uint16_t;
 struct RxPacket {
   std::span<const std::byte> data;  // from the IP header on; trailing link padding is tolerated
   LinkId link = 0;
-  bool checksum_ok = false;  // the link has verified the TCP checksum already
-  std::uint16_t gso_size =
-      0;                  // segment size if the link merged several wire packets; 0: one packet
-  void* owner = nullptr;  // for links that lend buffers; the engine does not interpret it yet
+  bool checksum_ok = false;    // the link has verified the TCP checksum already
+  std::uint16_t gso_size = 0;  // of a merged packet; no link merges yet, nothing counts them
+  void* owner = nullptr;       // for links that lend buffers; the engine does not interpret it yet
 };
 
 /// A piece of memory to send; like iovec, but const and typed.
@@ -45,7 +44,8 @@ struct TxPacket {
   std::size_t size() const { return header.size() + payload_size(); }
 };
 
-/// What a link can do for the engine.
+/// What a link can do for the engine. So far only `holds` is used: checksums are always filled in,
+/// and no super-segments are made.
 struct SinkCapabilities {
   bool checksum = false;       // it fills in TCP checksums; without it the engine does
   bool holds = false;          // it may answer kHeld
@@ -64,7 +64,7 @@ enum class SinkResult : std::uint8_t {
 /// not call back into the stack.
 class PacketSink {
  public:
-  /// What `link` can do. Asked once per link and Transmit call.
+  /// What `link` can do. Asked during Transmit; must not change from call to call.
   virtual SinkCapabilities Capabilities(LinkId link) const = 0;
   /// Takes `packet` or says why not.
   virtual SinkResult Send(const TxPacket& packet) = 0;

@@ -136,6 +136,7 @@ int estab_link_tun(estab_stack* stack, const char* name) {
 int estab_poll_io(estab_stack* stack, int timeout_ms) {
   return Run(stack, [&](Sockets& sockets) {
     const std::size_t moved = sockets.driver().PollIo(timeout_ms);
+    if (moved == 0 && sockets.driver().LinkGone()) return Fail(EIO);
     return static_cast<int>(std::min<std::size_t>(moved, INT32_MAX));
   });
 }

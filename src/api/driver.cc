@@ -185,6 +185,11 @@ std::size_t Driver::RunOnce() {
   return done;
 }
 
+bool Driver::LinkGone() {
+  const Lock lock(mutex_);
+  return links_.Gone() != nullptr;
+}
+
 std::size_t Driver::PollIo(int timeout_ms) {
   Lock lock(mutex_);
   const std::uint64_t before = received_ + links_.sent();

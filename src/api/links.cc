@@ -29,10 +29,18 @@ io::Tun* Links::Tun(int id) {
 void Links::Watch(std::vector<pollfd>& fds) const {
   for (const Link& link : links_) {
     const auto* tun = std::get_if<io::Tun>(&link);
-    if (tun == nullptr) continue;
+    if (tun == nullptr || tun->gone()) continue;
     const int events = POLLIN | (tun->wants_write() ? POLLOUT : 0);
     fds.push_back({tun->fd(), static_cast<short>(events), 0});
   }
+}
+
+const io::Tun* Links::Gone() const {
+  for (const Link& link : links_) {
+    const auto* tun = std::get_if<io::Tun>(&link);
+    if (tun != nullptr && tun->gone()) return tun;
+  }
+  return nullptr;
 }
 
 bool Links::wants_write() const {

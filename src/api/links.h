@@ -31,6 +31,8 @@ class Links final : public PacketSink {
   void set_now(Time now) { now_ = now; }
   /// Appends what poll is to watch: input always, room where a device was full.
   void Watch(std::vector<pollfd>& fds) const;
+  /// The first TUN device that was removed under us; nullptr if all are there.
+  const io::Tun* Gone() const;
   /// Whether a device is full.
   bool wants_write() const;
 

@@ -111,8 +111,23 @@ std::size_t ByteQueue::Append(ChunkPool& pool, std::span<const std::byte> bytes)
   return done;
 }
 
-void ByteQueue::Splice(ByteQueue& other) {
+// Copies the other queue's first chunks behind our last one while they fit there, so that a peer
+// who sends a stream in single bytes out of order cannot make each of them hold a chunk.
+void ByteQueue::Compact(ChunkPool& pool, ByteQueue& other) {
+  while (tail_ != nullptr && tail_->references == 1 && other.head_ != nullptr) {
+    Chunk* chunk = other.head_;
+    const std::size_t n = chunk->size();
+    if (n > tail_->capacity - tail_->end) return;
+    std::memcpy(tail_->data + tail_->end, chunk->data + chunk->begin, n);
+    tail_->end += static_cast<std::uint32_t>(n);
+    size_ += static_cast<std::uint32_t>(n);
+    other.Consume(pool, n);
+  }
+}
+
+void ByteQueue::Splice(ChunkPool& pool, ByteQueue& other) {
   ESTAB_CHECK(&other != this && other.size_ <= UINT32_MAX - size_);
+  Compact(pool, other);
   if (other.head_ == nullptr) return;
   Link(other.head_);
   tail_ = other.tail_;

@@ -81,8 +81,10 @@ class ByteQueue {
   /// Copies as much of `bytes` as memory allows behind the tail; returns how many. A tail chunk
   /// that is lent is not written to: bytes that were truncated from it may still be in flight.
   std::size_t Append(ChunkPool& pool, std::span<const std::byte> bytes);
-  /// Moves everything of `other` behind the tail, without copying. Same pool.
-  void Splice(ByteQueue& other);
+  /// Moves everything of `other` behind the tail. Chunks are moved as they are, except those that
+  /// fit behind the tail: they are copied, so that two neighbours are always more than one chunk
+  /// full. Both queues are of `pool`.
+  void Splice(ChunkPool& pool, ByteQueue& other);
   /// Drops `n <= size()` bytes at the head.
   void Consume(ChunkPool& pool, std::size_t n);
   /// Drops `n <= size()` bytes at the tail.
@@ -106,6 +108,7 @@ class ByteQueue {
   };
   Place Seek(std::size_t offset) const;
   void Link(Chunk* chunk);
+  void Compact(ChunkPool& pool, ByteQueue& other);
 
   // Every chunk of the queue holds at least one byte.
   Chunk* head_ = nullptr;

@@ -95,7 +95,9 @@ std::optional<std::string_view> PathOf(std::string_view target) {
 
 // False for what must never reach the file system.
 bool SplitPath(std::string_view path, HttpRequest& request) {
-  request.encoded_path = path;
+  // One slash at the front: a browser would take what follows two for a host.
+  request.encoded_path = path.substr(std::min(path.find_first_not_of('/'), path.size()));
+  request.encoded_path.insert(0, "/");
   while (!path.empty()) {
     path.remove_prefix(1);  // the slash
     const std::size_t slash = path.find('/');

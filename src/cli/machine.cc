@@ -129,6 +129,10 @@ void Machine::Flush() { stack_.Transmit(now_, *this); }
 
 void Machine::ReceiveFrom(std::size_t link) {
   const auto packets = tuns_[link].ReadBatch(static_cast<LinkId>(link));
+  if (tuns_[link].gone()) {
+    Failed("link tun:{} was removed under us; make the device again and start anew",
+           tuns_[link].name());
+  }
   if (pcap_) {
     for (const RxPacket& packet : packets) pcap_->Add(now_, packet.data, {});
   }

@@ -94,7 +94,11 @@ std::span<const RxPacket> Tun::ReadBatch(LinkId link) {
     std::byte* buffer = buffers_.get() + count * stride_;
     const ssize_t n = read(fd_.get(), buffer, stride_);
     if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) break;  // EAGAIN: no more; EBADFD, EIO: the device is down or gone
+    if (n <= 0) {
+      // EAGAIN: no more. EIO: it is down, and may come up again. EBADFD: it was removed.
+      gone_ = gone_ || (n < 0 && errno == EBADFD);
+      break;
+    }
     packets_[count] = RxPacket{};
     packets_[count].data = {buffer, static_cast<std::size_t>(n)};
     packets_[count].link = link;

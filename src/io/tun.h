@@ -45,6 +45,9 @@ class Tun {
   SinkResult Write(const TxPacket& packet);
   /// True from a kBusy until the next packet that was taken.
   bool wants_write() const { return wants_write_; }
+  /// True once the device was removed while we had it: nothing will ever come or go again, and
+  /// polling the descriptor would only spin.
+  bool gone() const { return gone_; }
   /// Packets that the device refused.
   std::uint64_t dropped() const { return dropped_; }
 
@@ -65,6 +68,7 @@ class Tun {
   Fd fd_;
   std::string name_;
   bool wants_write_ = false;
+  bool gone_ = false;
   std::uint64_t dropped_ = 0;
   std::size_t stride_ = 0;
   std::unique_ptr<std::byte[]> buffers_;

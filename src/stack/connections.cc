@@ -165,7 +165,7 @@ void Stack::Impl::Settle(Context& cx, Socket& socket) {
   }
   if (socket.orphan && !socket.attached) return Destroy(socket);
   if (socket.attached) {
-    if (buffers.UnderPressure()) buffers.DropReassembly(socket);
+    if (buffers.UnderPressure()) buffers.ShedReassembly();
     tcp::UpdatePersist(cx, socket);
     buffers.DetachEmpty(socket);
     ListNode<stack::OutputTag>& node = socket;

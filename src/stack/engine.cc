@@ -5,6 +5,12 @@
 #include "base/check.h"
 
 namespace estab {
+namespace {
+
+// Enough for millions of connections, and still a limit: estab.mem_limit.
+constexpr std::uint64_t kDefaultMemoryLimit = std::uint64_t{4} << 30;
+
+}  // namespace
 
 Stack::Impl::Impl(const StackConfig& config, Allocator& from)
     : memory(from),
@@ -23,6 +29,7 @@ Stack::Impl::Impl(const StackConfig& config, Allocator& from)
       looped(memory, buffers.chunks),
       shard(config.shard) {
   if (shard.count == 0) shard.count = 1;
+  memory.set_limit(kDefaultMemoryLimit);
   Seed(config.secret);
   recorder.SetObserver(config.observer);
 }

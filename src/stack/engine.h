@@ -11,6 +11,7 @@
 #include "stack/timer_wheel.h"
 #include "tcp/arriving.h"
 #include "tcp/context.h"
+#include "tcp/sender.h"
 #include "wire/icmp.h"
 #include "wire/ip.h"
 
@@ -47,7 +48,8 @@ struct Stack::Impl {
   // --- receive.cc: from packets to records ---
   void ReceivePacket(Time now, const RxPacket& packet);
   void ReceiveIp(Time now, const wire::IpPacket& ip, LinkId link, bool checksum_ok, bool looped);
-  void ReceiveTcp(Time now, const wire::IpPacket& ip, LinkId link, bool looped);
+  /// `bad_source`: no peer can have sent it.
+  void ReceiveTcp(Time now, const wire::IpPacket& ip, LinkId link, bool bad_source);
   void ArriveForNobody(Context& cx, const Tuple& tuple, LinkId link, const wire::Segment& segment);
   void ReceiveIcmp(Time now, const wire::IpPacket& ip, LinkId link);
 
@@ -114,15 +116,18 @@ struct Stack::Impl {
   tcp::TimeWait& TimeWaitOf(Ref ref);
   const tcp::TimeWait& TimeWaitOf(Ref ref) const;
   stack::TimerNode& TimeWaitNode(Ref ref);
-  tcp::Stamp RestartedAt(Ref ref);
+  tcp::Stamp RestartedAt(Ref ref, tcp::Stamp now);
   void RemoveTimeWait(Ref ref, const Tuple& tuple);
   void OnTimeWaitDeadline(Context& cx, Ref ref);
   void SendTimeWaitAck(Context& cx, const tcp::TimeWait& state, const Tuple& tuple);
 
   // --- transmit.cc ---
   std::size_t Transmit(Time now, PacketSink& sink, std::size_t budget);
-  std::size_t TransmitReplies(Time now, PacketSink& sink, std::size_t budget, unsigned& busy);
+  std::size_t TransmitReplies(PacketSink& sink, std::size_t budget, unsigned& busy);
   std::size_t TransmitLink(Time now, PacketSink& sink, LinkId link, std::size_t budget);
+  /// Points `slices` at the plan's payload and returns how many they are.
+  std::size_t GatherPayload(Socket& socket, tcp::Plan& plan, std::span<Slice> slices,
+                            Chunk** chunks);
   /// Sends the socket's next segment. False: nothing to send, or the link is busy (`busy`).
   bool TransmitSegment(Context& cx, PacketSink& sink, Socket& socket, bool holds, bool& busy);
   void TransmitComplete(std::uint64_t token);

@@ -192,6 +192,7 @@ void Stack::Impl::CloseListener(Context& cx, Socket& socket) {
   tcp::Apply(cx, socket, RuleId::kCloseListen);
   listeners.Destroy(slot);
   socket.listener = kNoSlot;
+  if (socket.binding != kNoSlot) ports[socket.binding].listening = false;
 }
 
 }  // namespace estab

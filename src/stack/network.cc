@@ -81,7 +81,8 @@ bool Network::IsBroadcast(const IpAddress& address) const {
     const Prefix& prefix = addresses_[i].prefix;
     if (!prefix.Contains(address) || prefix.length >= 31) continue;
     const std::uint32_t host_bits = 0xffffffffu >> prefix.length;
-    if ((address.v4() & host_bits) == host_bits) return true;
+    const std::uint32_t host = address.v4() & host_bits;
+    if (host == host_bits || host == 0) return true;  // all ones, and the old all zeros
   }
   return false;
 }

@@ -55,6 +55,7 @@ Result<std::uint16_t> Stack::Impl::ChooseBindPort(Binding wanted) {
   const std::uint64_t start = SipHash24(keys.ports, message);
   for (std::uint32_t i = 0; i < count; ++i) {
     wanted.local.port = static_cast<std::uint16_t>(first + (start + i) % count);
+    if (ports.Held(wanted.local.port) != 0) continue;  // as Linux: not one that is in use at all
     if (!PortConflicts(wanted, kNoSlot)) return wanted.local.port;
   }
   return std::unexpected(Error::kAddressInUse);
@@ -155,7 +156,8 @@ bool Stack::Impl::TakeTuple(Context& cx, const Tuple& tuple, bool loopback, SndS
   if (!ref.found()) return true;
   if (ref.kind() != Owner::kTimeWait4 && ref.kind() != Owner::kTimeWait6) return false;
   const tcp::TimeWait& record = TimeWaitOf(ref);
-  if (!tcp::MayReuse(settings, cx.stamp(), RestartedAt(ref), loopback, record)) return false;
+  if (!tcp::MayReuse(settings, cx.stamp(), RestartedAt(ref, cx.stamp()), loopback, record))
+    return false;
   iss = tcp::NextIss(record);
   recorder.Fired(cx.now, record.number, tuple, State::kTimeWait, State::kClosed,
                  RuleId::kTimeWaitReuse, cx.cause);

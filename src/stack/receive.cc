@@ -70,22 +70,30 @@ void Stack::Impl::ReceiveIp(Time now, const wire::IpPacket& ip, LinkId link, boo
     ++counters.not_for_us;
     return;
   }
+  // RFC 1122 §3.2.1.3: no host has such an address, so nothing shall be sent there.
+  const bool bad_source = ip.source.is_any() || ip.source.is_multicast() ||
+                          network.IsBroadcast(ip.source) ||
+                          (!from_us && network.IsLocal(ip.source));
   switch (static_cast<wire::Protocol>(ip.protocol)) {
     case wire::Protocol::kTcp:
       if (!checksum_ok && !wire::TcpChecksumValid(ip)) {
         ++counters.bad_packets;
         return;
       }
-      return ReceiveTcp(now, ip, link, from_us);
+      return ReceiveTcp(now, ip, link, bad_source);
     case wire::Protocol::kIcmp:
     case wire::Protocol::kIcmpV6:
+      if (bad_source) {
+        ++counters.not_for_us;
+        return;
+      }
       return ReceiveIcmp(now, ip, link);
     default:
       ++counters.not_for_us;
   }
 }
 
-void Stack::Impl::ReceiveTcp(Time now, const wire::IpPacket& ip, LinkId link, bool from_us) {
+void Stack::Impl::ReceiveTcp(Time now, const wire::IpPacket& ip, LinkId link, bool bad_source) {
   const auto segment = wire::DecodeTcp(ip.payload);
   if (!segment) {
     ++counters.bad_packets;
@@ -97,9 +105,6 @@ void Stack::Impl::ReceiveTcp(Time now, const wire::IpPacket& ip, LinkId link, bo
   cx.cause.segment = tcp::Summarize(*segment);
   const Ref ref = Lookup(tuple);
   recorder.Segment(now, NumberOf(ref), tuple, false, cx.cause.segment);
-  const bool bad_source = ip.source.is_any() || ip.source.is_multicast() ||
-                          network.IsBroadcast(ip.source) ||
-                          (!from_us && network.IsLocal(ip.source));
   if (bad_source) {
     recorder.Fired(now, 0, tuple, State::kClosed, State::kClosed, RuleId::kBadSource, cx.cause);
     return;

@@ -66,9 +66,12 @@ stack::TimerNode& Stack::Impl::TimeWaitNode(Ref ref) {
   return time_wait6[ref.slot()];
 }
 
-tcp::Stamp Stack::Impl::RestartedAt(Ref ref) {
+// When 2MSL began, told by when it will be over. The wheel rounds up, and the setting may have
+// changed since: a time in the future means now.
+tcp::Stamp Stack::Impl::RestartedAt(Ref ref, tcp::Stamp now) {
   const Time deadline = stack::TimerWheel::DeadlineOf(TimeWaitNode(ref));
-  return tcp::StampOf(deadline) - static_cast<tcp::Stamp>(2 * settings.msl_ms);
+  const tcp::Stamp began = tcp::StampOf(deadline) - static_cast<tcp::Stamp>(2 * settings.msl_ms);
+  return static_cast<std::int32_t>(now - began) < 0 ? now : began;
 }
 
 void Stack::Impl::RemoveTimeWait(Ref ref, const Tuple& tuple) {
@@ -93,8 +96,8 @@ void Stack::Impl::ArriveAtTimeWait(Context& cx, Ref ref, const Tuple& tuple, Lin
                                    const wire::Segment& segment) {
   tcp::TimeWait& state = TimeWaitOf(ref);
   Listener* listener = FindListener(tuple.local);
-  const tcp::TimeWaitVerdict verdict = tcp::ArriveTimeWait(settings, cx.stamp(), RestartedAt(ref),
-                                                           segment, listener != nullptr, state);
+  const tcp::TimeWaitVerdict verdict = tcp::ArriveTimeWait(
+      settings, cx.stamp(), RestartedAt(ref, cx.stamp()), segment, listener != nullptr, state);
   recorder.Fired(cx.now, state.number, tuple, State::kTimeWait,
                  verdict.end ? State::kClosed : State::kTimeWait, verdict.rule, cx.cause);
   if (verdict.ack) SendTimeWaitAck(cx, state, tuple);

@@ -70,9 +70,7 @@ void Stack::Impl::ReplyReset(Time now, LinkId link, const Tuple& tuple,
   Reply(now, link, tuple, 0, reset, 0, 0);
 }
 
-std::size_t Stack::Impl::TransmitReplies(Time now, PacketSink& sink, std::size_t budget,
-                                         unsigned& busy) {
-  static_cast<void>(now);
+std::size_t Stack::Impl::TransmitReplies(PacketSink& sink, std::size_t budget, unsigned& busy) {
   std::size_t sent = 0;
   for (std::uint32_t left = replies.size(); left != 0 && sent < budget; --left) {
     const LinkId link = replies.front_link();
@@ -90,21 +88,29 @@ std::size_t Stack::Impl::TransmitReplies(Time now, PacketSink& sink, std::size_t
   return sent;
 }
 
+// Many small sends may lie in more pieces than one packet takes: then the segment is made shorter.
+std::size_t Stack::Impl::GatherPayload(Socket& socket, tcp::Plan& plan, std::span<Slice> slices,
+                                       Chunk** chunks) {
+  if (plan.length == 0) return 0;
+  ByteQueue& bytes = buffers.send[socket.send_buffer].bytes;
+  for (;;) {
+    const std::size_t pieces = bytes.Gather(plan.offset, plan.length, slices, chunks);
+    if (pieces != 0) return pieces;
+    plan.length /= 2;
+    plan.flags = static_cast<std::uint16_t>(plan.flags & ~(kPsh | kFin));
+  }
+}
+
 bool Stack::Impl::TransmitSegment(Context& cx, PacketSink& sink, Socket& socket, bool holds,
                                   bool& busy) {
-  const tcp::Plan plan = tcp::PlanSegment(cx, socket);
+  tcp::Plan plan = tcp::PlanSegment(cx, socket);
   if (plan.kind == tcp::Plan::Kind::kNothing) return false;
-  const wire::Segment segment = tcp::MakeSegment(cx, socket, plan);
   Loan local;
   const std::uint32_t slot = holds ? loans.Create() : kNoSlot;
   Loan& loan = slot != kNoSlot ? loans[slot] : local;
   std::array<Slice, std::tuple_size_v<decltype(loan.chunks)>> slices;
-  std::size_t pieces = 0;
-  if (plan.length != 0) {
-    ByteQueue& bytes = buffers.send[socket.send_buffer].bytes;
-    pieces = bytes.Gather(plan.offset, plan.length, slices, loan.chunks.data());
-    ESTAB_CHECK(pieces != 0);
-  }
+  const std::size_t pieces = GatherPayload(socket, plan, slices, loan.chunks.data());
+  const wire::Segment segment = tcp::MakeSegment(cx, socket, plan);
   const std::span<const Slice> payload(slices.data(), pieces);
   const std::uint8_t ttl = tcp::Ttl(settings, *socket.options);
   const wire::IpHeader ip = IpHeaderFor(socket.tuple, socket.options->tos, ttl);
@@ -199,7 +205,7 @@ std::size_t Stack::Impl::Transmit(Time now, PacketSink& sink, std::size_t budget
   std::size_t sent = 0;
   unsigned busy = 0;
   for (bool again = true; again && sent < budget;) {
-    std::size_t round = TransmitReplies(now, sink, budget - sent, busy);
+    std::size_t round = TransmitReplies(sink, budget - sent, busy);
     counters.packets_out += round;
     for (std::size_t i = 0; i < network.link_count() && sent + round < budget; ++i) {
       if ((busy & (1u << i)) != 0) continue;

@@ -94,11 +94,19 @@ bool IsDuplicate(const Tcb& tcb, const Arriving& segment, bool window_changed) {
          segment.header.payload.empty() && !segment.fin && !segment.Has(kSyn) && !window_changed;
 }
 
+// Whether this segment will close the peer's side: a bare FIN, next in order, and no other FIN was
+// heard of before.
+bool FinComesNext(const Context& cx, const Tcb& tcb, const Arriving& segment) {
+  const bool other_held =
+      tcb.reassembly != kNoSlot && cx.buffers.reassembly[tcb.reassembly].has_fin;
+  return segment.fin && segment.seq == tcb.rcv.nxt && segment.data.empty() && !other_held;
+}
+
 // Our FIN has just been acknowledged. In FIN_WAIT_1 a FIN in the same segment decides with it.
 std::optional<AckOutcome> FinAcknowledged(Context& cx, Tcb& tcb, const Arriving& segment) {
   switch (tcb.state) {
     case State::kFinWait1:
-      if (segment.fin && segment.seq == tcb.rcv.nxt && segment.data.empty()) return std::nullopt;
+      if (FinComesNext(cx, tcb, segment)) return std::nullopt;
       Apply(cx, tcb, RuleId::kFinAcked);
       if (tcb.orphan && tcb.options->fin_wait2_seconds < 0) {
         tcb.pending.reset = true;
@@ -126,7 +134,10 @@ AckOutcome TakeAck(Context& cx, Tcb& tcb, Arriving& segment) {
   } else if (auto done = CheckRange(cx, tcb, segment)) {
     return *done;
   }
-  if (tcb.persisting) tcb.rtt.repeats = 0;  // a probe was answered
+  // An answer that still says "closed" to a probe, or to a repeat into a window that has shrunk,
+  // counts as one: the peer lives, and may stay closed for ever (RFC 9293 §3.8.6.1, MUST-37).
+  const bool still_closed = tcb.snd.wnd == 0 && segment.header.window == 0 && !tcb.orphan;
+  if (tcb.persisting || still_closed) tcb.rtt.repeats = 0;
   const bool advances = segment.ack > tcb.snd.una;
   const bool fin_was_acked = tcb.fin_acked;
   const bool syn_was_acked = tcb.syn_acked;

@@ -27,10 +27,23 @@ void Buffers::Detach(Tcb& tcb) {
 
 bool Buffers::UnderPressure() const { return chunks.live_bytes() > memory_->limit() / 4 * 3; }
 
+void Buffers::Empty(Reassembly& waiting) {
+  for (std::uint32_t i = 0; i < waiting.count; ++i) waiting.runs[i].bytes.Clear(chunks);
+  waiting.count = waiting.total = waiting.newest = 0;
+  waiting.has_fin = false;
+}
+
+void Buffers::ShedReassembly() {
+  constexpr int kAtOnce = 16;
+  for (int i = 0; i < kAtOnce && UnderPressure() && reassembly.live() != 0; ++i) {
+    shed_next_ = (shed_next_ + 1) % reassembly.capacity();
+    if (reassembly.IsLive(shed_next_)) Empty(reassembly[shed_next_]);
+  }
+}
+
 void Buffers::DropReassembly(Tcb& tcb) {
   if (tcb.reassembly == kNoSlot) return;
-  Reassembly& r = reassembly[tcb.reassembly];
-  for (std::uint32_t i = 0; i < r.count; ++i) r.runs[i].bytes.Clear(chunks);
+  Empty(reassembly[tcb.reassembly]);
   reassembly.Destroy(tcb.reassembly);
   tcb.reassembly = kNoSlot;
 }

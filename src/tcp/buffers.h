@@ -42,6 +42,7 @@ struct Reassembly {
 /// The pools of one stack.
 class Buffers {
   Memory* memory_;
+  std::uint32_t shed_next_ = 0;  // where ShedReassembly goes on
 
  public:
   explicit Buffers(Memory& memory)
@@ -57,6 +58,9 @@ class Buffers {
   bool UnderPressure() const;
   /// Drops everything that waits for reassembly at `tcb`: the peer has to send it again.
   void DropReassembly(Tcb& tcb);
+  /// Under pressure: empties some connections' reassembly, whoever they are, a few at a call and
+  /// all in turn. What is dropped was never acknowledged (RFC 2018 §8 allows it even if SACKed).
+  void ShedReassembly();
 
   // Sizes of what is attached, 0 for nothing.
   std::uint32_t SendSize(const Tcb& tcb) const;
@@ -67,6 +71,9 @@ class Buffers {
   SendBuffer* AttachSend(Tcb& tcb);
   ReceiveBuffer* AttachReceive(Tcb& tcb);
   Reassembly* AttachReassembly(Tcb& tcb);
+
+  /// Drops what waits, but leaves the record where it is.
+  void Empty(Reassembly& waiting);
 
   ChunkPool chunks;
   Slab<SendBuffer> send;

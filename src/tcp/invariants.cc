@@ -42,6 +42,7 @@ void CheckStateAndFacts(const Tcb& tcb) {
                                  In(State::kLastAck) | In(State::kTimeWait);
   ESTAB_CHECK(tcb.fin_received == IsIn(tcb.state, kPeerClosed));
   ESTAB_CHECK(tcb.fin_queued == IsIn(tcb.state, kWeClosed));
+  ESTAB_CHECK(tcb.state != State::kFinWait1 || !tcb.fin_acked);
   if (tcb.state == State::kFinWait2 || tcb.state == State::kTimeWait) ESTAB_CHECK(tcb.fin_acked);
   if (tcb.state == State::kSynSent || tcb.state == State::kSynRcvd) {
     ESTAB_CHECK(tcb.retransmit_at != kNever || tcb.state == State::kSynRcvd);

@@ -27,12 +27,12 @@ bool OpenRun(Reassembly& waiting, std::uint32_t index, RcvSeq begin) {
 }
 
 // Joins run `index` with the next one if they touch.
-void JoinNext(Reassembly& waiting, std::uint32_t index) {
+void JoinNext(Reassembly& waiting, ChunkPool& chunks, std::uint32_t index) {
   if (index + 1 >= waiting.count) return;
   Reassembly::Run& run = waiting.runs[index];
   Reassembly::Run& next = waiting.runs[index + 1];
   if (run.end() != next.begin) return;
-  run.bytes.Splice(next.bytes);
+  run.bytes.Splice(chunks, next.bytes);
   RemoveRun(waiting, index + 1);
   waiting.newest = index;
 }
@@ -50,7 +50,7 @@ bool Store(Reassembly& waiting, ChunkPool& chunks, std::uint32_t& index, RcvSeq 
     RemoveRun(waiting, target);
     return false;
   }
-  JoinNext(waiting, target);
+  JoinNext(waiting, chunks, target);
   index = target + 1;
   return stored == piece.size();
 }
@@ -100,7 +100,7 @@ bool PopReached(Reassembly& waiting, ChunkPool& chunks, RcvSeq next, ByteQueue& 
     const std::uint32_t size = run.bytes.size();
     run.bytes.Consume(chunks, std::min(known, size));
     waiting.total -= size;
-    bytes.Splice(run.bytes);
+    bytes.Splice(chunks, run.bytes);
     RemoveRun(waiting, 0);
     if (!bytes.empty()) return true;
   }

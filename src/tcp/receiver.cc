@@ -33,7 +33,7 @@ bool DeliverReassembled(Context& cx, Tcb& tcb, bool& fin) {
     tcb.bytes_received += bytes.size();
     ReceiveBuffer* buffer = tcb.read_shut ? nullptr : cx.buffers.AttachReceive(tcb);
     if (buffer != nullptr) {
-      buffer->bytes.Splice(bytes);
+      buffer->bytes.Splice(cx.buffers.chunks, bytes);
     } else {
       bytes.Clear(cx.buffers.chunks);
     }
@@ -73,7 +73,11 @@ RuleId TakeOutOfOrder(Context& cx, Tcb& tcb, Arriving& segment) {
 std::uint16_t WindowField(const Context& cx, const Tcb& tcb) {
   const std::uint32_t limit = ReceiveLimit(cx.settings, *tcb.options);
   const std::uint32_t held = cx.buffers.ReceiveSize(tcb);
-  const std::uint32_t free = held < limit && !cx.buffers.UnderPressure() ? limit - held : 0;
+  // Under pressure every connection keeps a least window, so that those who read go on.
+  const std::uint32_t most = cx.buffers.UnderPressure()
+                                 ? std::min(limit, static_cast<std::uint32_t>(cx.settings.rmem[0]))
+                                 : limit;
+  const std::uint32_t free = held < most ? most - held : 0;
   const RcvSeq candidate = tcb.rcv.nxt + free;
   const std::uint32_t worthwhile = std::min<std::uint32_t>(tcb.announced_mss, limit / 2);
   const bool opens = candidate - tcb.rcv.adv >= static_cast<std::int32_t>(worthwhile);

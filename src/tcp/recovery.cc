@@ -71,7 +71,8 @@ void OnNewAck(Context& cx, Tcb& tcb, std::uint32_t bytes, std::uint32_t flight) 
 
 void EnterLossRecovery(Context& cx, Tcb& tcb) {
   // RFC 5681 §3.1: ssthresh is set once for a lost flight, not again for each repeat of it.
-  if (tcb.rtt.repeats == 0) tcb.congestion->lost(cx, tcb, Outstanding(tcb));
+  // A closed window is no loss.
+  if (tcb.rtt.repeats == 0 && tcb.snd.wnd != 0) tcb.congestion->lost(cx, tcb, Outstanding(tcb));
   tcb.cwnd = tcb.send_mss;
   tcb.recovery = Recovery::kLoss;
   tcb.recover = tcb.snd.max;

@@ -108,7 +108,6 @@ struct Tcb {
   std::uint8_t acks_owed = 0;   // empty ACKs to send at once, one each
   std::uint8_t quick_acks = 0;  // how many more ACKs go out without delay
   std::uint16_t ack_delay_ms = 0;
-  std::uint16_t reserved = 0;
   Stamp last_data_at = 0;  // when data last arrived
 
   // --- Round-trip time (RFC 6298); microseconds ---

@@ -53,6 +53,7 @@ void OnRetransmitTimeout(Context& cx, Tcb& tcb) {
 
 void OnPersistTimeout(Context& cx, Tcb& tcb) {
   // An orphan gets its probes counted even if they are answered: nobody will ever read the reason.
+  if (tcb.rtt.repeats == 0) tcb.series_began = cx.stamp();  // all probes so far were answered
   const bool over = tcb.orphan ? tcb.rtt.backoff >= OrphanRetries(cx.settings)
                                : tcb.rtt.repeats >= cx.settings.retries2;
   if (UserTimeoutPassed(cx, tcb)) {

@@ -74,7 +74,9 @@ inline std::vector<std::byte> Pack(const IpAddress& from, const IpAddress& to,
   wire::EncodeIp(packet, ip, tcp_size + payload.size());
   const std::span<std::byte> tcp(packet.data() + ip_size, tcp_size);
   wire::EncodeTcp(tcp, segment);
-  std::ranges::copy(payload, packet.data() + ip_size + tcp_size);
+  if (!payload.empty()) {
+    std::memcpy(packet.data() + ip_size + tcp_size, payload.data(), payload.size());
+  }
   const Slice slice{packet.data() + ip_size + tcp_size, payload.size()};
   wire::StoreTcpChecksum(tcp, wire::TcpChecksum(from, to, tcp, std::span(&slice, 1)));
   return packet;

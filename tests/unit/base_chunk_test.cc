@@ -104,7 +104,7 @@ class ChunkModel {
       Slice slice[4];
       ASSERT_NE(other.Gather(more.size() - 1, 1, slice), 0u);  // a cursor that must not come along
     }
-    queue_.Splice(other);
+    queue_.Splice(pool_, other);
     ASSERT_TRUE(other.empty());
     text_ += more;
     // What was spliced away starts afresh.

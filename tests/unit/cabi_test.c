@@ -1,5 +1,5 @@
-/* A plain C11 program against libestab.so alone: the header compiles, the symbols are there, and two
- * stacks in virtual time shake hands, exchange a line and close. */
+/* A plain C11 program against libestab.so alone: the header compiles, the symbols are there, and
+ * two stacks in virtual time shake hands, exchange a line and close. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -11,14 +11,14 @@
 
 static int checks;
 
-#define CHECK(condition)                                                        \
-  do {                                                                          \
-    ++checks;                                                                   \
-    if (!(condition)) {                                                         \
+#define CHECK(condition)                                                                   \
+  do {                                                                                     \
+    ++checks;                                                                              \
+    if (!(condition)) {                                                                    \
       fprintf(stderr, "%s:%d: %s (errno %d: %s)\n", __FILE__, __LINE__, #condition, errno, \
-              strerror(errno));                                                 \
-      exit(1);                                                                  \
-    }                                                                           \
+              strerror(errno));                                                            \
+      exit(1);                                                                             \
+    }                                                                                      \
   } while (0)
 
 struct host {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <utility>
 
 #include "sim/scenarios/groups.h"
 
@@ -57,8 +58,8 @@ const Scenario* FindScenario(std::string_view id) {
 std::vector<std::string> NearestScenarios(std::string_view id, std::size_t most) {
   std::vector<std::string> ids;
   for (const Scenario* scenario : AllScenarios()) ids.emplace_back(scenario->id);
-  std::stable_sort(ids.begin(), ids.end(), [&](const std::string& a, const std::string& b) {
-    return Unlikeness(a, id) < Unlikeness(b, id);
+  std::sort(ids.begin(), ids.end(), [&](const std::string& a, const std::string& b) {
+    return std::pair(Unlikeness(a, id), a) < std::pair(Unlikeness(b, id), b);
   });
   if (ids.size() > most) ids.resize(most);
   return ids;
