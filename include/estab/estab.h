@@ -17,6 +17,8 @@
  *    (estab_poll_io) or advances the clock. With the real clock a waiting call runs the I/O and the
  *    timers itself. It is not ended by signals (EINTR does not occur) nor by estab_close of its
  *    handle in another thread, as on Linux.
+ *  - A program of one thread with the virtual clock must therefore not wait: nobody else would
+ *    advance the time. It opens its sockets with SOCK_NONBLOCK and uses timeouts of 0.
  *  - No function raises a signal; SIGPIPE does not exist here.
  *  - What is not supported fails (ENOPROTOOPT, EOPNOTSUPP, ENOSYS); nothing is accepted
  *    and ignored.
@@ -58,8 +60,8 @@ ESTAB_API estab_stack* estab_stack_create(void);
  * "silent". No call may begin once this one has begun. NULL: nothing happens. */
 ESTAB_API void estab_stack_destroy(estab_stack* stack);
 
-/* Sets a setting by its Linux name, e.g. ("net.ipv4.tcp_syn_retries", "3"). ENOENT: no such
- * setting; EINVAL: not a value of it; EBUSY: it holds from the start and traffic has begun. */
+/* Sets a setting by its Linux name, e.g. ("net.ipv4.tcp_syn_retries", "3"); docs/settings.md lists
+ * them all, with units. ENOENT: no such setting; EINVAL: not a value of it; EBUSY: it holds from the start and traffic has begun. */
 ESTAB_API int estab_sysctl_set(estab_stack* stack, const char* name, const char* value);
 
 /* Writes a setting's value as text with a terminating NUL into value[0..cap). ENOENT; ERANGE: cap
@@ -168,10 +170,10 @@ ESTAB_API int estab_accept4(estab_stack* stack, int s, struct sockaddr* address,
 /* Connects, and waits until that has succeeded or failed: ECONNREFUSED, ETIMEDOUT, ENETUNREACH,
  * EHOSTUNREACH, ... With O_NONBLOCK: EINPROGRESS; poll for POLLOUT, then ask SO_ERROR. While an
  * attempt is under way: EALREADY (blocking: waits for it); connected: EISCONN; EADDRNOTAVAIL: no
- * port is left; EINVAL: listening. After a failure the socket may connect again. SO_SNDTIMEO or
- * SO_RCVTIMEO: ETIMEDOUT in time, and the attempt is given up (with estab.profile=linux, as there:
- * SO_SNDTIMEO gives EINPROGRESS and the attempt goes on, SO_RCVTIMEO has no effect). AF_UNSPEC ends
- * the connection, or the listening, by a reset; the socket is then as new (bind to a port and
+ * port is left; listening: EISCONN, as on Linux. After a failure the socket may connect again.
+ * SO_SNDTIMEO or SO_RCVTIMEO: ETIMEDOUT in time, and the attempt is given up; a SYN|ACK that comes
+ * later meets a reset. (Linux leaves the attempt running and knows no SO_RCVTIMEO here.) AF_UNSPEC
+ * ends the connection, or the listening, by a reset; the socket is then as new (bind to a port and
  * options stay). */
 ESTAB_API int estab_connect(estab_stack* stack, int s, const struct sockaddr* address,
                             socklen_t length);

@@ -1,20 +1,12 @@
 // Connecting, and everything that can come of it.
 #include <algorithm>
-#include <array>
 
 #include "api/sockets.h"
 
 namespace estab::api {
 
-bool Sockets::LinuxProfile() const {
-  std::array<char, kSettingTextSize> text{};
-  const auto profile = driver_->stack().GetSetting("estab.profile", text);
-  return profile && *profile == "linux";
-}
-
 Duration Sockets::ConnectTimeout(const OpenFile& file) const {
   if (file.nonblocking) return Duration::zero();
-  if (LinuxProfile()) return file.send_timeout;
   return std::min(file.send_timeout, file.receive_timeout);
 }
 
@@ -29,9 +21,14 @@ Result<void> Sockets::Reopen(OpenFile& file) {
   file.connecting = false;
   static_cast<void>(stack.Abort(driver_->Now(), file.socket));
   file.socket = *fresh;
-  if (options) static_cast<void>(stack.SetOptions(driver_->Now(), *fresh, *options));
-  if (file.bound) static_cast<void>(stack.Bind(*fresh, *file.bound));
-  return {};
+  if (options) {
+    if (auto set = stack.SetOptions(driver_->Now(), *fresh, *options); !set) return set;
+  }
+  if (!file.bound) return {};
+  if (info) file.bound->port = info->tuple.local.port;  // the one that bind chose, if it chose
+  auto bound = stack.Bind(*fresh, *file.bound);
+  if (!bound) file.bound.reset();
+  return bound;
 }
 
 // kWouldBlock while the attempt is under way; afterwards its outcome, told once.
@@ -55,7 +52,6 @@ Result<void> Sockets::AwaitConnect(Driver::Lock& lock, OpenFile& file) {
   const Result<void> result =
       Blocking(lock, ConnectTimeout(file), [&] { return ConnectOutcome(file); });
   if (result || result.error() != Error::kWouldBlock) return result;
-  if (LinuxProfile()) return std::unexpected(Error::kInProgress);
   static_cast<void>(Reopen(file));
   driver_->Settle();
   return std::unexpected(Error::kTimedOut);

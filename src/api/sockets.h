@@ -122,7 +122,6 @@ class Sockets {
   Result<void> ConnectOutcome(OpenFile& file);
   Result<void> AwaitConnect(Driver::Lock& lock, OpenFile& file);
   Duration ConnectTimeout(const OpenFile& file) const;
-  bool LinuxProfile() const;
   Result<std::size_t> ReceiveSome(OpenFile& file, std::span<const iovec> pieces, std::size_t offset,
                                   const ReceiveFlags& flags);
 

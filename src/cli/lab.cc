@@ -41,7 +41,8 @@ struct LabOptions {
   bool all = false;
   std::vector<std::string> settings;
   std::string profile = "default";
-  std::uint64_t seed = 1;
+  std::string seed_text = "1";
+  std::uint64_t seed = 1;  // read from it by Run
   std::string format = "text";
   std::string output;
   bool verdicts = false;
@@ -58,7 +59,9 @@ Terminal LookAtTerminal(bool to_file) {
   const char* no_color = std::getenv("NO_COLOR");
   const bool wanted = no_color == nullptr || *no_color == '\0';
   const bool tty = !to_file && isatty(STDOUT_FILENO) != 0;
-  terminal.color = tty && wanted;
+  const char* kind = std::getenv("TERM");
+  const bool dumb = kind != nullptr && std::string_view(kind) == "dumb";
+  terminal.color = tty && wanted && !dumb;
   std::setlocale(LC_CTYPE, "");
   terminal.ascii = std::string_view(nl_langinfo(CODESET)) != "UTF-8";
   winsize size{};
@@ -163,16 +166,32 @@ void Deliver(const LabOptions& options, const std::string& text) {
 
 // --- The list ------------------------------------------------------------------------------------
 
-int List(const LabOptions& options) {
+std::string_view GroupOf(const Scenario& scenario) {
+  const std::string_view id = scenario.id;
+  return id.substr(0, id.find('/'));
+}
+
+// The group that `id` names, as "open" or "open/"; empty if it names none.
+std::string_view FindGroup(std::string_view id) {
+  if (id.ends_with('/')) id.remove_suffix(1);
+  for (const Scenario* s : sim::AllScenarios()) {
+    if (GroupOf(*s) == id) return GroupOf(*s);
+  }
+  return {};
+}
+
+// All of them, or those of one group.
+int List(const LabOptions& options, std::string_view only = {}) {
   const Terminal terminal = LookAtTerminal(!options.output.empty());
   std::size_t widest = 0;
   for (const Scenario* s : sim::AllScenarios()) {
     widest = std::max(widest, std::string_view(s->id).size());
   }
   std::string out;
-  std::string group;
+  std::string_view group;
   for (const Scenario* s : sim::AllScenarios()) {
-    const std::string own(s->id, std::string_view(s->id).find('/'));
+    const std::string_view own = GroupOf(*s);
+    if (!only.empty() && own != only) continue;
     if (!group.empty() && own != group) out += "\n";
     group = own;
     const std::string id = fmt::format("{:<{}}", s->id, widest);
@@ -185,16 +204,32 @@ int List(const LabOptions& options) {
 
 // --- One -----------------------------------------------------------------------------------------
 
-std::string ParametersText(const Scenario& scenario, const Terminal& terminal) {
+// The value in force. One that is set by the setting's own name is set last.
+std::string ValueOf(const sim::Parameter& parameter, const sim::ScenarioOptions& how) {
+  std::string value = parameter.value;
+  for (const auto& [name, given] : how.values) {
+    if (name == parameter.name) value = given;
+  }
+  for (const auto& [name, given] : how.values) {
+    if (parameter.setting != nullptr && name == parameter.setting) value = given;
+  }
+  return value;
+}
+
+std::string ParametersText(const Scenario& scenario, const sim::ScenarioOptions& how,
+                           const Terminal& terminal) {
   if (scenario.parameters.empty()) return {};
+  std::vector<std::string> shown;
   std::size_t widest = 0;
   for (const auto& p : scenario.parameters) {
-    widest = std::max(widest, std::string_view(p.name).size() + std::string_view(p.value).size());
+    const std::string value = ValueOf(p, how);
+    shown.push_back(fmt::format("{}={}", p.name, value));
+    if (value != p.value) shown.back() += fmt::format(" ({} unless set)", p.value);
+    widest = std::max(widest, shown.back().size());
   }
   std::string out = "  --set\n";
-  for (const auto& p : scenario.parameters) {
-    const std::string shown = fmt::format("{}={}", p.name, p.value);
-    out += fmt::format("    {:<{}}  {}\n", shown, widest + 1, p.gist);
+  for (std::size_t i = 0; i < shown.size(); ++i) {
+    out += fmt::format("    {:<{}}  {}\n", shown[i], widest, scenario.parameters[i].gist);
   }
   return Painted(out, "2", terminal);
 }
@@ -212,18 +247,18 @@ std::string WallText(std::uint64_t bytes, std::chrono::nanoseconds wall) {
                      us / 1'000'000, us / 1000 % 1000, bytes * 8 / static_cast<std::uint64_t>(us));
 }
 
-std::string AsText(const Scenario& scenario, const ScenarioResult& result, bool verdicts,
-                   const Terminal& terminal) {
+std::string AsText(const Scenario& scenario, const sim::ScenarioOptions& how,
+                   const ScenarioResult& result, const Terminal& terminal) {
   observe::LadderTextOptions drawing;
   drawing.width = terminal.width;
   drawing.ascii = terminal.ascii;
   drawing.color = terminal.color;
-  drawing.verdicts = verdicts;
+  drawing.verdicts = how.verdicts;
   observe::Ladder ladder = result.ladder;
   ladder.title.clear();
   std::string out = Painted(scenario.id, "1", terminal) + ": " + scenario.title + "\n\n";
   out += Shown(Wrapped(scenario.text, std::min(terminal.width, kWidth), "  "), terminal) + "\n";
-  out += ParametersText(scenario, terminal) + "\n";
+  out += ParametersText(scenario, how, terminal) + "\n";
   out += Shown(observe::LadderToText(ladder, drawing), terminal) + "\n";
   for (const std::string& sentence : result.summary) out += sentence + "\n";
   return out + VerdictText(result, terminal);
@@ -259,7 +294,7 @@ int One(const LabOptions& options) {
   const bool to_file = !options.output.empty() && options.output != "-";
   const Terminal terminal = LookAtTerminal(to_file);
   if (options.format == "text") {
-    Deliver(options, AsText(scenario, *result, options.verdicts, terminal));
+    Deliver(options, AsText(scenario, how, *result, terminal));
   } else if (options.format == "svg") {
     Deliver(options, observe::LadderToSvg(result->ladder, {.verdicts = options.verdicts}));
   } else {
@@ -301,9 +336,15 @@ int All(const LabOptions& options) {
   return failed == 0 ? 0 : 1;
 }
 
-int Run(const LabOptions& options) {
+int Run(LabOptions& options) {
   CheckOptions(options);
+  options.seed = ParseNumber("--seed", options.seed_text, 0, UINT64_MAX);
   if (options.all) return All(options);
+  const std::string_view group = FindGroup(options.id);
+  if (!group.empty() && (!options.settings.empty() || options.format != "text")) {
+    Misused("{} is a group of behaviours; choose one: estab lab {}", options.id, group);
+  }
+  if (!group.empty()) return List(options, group);
   return options.id.empty() ? List(options) : One(options);
 }
 
@@ -313,7 +354,9 @@ void AddLab(CLI::App& app, std::function<int()>& run) {
   auto options = std::make_shared<LabOptions>();
   CLI::App* lab = app.add_subcommand(
       "lab", "Watch a behaviour in virtual time: draw it, and check that it is as it should be");
-  lab->add_option("ID", options->id, "What to watch, e.g. open/syn-lost; without it: the list");
+  lab->add_option(
+      "ID", options->id,
+      "What to watch, e.g. open/syn-lost; a group, e.g. open: its list; without it: the list");
   lab->add_flag("--all", options->all, "Check every behaviour, one line each");
   lab->add_option("--set", options->settings,
                   "A parameter of the behaviour, or any setting by its name; may be repeated")
@@ -321,7 +364,8 @@ void AddLab(CLI::App& app, std::function<int()>& run) {
       ->take_all()
       ->expected(1);
   lab->add_option("--profile", options->profile, "Whose defaults: default")->type_name("NAME");
-  lab->add_option("--seed", options->seed, "Of ISNs and of chance; the same seed, the same run")
+  lab->add_option("--seed", options->seed_text,
+                  "Of ISNs and of chance; the same seed, the same run")
       ->type_name("N");
   lab->add_option("--format", options->format, "text, svg or json")->type_name("FORMAT");
   lab->add_option("-o,--output", options->output, "Write to FILE instead of standard output")

@@ -17,7 +17,14 @@ void AddLink(LinkOptions& options, const std::string& text) {
     Misused("--link {}: {} links are not supported yet; use tun:NAME", text, kind);
   }
   if (kind != "tun") Misused("--link {}: there is no kind of link '{}'; use tun:NAME", text, kind);
-  options.links.push_back(text.substr(colon + 1));
+  const std::string name = text.substr(colon + 1);
+  if (name.size() > 15 || name.find_first_of("/ %") != name.npos) {
+    Misused(
+        "--link {}: '{}' is not a device name; use 1 to 15 characters without blanks, slashes and "
+        "percent signs",
+        text, name);
+  }
+  options.links.push_back(name);
 }
 
 // The link that an address or route belongs to: the last one named; before any, the first.
@@ -77,7 +84,7 @@ void AddLinkOptions(CLI::App& verb, LinkOptions& options, bool many_values) {
       ->type_name("KIND:NAME");
   AddEach(verb, "--address", options, AddAddress,
           "An address of estab on the link named before it, with its prefix length; repeatable")
-      ->type_name(many_values ? "CIDR..." : "CIDR")
+      ->type_name("CIDR")
       ->allow_extra_args(many_values);
   AddEach(verb, "--route", options, AddRoute, "A route over the link named before it; repeatable")
       ->type_name("CIDR=VIA");

@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "cli/failure.h"
+#include "cli/kernel_side.h"
 #include "cli/settings.h"
 #include "io/clock.h"
 #include "io/entropy.h"
@@ -59,6 +60,13 @@ Machine::Machine(const LinkOptions& options) : stack_(MakeStack()) {
 }
 
 void Machine::OpenLinks(const LinkOptions& options) {
+  for (const LinkOptions::Address& a : options.addresses) {
+    const std::string device = KernelDeviceOf(a.prefix.address);
+    if (!device.empty()) {
+      Misused("--address {}: {} is the kernel's own address on {}; take another of its network",
+              a.text, a.text.substr(0, a.text.find('/')), device);
+    }
+  }
   for (const std::string& name : options.links) {
     auto tun = io::Tun::Open(name);
     if (!tun) Failed("--link tun:{}: {}", name, tun.error().message);
@@ -70,6 +78,7 @@ void Machine::OpenLinks(const LinkOptions& options) {
           "1500)",
           name, *mtu, name);
     }
+    if (IsDown(name)) fmt::print(stderr, "estab: {0} is down: ip link set {0} up\n", name);
     tuns_.push_back(std::move(*tun));
   }
   for (const LinkOptions::Address& a : options.addresses) {

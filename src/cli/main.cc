@@ -7,6 +7,8 @@
 #include <functional>
 #include <new>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "cli/connect.h"
 #include "cli/failure.h"
@@ -34,15 +36,52 @@ int Complain(std::string line, int status) {
   return status;
 }
 
-int ComplainOfUse(const CLI::App& app, const CLI::ParseError& error, const char* first) {
-  std::string help = "estab";
-  for (const CLI::App* verb : app.get_subcommands()) help += " " + verb->get_name();
-  std::string line = error.what();
-  if (app.get_subcommands().empty()) {
-    line = first == nullptr ? "what is to be done?" : fmt::format("there is no verb '{}'", first);
-    if (first != nullptr && first[0] == '-') line = fmt::format("there is no flag '{}'", first);
+std::string NoFlag(std::string_view flag) {
+  return fmt::format("there is no flag '{}'", flag.substr(0, flag.find('=')));
+}
+
+// The option that CLI11's message is about; nullptr if it names none.
+const CLI::Option* OptionIn(const CLI::App& app, std::string_view message) {
+  while (!message.empty()) {
+    const std::size_t end = std::min(message.find_first_of(" :"), message.size());
+    const auto* option = app.get_option_no_throw(std::string(message.substr(0, end)));
+    if (end != 0 && option != nullptr) return option;
+    message.remove_prefix(std::min(end + 1, message.size()));
   }
-  return Complain(fmt::format("{}; see {} --help", line, help), 2);
+  return nullptr;
+}
+
+// What is wrong, in our own words: CLI11 speaks of its types and of counts.
+std::string Phrase(const CLI::App& app, const CLI::ParseError& error) {
+  const std::string_view message = error.what();
+  const std::vector<std::string> extras = app.remaining();
+  if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr && !extras.empty()) {
+    if (extras.front().starts_with('-')) return NoFlag(extras.front());
+    return fmt::format("'{}' is one argument too many", extras.front());
+  }
+  const CLI::Option* option = OptionIn(app, message);
+  if (option == nullptr) return std::string(message);
+  const std::string name = option->get_name();
+  if (dynamic_cast<const CLI::RequiredError*>(&error) != nullptr) return name + " is missing";
+  if (option->get_items_expected_max() == 0) return name + " takes no value";
+  if (dynamic_cast<const CLI::ArgumentMismatch*>(&error) != nullptr) {
+    if (message.find("At Most") != message.npos) return name + " is given more than once";
+    return fmt::format("{0} wants a value: {0} {1}", name, option->get_type_name());
+  }
+  return fmt::format("{}: not a value of it", name);
+}
+
+int ComplainOfUse(const CLI::App& app, const CLI::ParseError& error, const char* first) {
+  if (first == nullptr) return Complain("what is to be done? see estab --help", 2);
+  const auto verbs = app.get_subcommands();
+  if (verbs.empty() || !app.remaining().empty()) {
+    const std::string word = verbs.empty() ? first : app.remaining().front();
+    const std::string line =
+        word.starts_with('-') ? NoFlag(word) : fmt::format("there is no verb '{}'", word);
+    return Complain(line + "; see estab --help", 2);
+  }
+  const CLI::App& verb = *verbs.front();
+  return Complain(fmt::format("{}; see estab {} --help", Phrase(verb, error), verb.get_name()), 2);
 }
 
 int Main(int argc, char** argv) {

@@ -1,5 +1,6 @@
 #include "cli/serve.h"
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -40,7 +41,7 @@ struct ServeOptions {
   std::vector<Service> services;
   std::vector<std::shared_ptr<const Folder>> folders;
   std::string control;
-  unsigned grace = 5;
+  std::string grace = "5";
 };
 
 void AddHttp(ServeOptions& options, const std::string& text) {
@@ -73,11 +74,27 @@ void AddSmallService(CLI::App& verb, ServeOptions& options, const std::string& f
       ->group("Services");
 }
 
+void CheckServices(const ServeOptions& options) {
+  if (options.services.empty()) {
+    Misused("which service? give --http, --echo, --discard or --chargen; see estab serve --help");
+  }
+  std::map<std::uint16_t, std::string> flags;
+  for (const auto& service : options.services) {
+    const auto [at, added] = flags.emplace(service.port, service.flag);
+    if (!added) {
+      Misused("{}: port {} is that of {} already; give each service a port of its own",
+              service.flag, service.port, at->second);
+    }
+  }
+}
+
 int Serve(const ServeOptions& options) {
   CheckLinkOptions(options.links);
   if (!options.control.empty()) {
     Misused("--control is not supported yet; --verbose and --ladder show what happens");
   }
+  CheckServices(options);
+  const auto grace = std::chrono::seconds(ParseNumber("--grace", options.grace, 0, 3600));
   Machine machine(options.links);
   Server server(machine);
   for (const auto& service : options.services) {
@@ -87,7 +104,7 @@ int Serve(const ServeOptions& options) {
   for (const auto& folder : options.folders) folder->CheckReadable();
   fmt::print("estab: ready\n");
   std::fflush(stdout);
-  const std::size_t reset = server.Run(std::chrono::seconds(options.grace));
+  const std::size_t reset = server.Run(grace);
   if (options.links.verbose) {
     const StackCounters c = machine.stack().Counters();
     fmt::print(
@@ -127,12 +144,11 @@ void AddServe(CLI::App& app, std::function<int()>& run) {
                   "Sends characters without end (RFC 864)");
   verb->add_option("--control", options->control,
                    "A socket for ss, why and set (not yet supported)")
-      ->type_name("PATH");
+      ->type_name("PATH")
+      ->group("");  // hidden until it is supported
   verb->add_option("--grace", options->grace,
-                   "How long connections may take to finish after SIGTERM, in seconds")
-      ->check(CLI::Range(0u, 3600u))
-      ->type_name("SECONDS")
-      ->capture_default_str();
+                   "How long connections may take to finish after SIGTERM, 0 to 3600 (5)")
+      ->type_name("SECONDS");
   verb->callback([options, &run] { run = [options] { return Serve(*options); }; });
 }
 

@@ -11,6 +11,15 @@ namespace {
 
 constexpr int kBacklog = 1024;
 constexpr Duration kTick = std::chrono::seconds(1);
+// What ends within this long after SIGTERM is not worth a word.
+constexpr Duration kUnsaid = std::chrono::milliseconds(200);
+
+void SayWaiting(std::size_t connections, Duration left) {
+  const auto seconds = std::chrono::ceil<std::chrono::seconds>(left).count();
+  if (seconds <= 0) return;
+  fmt::print(stderr, "estab: waiting up to {} s for {} connection{}; again to end now\n", seconds,
+             connections, connections == 1 ? "" : "s");
+}
 
 }  // namespace
 
@@ -20,9 +29,6 @@ void Server::Listen(const std::string& flag, std::uint16_t port, MakeSession mak
   if (!socket) Failed("{}: {}", flag, Describe(socket.error()));
   Result<void> done = stack.Bind(*socket, {IpAddress::AnyV6(), port});
   if (done) done = stack.Listen(machine_.now(), *socket, kBacklog);
-  if (!done && done.error() == Error::kAddressInUse) {
-    Failed("{}: port {} is in use already; give each service a port of its own", flag, port);
-  }
   if (!done) Failed("{}: {}", flag, Describe(done.error()));
   services_.push_back(std::make_unique<Service>(Service{*socket, std::move(make)}));
 }
@@ -102,7 +108,14 @@ std::size_t Server::Run(Duration grace) {
   ForEachSession([](Session& session) { return session.Finish(); });
   const Time limit = machine_.now() + grace;
   Stack& stack = machine_.stack();
-  while (stack.Counters().sockets != 0 && signals_ < 2 && machine_.now() < limit) Turn(limit);
+  const auto wait = [&](Time until) {
+    while (stack.Counters().sockets != 0 && signals_ < 2 && machine_.now() < until) Turn(until);
+    return stack.Counters().sockets;
+  };
+  if (const auto live = wait(std::min(limit, machine_.now() + kUnsaid)); live != 0) {
+    SayWaiting(live, limit - machine_.now());
+    wait(limit);
+  }
   const std::size_t left = stack.Counters().sockets;
   again_.clear();
   ForEachSession([](Session&) { return Next::kDone; });

@@ -23,7 +23,7 @@ class Server {
   explicit Server(Machine& machine) : machine_(machine) {}
 
   /// Listens on `port`, both families. `flag` is what the user asked with, for the Failure (status
-  /// 1) if the port is taken.
+  /// 1) if that cannot be.
   void Listen(const std::string& flag, std::uint16_t port, MakeSession make);
 
   /// Serves until SIGTERM or SIGINT. Then stops listening, lets sessions and closing connections

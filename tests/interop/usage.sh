@@ -19,11 +19,21 @@ expect() {
   [ ! -s "$work/out" ] || fail "estab $*: said $(cat "$work/out")"
 }
 good=(--link tun:estab0 --address 192.0.2.2/24)
+echo=("${good[@]}" --echo 7)
 
-expect 2 'what is to be done'
+expect 2 'what is to be done? see'
 expect 2 "no verb 'frob'; see estab --help" frob
 expect 2 "no flag '--frob'" --frob
-expect 2 '\-\-frob.*see estab serve --help' serve --frob
+expect 2 "no flag '--frob'; see estab serve --help" serve --frob=1
+expect 2 "'c' is one argument too many; see estab lab --help" lab a --all c
+expect 2 'seed wants a value: --seed N; see estab lab --help' lab --seed
+expect 2 'seed -1: a number from 0 to 18446744073709551615' lab --seed -1
+expect 2 'seed x: a number' lab --seed x
+expect 2 'all takes no value' lab --all=x
+expect 2 'grace x: a number from 0 to 3600' serve "${echo[@]}" --grace x
+expect 2 'which service' serve "${good[@]}"
+expect 2 "192.0.2.1 is the kernel's own address on estab0" serve --link tun:estab0 \
+  --address 192.0.2.1/24 --echo 7
 expect 2 'give --link' serve
 expect 2 'give --address' serve --link tun:estab0
 expect 2 'KIND:NAME' serve --link estab0
@@ -37,19 +47,20 @@ expect 2 '1 to 65535' serve "${good[@]}" --echo 0
 expect 2 '1 to 65535' serve "${good[@]}" --http x="$work/www"
 expect 2 'PORT=DIR' serve "${good[@]}" --http 80
 expect 2 'not supported yet' serve "${good[@]}" --control "$work/control"
-expect 2 'did you mean net.ipv4.tcp_syn_retries' serve "${good[@]}" --set net.ipv4.tcp_sin_retries=3
-expect 2 'no such setting' serve "${good[@]}" --set gibberish=3
+expect 2 'did you mean net.ipv4.tcp_syn_retries' serve "${echo[@]}" --set net.ipv4.tcp_sin_retries=3
+expect 2 'no such setting' serve "${echo[@]}" --set gibberish=3
 expect 2 'NAME=VALUE' serve "${good[@]}" --set gibberish
-expect 2 'is not a value' serve "${good[@]}" --set net.ipv4.tcp_syn_retries=many
+expect 2 'is not a value' serve "${echo[@]}" --set net.ipv4.tcp_syn_retries=many
 expect 2 'PORT' connect 192.0.2.1 "${good[@]}"
 expect 2 'not an IP address' connect localhost 80 "${good[@]}"
 expect 2 'not a port' connect 192.0.2.1 http "${good[@]}"
 expect 1 'no folder' serve "${good[@]}" --http 80="$work/nothing"
 expect 1 'not a folder' serve "${good[@]}" --http 80=/dev/null
-expect 1 'in use already' serve "${good[@]}" --echo 7 --discard 7
-expect 1 'cannot write it' serve "${good[@]}" --pcap "$work/nothing/file"
-expect 1 'not a TUN device' serve --link tun:lo --address 192.0.2.2/24
-expect 1 'not a device name' serve --link tun:a/b --address 192.0.2.2/24
+expect 2 'that of --echo 7 already' serve "${good[@]}" --echo 7 --discard 7
+expect 1 'cannot write it' serve "${echo[@]}" --pcap "$work/nothing/file"
+expect 1 'not a TUN device' serve --link tun:lo --address 192.0.2.2/24 --echo 7
+expect 2 'not a device name' serve --link tun:a/b --address 192.0.2.2/24
+expect 2 'not a device name' serve --link tun:sixteen-letters- --address 192.0.2.2/24
 
 # Every verb teaches.
 for verb in '' serve connect; do
@@ -60,7 +71,7 @@ done
 
 # A TUN that another program has.
 serve --echo 7
-expect 1 'in use by another program' serve "${good[@]}"
+expect 1 'in use by another program' serve "${echo[@]}"
 stop_server
 [ "$(ip -o link show | grep -c estab)" -eq 1 ] || fail "a device was left"
 
@@ -78,7 +89,7 @@ stop_server
 command -v setpriv >/dev/null || exit 0
 expect_as_nobody() {
   setpriv --reuid 65534 --regid 65534 --clear-groups "$estab" serve --link tun:other0 \
-    --address 192.0.2.2/24 >"$work/out" 2>"$work/err" </dev/null
+    --address 192.0.2.2/24 --echo 7 >"$work/out" 2>"$work/err" </dev/null
   [ $? -eq 1 ] && grep -q 'no permission' "$work/err" || fail "as nobody: $(cat "$work/err")"
 }
 setpriv --reuid 65534 --regid 65534 --clear-groups test -x "$estab" && expect_as_nobody

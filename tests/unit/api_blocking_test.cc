@@ -110,20 +110,6 @@ TEST_P(ApiConnectTimeout, GivesTheAttemptUpInTime) {
 }
 INSTANTIATE_TEST_SUITE_P(Either, ApiConnectTimeout, ::testing::Values(SO_SNDTIMEO, SO_RCVTIMEO));
 
-TEST_F(ApiBlocking, LinuxProfileLeavesTheAttemptRunning) {
-  if (estab_sysctl_set(a, "estab.profile", "linux") != 0) GTEST_SKIP() << "no such profile yet";
-  ListenOnB();
-  const int s = a.Tcp();
-  SetTimeout(a, s, SO_SNDTIMEO, 500);
-  auto connect = BlockingConnect(s);
-  EXPECT_EQ(estab_clock_advance(a, 600 * kMs), 0);
-  const Outcome outcome = connect.get();
-  EXPECT_EQ(outcome.value, -1);
-  EXPECT_EQ(outcome.error, EINPROGRESS);
-  Exchange();
-  EXPECT_EQ(a.Bits(s), POLLOUT);
-}
-
 TEST_F(ApiBlocking, AcceptReceiveAndPollWake) {
   const int l = ListenOnB();
   auto accept = Background(b, [this, l] { return estab_accept4(b, l, nullptr, nullptr, 0); });

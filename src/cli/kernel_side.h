@@ -1,0 +1,17 @@
+// What the kernel has on its side of a link.
+#pragma once
+
+#include <string>
+
+#include "estab/address.h"
+
+namespace estab::cli {
+
+/// The device on which the kernel itself has `address`; empty if it has it on none, or does not
+/// tell. Packets that came from such an address would be thrown away as forged.
+std::string KernelDeviceOf(const IpAddress& address);
+
+/// Whether the device `name` is switched off; false where the kernel does not tell.
+bool IsDown(const std::string& name);
+
+}  // namespace estab::cli
