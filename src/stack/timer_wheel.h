@@ -51,6 +51,8 @@ class TimerWheel {
   static Time DeadlineOf(const TimerNode& node);
 
   std::uint64_t size() const { return size_; }
+  /// The latest time given to PopDue.
+  Time latest() const { return last_now_; }
 
  private:
   static constexpr std::size_t kLevels = 8;

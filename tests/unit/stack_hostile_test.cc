@@ -70,10 +70,33 @@ int AnswerClosed(RawPeer& peer, Duration d) {
   return answered;
 }
 
-SocketId OpenWith(RawPeer& peer, const SocketOptions& options) {
+// A socket with SO_REUSEADDR, bound to `port`; 0: any.
+Result<SocketId> BoundWithReuse(RawPeer& peer, std::uint16_t port) {
   const SocketId id = *peer.stack->Open(peer.v6);
+  SocketOptions options;
+  options.reuse_address = true;
   EXPECT_TRUE(peer.stack->SetOptions(peer.now, id, options));
+  if (auto bound = peer.stack->Bind(id, {peer.ours(), port}); !bound) {
+    EXPECT_TRUE(peer.stack->Close(peer.now, id));
+    return std::unexpected(bound.error());
+  }
   return id;
+}
+
+// What connect says. An attempt that has not begun is closed.
+Error ConnectTo(RawPeer& peer, SocketId id) {
+  const Error error = peer.stack->Connect(peer.now, id, {peer.theirs(), peer.port}).error();
+  EXPECT_TRUE(error == Error::kInProgress || peer.stack->Close(peer.now, id));
+  return error;
+}
+
+// The peer's answer to that.
+void Answer(RawPeer& peer) {
+  const auto sent = peer.Take();
+  ASSERT_EQ(sent.size(), 1u);
+  peer.iss = sent[0].segment.seq;
+  peer.our_port = sent[0].segment.source_port;
+  peer.Segment(kSyn | kAck, peer.irs, peer.iss + 1);
 }
 
 class Hostile : public testing::TestWithParam<bool> {
@@ -91,7 +114,7 @@ TEST_P(Hostile, BytesInDescendingOrderHoldLittleMemory) {
   const SocketId id = peer.Established();
   const std::uint64_t before = peer.stack->Counters().memory_in_use;
   const std::uint32_t window = peer.edge - (peer.irs + 1);
-  ASSERT_GE(window, 65'535u);
+  ASSERT_GE(window, 131'072u);
   std::uint64_t most = 0;
   for (std::uint32_t k = window - 1; k > 0; --k) {
     OneByte(peer, k);
@@ -196,33 +219,20 @@ TEST_P(Hostile, LowerMslLeavesPawsOn) {
 
 // Bug: for the same reason tcp_tw_reuse_delay was over at once.
 TEST_P(Hostile, TimeWaitIsNotReusedBeforeItsDelay) {
-  SocketOptions options;
-  options.reuse_address = true;
   for (double ms : {0.0, 0.25, 0.999}) {
     SCOPED_TRACE(ms);
     RawPeer p(peer.v6);
     p.Set("net.ipv4.tcp_tw_reuse", "1");
     p.now = At(ms);
-    const auto connect = [&] {
-      const SocketId id = OpenWith(p, options);
-      EXPECT_TRUE(p.stack->Bind(id, {p.ours(), 5000}));
-      const Error error = p.stack->Connect(p.now, id, {p.theirs(), p.port}).error();
-      EXPECT_TRUE(error == Error::kInProgress || p.stack->Close(p.now, id));
-      return std::pair(id, error);
-    };
-    const auto [id, error] = connect();
-    ASSERT_EQ(error, Error::kInProgress);
-    const auto sent = p.Take();
-    ASSERT_EQ(sent.size(), 1u);
-    p.iss = sent[0].segment.seq;
-    p.our_port = 5000;
-    p.Segment(kSyn | kAck, p.irs, p.iss + 1);
-    EndInTimeWait(p, id);
-    EXPECT_EQ(connect().second, Error::kAddressNotAvailable);
+    const SocketId first = *BoundWithReuse(p, 5000);
+    ASSERT_EQ(ConnectTo(p, first), Error::kInProgress);
+    Answer(p);
+    EndInTimeWait(p, first);
+    EXPECT_EQ(ConnectTo(p, *BoundWithReuse(p, 5000)), Error::kAddressNotAvailable);
     p.Pass(milliseconds(998));
-    EXPECT_EQ(connect().second, Error::kAddressNotAvailable);
+    EXPECT_EQ(ConnectTo(p, *BoundWithReuse(p, 5000)), Error::kAddressNotAvailable);
     p.Pass(milliseconds(3));
-    EXPECT_EQ(connect().second, Error::kInProgress);
+    EXPECT_EQ(ConnectTo(p, *BoundWithReuse(p, 5000)), Error::kInProgress);
   }
 }
 
@@ -334,32 +344,40 @@ TEST(HostileEcho, SourcesThatAreNoHostGetNoReply) {
   EXPECT_EQ(RepliesToEcho(peer, peer.ours()), 0);
 }
 
-// Bug: to choose a port, bind looked through all records for each port that TIME_WAIT held.
+// Bug: bind looked through all records for each port that TIME_WAIT held, or chose such a port.
 TEST_P(Hostile, BindToPortZeroPassesByTimeWait) {
   peer.Set("net.ipv4.ip_local_port_range", "40000 40007");
-  for (int i = 0; i < 7; ++i) EndInTimeWait(peer, peer.Established());
-  const SocketId last = *peer.stack->Open(peer.v6);
-  ASSERT_TRUE(peer.stack->Bind(last, {peer.ours(), 0}));
-  // That was the only one left.
-  const SocketId none = *peer.stack->Open(peer.v6);
-  EXPECT_EQ(peer.stack->Bind(none, {peer.ours(), 0}).error(), Error::kAddressInUse);
+  for (int i = 0; i < 7; ++i) {
+    const auto id = BoundWithReuse(peer, 0);
+    ASSERT_TRUE(id);
+    ASSERT_EQ(ConnectTo(peer, *id), Error::kInProgress);
+    Answer(peer);
+    EndInTimeWait(peer, *id);
+  }
+  const auto last = BoundWithReuse(peer, 0);
+  ASSERT_TRUE(last);
+  EXPECT_TRUE(peer.stack->Close(peer.now, *last));
+  ASSERT_EQ(ConnectTo(peer, *BoundWithReuse(peer, 0)), Error::kInProgress);
+  Answer(peer);
+  EXPECT_EQ(BoundWithReuse(peer, 0).error(), Error::kAddressInUse);
   peer.Pass(seconds(60));
-  EXPECT_TRUE(peer.stack->Bind(none, {peer.ours(), 0}));
+  EXPECT_TRUE(BoundWithReuse(peer, 0));
 }
 
-// Takes one deadline after the other; returns how many there were until `end`.
+// Advances to one deadline after the other, just as told; returns how many there were until `end`.
 int CountDeadlines(RawPeer& peer, Time end) {
   int count = 0;
   for (Time t = peer.stack->NextDeadline(); t <= end; t = peer.stack->NextDeadline()) {
     if (++count > 1000) return count;
-    peer.now = std::max(peer.now, t);
+    peer.now = t;
     peer.stack->Advance(peer.now);
     peer.Flush();
   }
   return count;
 }
 
-// Bug: NextDeadline refiled for ever a timer whose time had passed within the present tick.
+// Catches a wait that ends between two ticks and is filed at the one before: it would be told,
+// found not to be due yet, and filed there again for ever.
 TEST_P(Hostile, DeadlinesBetweenTicksEnd) {
   for (std::int64_t us : {0, 1, 300, 999}) {
     SCOPED_TRACE(us);
@@ -378,7 +396,8 @@ TEST_P(Hostile, DeadlinesBetweenTicksEnd) {
   }
 }
 
-// The same with the clock in the middle of a tick when a time-out is set that is over at once.
+// Bug: a time-out that is over when it is set, in the middle of a tick, was filed for ever: first
+// by NextDeadline, then, told the tick's beginning and so gone back to it, by Advance.
 TEST_P(Hostile, DeadlineThatIsNowEnds) {
   const SocketId id = peer.Established();
   peer.now += seconds(300) + std::chrono::microseconds(400);
