@@ -35,6 +35,9 @@ constexpr std::size_t kWidth = 100;
 constexpr std::size_t kMostRows = 400;
 constexpr std::size_t kHeadRows = 60;
 constexpr std::size_t kTailRows = 40;
+// The slanted arrows of a burst lie close together: few of them can be read in a drawing.
+constexpr std::size_t kSvgHeadRows = 14;
+constexpr std::size_t kSvgTailRows = 12;
 
 struct LabOptions {
   std::string id;
@@ -277,6 +280,17 @@ std::string AsJson(const Scenario& scenario, const ScenarioResult& result) {
   return out.dump(2) + "\n";
 }
 
+void ShortenFor(const LabOptions& options, observe::Ladder& ladder) {
+  if (ladder.rows.size() <= kMostRows || options.format == "json") return;
+  if (options.format == "text") return observe::Shorten(ladder, kHeadRows, kTailRows);
+  // Timers that did not fire are not drawn, and so must not count.
+  std::erase_if(ladder.rows, [](const observe::LadderRow& row) {
+    const auto* timer = std::get_if<observe::LadderTimer>(&row.what);
+    return timer != nullptr && !timer->fired;
+  });
+  observe::Shorten(ladder, kSvgHeadRows, kSvgTailRows);
+}
+
 int One(const LabOptions& options) {
   const Scenario& scenario = Find(options.id);
   sim::ScenarioOptions how;
@@ -288,9 +302,7 @@ int One(const LabOptions& options) {
   const auto wall = std::chrono::steady_clock::now() - begin;
   if (!result) Misused("{}", result.error());
   if (result->delivered != 0) result->summary.push_back(WallText(result->delivered, wall));
-  if (result->ladder.rows.size() > kMostRows && options.format != "json") {
-    observe::Shorten(result->ladder, kHeadRows, kTailRows);
-  }
+  ShortenFor(options, result->ladder);
   const bool to_file = !options.output.empty() && options.output != "-";
   const Terminal terminal = LookAtTerminal(to_file);
   if (options.format == "text") {
@@ -355,8 +367,9 @@ void AddLab(CLI::App& app, std::function<int()>& run) {
   CLI::App* lab = app.add_subcommand(
       "lab", "Watch a behaviour in virtual time: draw it, and check that it is as it should be");
   lab->add_option(
-      "ID", options->id,
-      "What to watch, e.g. open/syn-lost; a group, e.g. open: its list; without it: the list");
+         "ID", options->id,
+         "What to watch, e.g. open/syn-lost; a group, e.g. open: its list; without it: the list")
+      ->option_text(" ");
   lab->add_flag("--all", options->all, "Check every behaviour, one line each");
   lab->add_option("--set", options->settings,
                   "A parameter of the behaviour, or any setting by its name; may be repeated")

@@ -73,6 +73,7 @@ wait_for() {
 
 # serve ARGUMENTS...: starts estab serve and waits until it is ready.
 serve() {
+  rm -f "$work/serve.out" # an earlier one was ready, too
   "$estab" serve "${estab_addresses[@]}" -v "$@" >"$work/serve.out" 2>"$work/serve.err" </dev/null &
   server=$!
   wait_for 10 grep -qs '^estab: ready$' "$work/serve.out" || fail "estab serve did not get ready"
