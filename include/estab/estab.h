@@ -61,7 +61,8 @@ ESTAB_API estab_stack* estab_stack_create(void);
 ESTAB_API void estab_stack_destroy(estab_stack* stack);
 
 /* Sets a setting by its Linux name, e.g. ("net.ipv4.tcp_syn_retries", "3"); docs/settings.md lists
- * them all, with units. ENOENT: no such setting; EINVAL: not a value of it; EBUSY: it holds from the start and traffic has begun. */
+ * them all, with units. ENOENT: no such setting; EINVAL: not a value of it; EBUSY: it holds from
+ * the start and traffic has begun. */
 ESTAB_API int estab_sysctl_set(estab_stack* stack, const char* name, const char* value);
 
 /* Writes a setting's value as text with a terminating NUL into value[0..cap). ENOENT; ERANGE: cap

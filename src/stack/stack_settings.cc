@@ -16,7 +16,8 @@ struct SpecialSetting {
 constexpr SpecialSetting kProfile = {"estab.profile", "which rules hold: default"};
 constexpr SpecialSetting kSeed = {"estab.seed",
                                   "text that all randomness comes from; before the first packet"};
-constexpr SpecialSetting kMemory = {"estab.mem_limit", "bytes of memory, 4 GiB at first; 0: no limit"};
+constexpr SpecialSetting kMemory = {"estab.mem_limit",
+                                    "bytes of memory, 4 GiB at first; 0: no limit"};
 constexpr SpecialSetting kDestroy = {"estab.destroy",
                                      "what the end of a stack does to connections: reset, silent"};
 
