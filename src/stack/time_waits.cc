@@ -107,7 +107,8 @@ void Stack::Impl::ArriveAtTimeWait(Context& cx, Ref ref, const Tuple& tuple, Lin
   if (!verdict.end) return;
   const SndSeq iss = tcp::NextIss(state);
   RemoveTimeWait(ref, tuple);
-  if (verdict.reopen) ArriveAtListener(cx, *listener, tuple, link, segment, &iss);
+  if (verdict.reopen && listener != nullptr)
+    ArriveAtListener(cx, *listener, tuple, link, segment, &iss);
 }
 
 void Stack::Impl::OnTimeWaitDeadline(Context& cx, Ref ref) {
