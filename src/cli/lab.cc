@@ -123,10 +123,10 @@ std::vector<std::pair<std::string, std::string>> ReadSettings(
 }
 
 void CheckOptions(const LabOptions& options) {
-  if (options.profile == "linux" || options.profile == "rfc") {
-    Misused("profile {}: not supported yet, only default", options.profile);
+  constexpr std::string_view kProfiles[] = {"default", "linux", "rfc"};
+  if (std::ranges::count(kProfiles, options.profile) == 0) {
+    Misused("no profile \"{}\": default, linux or rfc", options.profile);
   }
-  if (options.profile != "default") Misused("no profile \"{}\": default", options.profile);
   if (options.format == "html" || options.format == "pcapng") {
     Misused("format {}: not supported yet, only text, svg and json", options.format);
   }
@@ -376,7 +376,8 @@ void AddLab(CLI::App& app, std::function<int()>& run) {
       ->type_name("NAME=VALUE")
       ->take_all()
       ->expected(1);
-  lab->add_option("--profile", options->profile, "Whose defaults: default")->type_name("NAME");
+  lab->add_option("--profile", options->profile, "Whose rules: default, linux or rfc")
+      ->type_name("NAME");
   lab->add_option("--seed", options->seed_text,
                   "Of ISNs and of chance; the same seed, the same run")
       ->type_name("N");

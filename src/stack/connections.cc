@@ -74,6 +74,10 @@ SocketId Stack::Impl::IdOf(const Socket& socket) const {
   return {socket.self, sockets.generation(socket.self)};
 }
 
+SndSeq Stack::Impl::FreshSequence(const Tuple& tuple, Time now) const {
+  return stack::InitialSequence(keys.sequence, tuple, now, settings.policy.isn_tick_ns);
+}
+
 ConnectionNumber Stack::Impl::NextNumber() {
   if (++last_number == 0) ++last_number;
   return last_number;

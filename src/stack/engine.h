@@ -7,6 +7,7 @@
 #include "stack/options_table.h"
 #include "stack/ports.h"
 #include "stack/replies.h"
+#include "stack/settings_table.h"
 #include "stack/socket.h"
 #include "stack/timer_wheel.h"
 #include "tcp/arriving.h"
@@ -40,6 +41,8 @@ struct Stack::Impl {
   bool Begin();
   /// `estab.seed`: the secret from a text. kBusy once anything depends on the old one.
   Result<void> SetSeed(std::string_view text);
+  /// `estab.profile`: the settings of that profile, but for those that were set by name. kInvalid.
+  Result<void> SetProfile(std::string_view name);
   /// Derives the keys from a secret of 32 bytes.
   void Seed(std::span<const std::uint8_t, 32> secret);
 
@@ -80,6 +83,8 @@ struct Stack::Impl {
   void CheckSocket(const Context& cx, const Socket& socket) const;
   std::uint8_t Readiness(const Context& cx, const Socket& socket) const;
   ConnectionNumber NextNumber();
+  /// The ISN of a connection that begins now.
+  SndSeq FreshSequence(const Tuple& tuple, Time now) const;
   std::uint32_t ShareOf(std::int32_t limit) const;
 
   // --- listener.cc: passive opening ---
@@ -178,6 +183,7 @@ struct Stack::Impl {
   Memory memory;
   Allocator* allocator;
   tcp::Settings settings;
+  std::array<bool, stack::kMostSettings> set_by_name{};  // a profile leaves these alone
   tcp::Buffers buffers;
   tcp::Recorder recorder;
   tcp::ChallengeBudget challenges;

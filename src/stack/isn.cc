@@ -7,8 +7,6 @@
 namespace estab::stack {
 namespace {
 
-constexpr std::int64_t kTickNs = 4000;
-
 std::uint64_t HashWith(const SipKey& key, const Tuple& tuple, std::uint8_t purpose) {
   std::byte message[37];
   message[0] = static_cast<std::byte>(purpose);
@@ -21,8 +19,8 @@ std::uint64_t HashWith(const SipKey& key, const Tuple& tuple, std::uint8_t purpo
 
 }  // namespace
 
-SndSeq InitialSequence(const SipKey& key, const Tuple& tuple, Time now) {
-  const auto ticks = static_cast<std::uint32_t>(now.time_since_epoch().count() / kTickNs);
+SndSeq InitialSequence(const SipKey& key, const Tuple& tuple, Time now, std::int64_t tick_ns) {
+  const auto ticks = static_cast<std::uint32_t>(now.time_since_epoch().count() / tick_ns);
   return SndSeq(static_cast<std::uint32_t>(HashWith(key, tuple, 0)) + ticks);
 }
 

@@ -8,9 +8,9 @@
 
 namespace estab::stack {
 
-/// ISN = M + F(tuple, secret): M ticks every 4 µs, F is SipHash-2-4. The same four-tuple later gets
-/// a number that much further on; others have nothing to do with each other.
-SndSeq InitialSequence(const SipKey& key, const Tuple& tuple, Time now);
+/// ISN = M + F(tuple, secret): M ticks every `tick_ns`, F is SipHash-2-4. The same four-tuple later
+/// gets a number that much further on; others have nothing to do with each other.
+SndSeq InitialSequence(const SipKey& key, const Tuple& tuple, Time now, std::int64_t tick_ns);
 
 /// What is added to the millisecond clock in a connection's timestamps. The same for the same
 /// four-tuple, so that its timestamps grow from one connection to the next (RFC 6191).

@@ -60,7 +60,7 @@ bool Stack::Impl::StartHalfOpen(Context& cx, Listener& listener, const Tuple& tu
   record.state.tuple = tuple;
   record.state.link = link;
   record.state.number = NextNumber();
-  record.state.iss = iss != nullptr ? *iss : stack::InitialSequence(keys.sequence, tuple, cx.now);
+  record.state.iss = iss != nullptr ? *iss : FreshSequence(tuple, cx.now);
   record.state.ts_offset = stack::TimestampOffset(keys.sequence, tuple);
   tcp::TakeSyn(settings, OptionsOf(listener), network.link(link).mtu, segment, record.state);
   recorder.Fired(cx.now, record.state.number, tuple, State::kListen, State::kSynRcvd,

@@ -152,7 +152,7 @@ Result<void> Stack::Impl::CheckConnect(Socket& socket, const Endpoint& remote) c
 // Whether the four-tuple is free, or can be had from a TIME_WAIT record (which then goes).
 bool Stack::Impl::TakeTuple(Context& cx, const Tuple& tuple, bool loopback, SndSeq& iss) {
   const Ref ref = Lookup(tuple);
-  iss = stack::InitialSequence(keys.sequence, tuple, cx.now);
+  iss = FreshSequence(tuple, cx.now);
   if (!ref.found()) return true;
   if (ref.kind() != Owner::kTimeWait4 && ref.kind() != Owner::kTimeWait6) return false;
   const tcp::TimeWait& record = TimeWaitOf(ref);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <iterator>
 
 namespace estab::stack {
 namespace {
@@ -81,6 +82,8 @@ constexpr SettingEntry kEntries[] = {
     Span("estab.tcp_rto_min", &S::rto_min_ms, 1, 120'000,
          "least that the retransmission time-out exceeds the round trip by"),
 };
+
+static_assert(std::size(kEntries) <= kMostSettings);
 
 // "500", "500ms", "3s", "1min": whole numbers; milliseconds where no unit is given.
 bool ReadDuration(std::string_view text, std::int64_t& ms) {
@@ -178,6 +181,24 @@ bool ReadSetting(const SettingEntry& entry, std::string_view text, tcp::Settings
       return ReadRange(entry, text, settings);
   }
   return false;
+}
+
+void CopySetting(const SettingEntry& entry, const tcp::Settings& from, tcp::Settings& to) {
+  switch (entry.kind) {
+    case Kind::kInt:
+      to.*entry.int_member = from.*entry.int_member;
+      break;
+    case Kind::kDuration:
+      to.*entry.duration_member = from.*entry.duration_member;
+      break;
+    case Kind::kTriple:
+      for (int i = 0; i < 3; ++i) (to.*entry.triple_member)[i] = (from.*entry.triple_member)[i];
+      break;
+    case Kind::kRange:
+      to.*entry.int_member = from.*entry.int_member;
+      to.*entry.second_member = from.*entry.second_member;
+      break;
+  }
 }
 
 std::string_view WriteSetting(const SettingEntry& entry, const tcp::Settings& settings,

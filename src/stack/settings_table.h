@@ -1,6 +1,7 @@
 // Settings by name: how text becomes a value, and when a value may change.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string_view>
@@ -24,6 +25,9 @@ struct SettingEntry {
   std::int64_t (tcp::Settings::*triple_member)[3] = nullptr;
 };
 
+/// No more than so many, ever.
+constexpr std::size_t kMostSettings = 128;
+
 /// Every numeric setting, in the order of the documentation. All of them are live: a change is felt
 /// at the next use.
 std::span<const SettingEntry> SettingEntries();
@@ -35,6 +39,9 @@ bool ReadSetting(const SettingEntry& entry, std::string_view text, tcp::Settings
 /// Writes the setting's value into `out`; returns the part written.
 std::string_view WriteSetting(const SettingEntry& entry, const tcp::Settings& settings,
                               std::span<char> out);
+
+/// Gives `to` the value that `from` has.
+void CopySetting(const SettingEntry& entry, const tcp::Settings& from, tcp::Settings& to);
 
 /// A whole number with an optional minus sign; false for anything else.
 bool ReadNumber(std::string_view text, std::int64_t& value);

@@ -13,13 +13,30 @@ struct SpecialSetting {
   const char* name;
   const char* gist;
 };
-constexpr SpecialSetting kProfile = {"estab.profile", "which rules hold: default"};
+constexpr SpecialSetting kProfile = {
+    "estab.profile",
+    "whose rules hold: default, linux, rfc; brings its values of all settings not set by name"};
 constexpr SpecialSetting kSeed = {"estab.seed",
                                   "text that all randomness comes from; before the first packet"};
 constexpr SpecialSetting kMemory = {"estab.mem_limit",
                                     "bytes of memory, 4 GiB at first; 0: no limit"};
 constexpr SpecialSetting kDestroy = {"estab.destroy",
                                      "what the end of a stack does to connections: reset, silent"};
+
+struct ProfileName {
+  tcp::Profile profile;
+  std::string_view name;
+};
+constexpr ProfileName kProfileNames[] = {{tcp::Profile::kDefault, "default"},
+                                         {tcp::Profile::kLinux, "linux"},
+                                         {tcp::Profile::kRfc, "rfc"}};
+
+std::string_view NameOf(tcp::Profile profile) {
+  for (const ProfileName& p : kProfileNames) {
+    if (p.profile == profile) return p.name;
+  }
+  return {};
+}
 
 std::string_view Copy(std::string_view text, std::span<char> out) {
   const std::size_t n = std::min(text.size(), out.size());
@@ -44,18 +61,31 @@ Result<void> Stack::Impl::SetSeed(std::string_view text) {
   return {};
 }
 
+// What was set by name stays, whichever comes first: the profile or the setting.
+Result<void> Stack::Impl::SetProfile(std::string_view name) {
+  for (const ProfileName& p : kProfileNames) {
+    if (p.name != name) continue;
+    tcp::Settings fresh = tcp::SettingsOf(p.profile);
+    const auto entries = stack::SettingEntries();
+    for (std::size_t i = 0; i < entries.size(); ++i) {
+      if (set_by_name[i]) stack::CopySetting(entries[i], settings, fresh);
+    }
+    settings = fresh;
+    return {};
+  }
+  return std::unexpected(Error::kInvalid);
+}
+
 Result<void> Stack::SetSetting(std::string_view name, std::string_view value) {
   value = stack::Trimmed(value);
   if (const stack::SettingEntry* entry = stack::FindSetting(name)) {
     if (!stack::ReadSetting(*entry, value, impl_->settings))
       return std::unexpected(Error::kInvalid);
+    impl_->set_by_name[static_cast<std::size_t>(entry - stack::SettingEntries().data())] = true;
     return {};
   }
   if (name == kSeed.name) return impl_->SetSeed(value);
-  if (name == kProfile.name) {
-    if (value != "default") return std::unexpected(Error::kInvalid);
-    return {};
-  }
+  if (name == kProfile.name) return impl_->SetProfile(value);
   if (name == kMemory.name) {
     std::int64_t bytes = 0;
     if (!stack::ReadNumber(value, bytes) || bytes < 0) return std::unexpected(Error::kInvalid);
@@ -76,7 +106,7 @@ Result<std::string_view> Stack::GetSetting(std::string_view name,
     return stack::WriteSetting(*entry, impl_->settings, out);
   }
   if (name == kSeed.name) return Copy(impl_->seed_text.data(), out);
-  if (name == kProfile.name) return Copy("default", out);
+  if (name == kProfile.name) return Copy(NameOf(impl_->settings.profile), out);
   if (name == kDestroy.name) return Copy(impl_->destroy_silently ? "silent" : "reset", out);
   if (name == kMemory.name) {
     const std::uint64_t limit = impl_->memory.limit();

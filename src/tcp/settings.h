@@ -6,8 +6,47 @@
 
 namespace estab::tcp {
 
-/// Values of the `default` profile. Names follow Linux's sysctls without their `tcp_`.
+/// Whose rules hold where they differ: what people expect, Linux as it is, or the RFC's letter.
+enum class Profile : std::uint8_t { kDefault, kLinux, kRfc };
+
+/// What a profile decides that is not a number. Fixed by the profile, read at use.
+struct Policy {
+  /// A SYN other than the one that made a half-open record, within the window.
+  enum class OtherSyn : std::uint8_t {
+    kChallenge,  // an ACK: the real peer resets the old attempt
+    kReset,      // Linux: R. with the ACK of the new SYN; the record is dropped
+    kListen,     // RFC 9293 §3.10.7.4 as it stands without RFC 5961: back to LISTEN, silently
+  };
+  OtherSyn other_syn = OtherSyn::kChallenge;
+  /// Repeats end by their number, as documented; or, as on Linux, by the time that so many repeats
+  /// would have taken, counted from the first repeat.
+  bool give_up_by_time = false;
+  /// Segments without the agreed timestamp are dropped, resets apart (RFC 7323 §3.2).
+  bool timestamps_required = false;
+  /// SHUT_RD drops what is unread and what comes later; Linux keeps both readable.
+  bool shut_read_discards = true;
+  /// A blocking connect that runs into SO_SNDTIMEO or SO_RCVTIMEO ends the attempt with ETIMEDOUT;
+  /// on Linux SO_SNDTIMEO gives EINPROGRESS, the attempt goes on, and SO_RCVTIMEO does not count.
+  bool connect_timeout_ends = true;
+  /// ICMP errors that may pass (net or host unreachable, time exceeded ...) end an attempt in
+  /// SYN_SENT; RFC 9293 MUST-56 forbids it.
+  bool soft_icmp_ends_opening = true;
+  /// A reset in SYN_RCVD of an active opener: ECONNREFUSED by the RFC, ECONNRESET on Linux.
+  bool reset_refuses_active_opener = false;
+  /// LAST_ACK begins when the FIN goes out (RFC 9293 §3.10.4), or with the call that queued it.
+  bool last_ack_when_sent = false;
+  /// Nanoseconds between two ticks of the ISN's clock (RFC 6528: 4 µs; Linux: 64 ns).
+  std::int64_t isn_tick_ns = 4000;
+  /// The handle of a connection in TIME_WAIT tells CLOSED, as on Linux, where the record has taken
+  /// over; else TIME_WAIT as long as it lasts.
+  bool time_wait_shows_closed = false;
+};
+
+/// The numbers, as the `default` profile has them. Names follow Linux's sysctls without their
+/// `tcp_`.
 struct Settings {
+  Profile profile = Profile::kDefault;
+  Policy policy;
   // Opening.
   std::int32_t syn_retries = 5;
   std::int32_t syn_linear_timeouts = 0;
@@ -49,5 +88,8 @@ struct Settings {
   std::int64_t wmem[3] = {4096, 16'384, 4'194'304};
   std::int32_t slow_start_after_idle = 1;
 };
+
+/// Everything as `profile` has it.
+Settings SettingsOf(Profile profile);
 
 }  // namespace estab::tcp

@@ -49,6 +49,26 @@ TEST(SettingsTable, EveryNameGetsSetsAndKeepsItsLimits) {
   EXPECT_EQ(s.GetSetting("net.ipv4.no_such", room).error(), Error::kNotFound);
 }
 
+TEST(SettingsTable, AProfileBringsItsValuesAndLeavesWhatWasSetByName) {
+  Stack s = std::move(*Stack::Create({}));
+  std::array<char, kSettingTextSize> room;
+  const auto get = [&](const char* name) { return std::string(*s.GetSetting(name, room)); };
+  EXPECT_EQ(get("estab.profile"), "default");
+  EXPECT_TRUE(s.SetSetting("net.ipv4.tcp_keepalive_probes", "3"));
+  EXPECT_TRUE(s.SetSetting("estab.profile", "linux"));
+  EXPECT_EQ(get("estab.profile"), "linux");
+  EXPECT_EQ(get("net.ipv4.tcp_syn_retries"), "6");
+  EXPECT_EQ(get("net.ipv4.tcp_keepalive_probes"), "3");
+  EXPECT_TRUE(s.SetSetting("net.ipv4.tcp_syn_retries", "2"));
+  EXPECT_TRUE(s.SetSetting("estab.profile", "rfc"));
+  EXPECT_EQ(get("net.ipv4.tcp_syn_retries"), "2");
+  EXPECT_EQ(get("estab.tcp_msl"), "120000");
+  EXPECT_TRUE(s.SetSetting("estab.profile", "default"));
+  EXPECT_EQ(get("estab.tcp_msl"), "30000");
+  EXPECT_EQ(s.SetSetting("estab.profile", "bsd").error(), Error::kInvalid);
+  EXPECT_EQ(get("estab.profile"), "default");
+}
+
 TEST(SettingsTable, RowsRangesAndUnits) {
   Stack s = std::move(*Stack::Create({}));
   std::array<char, kSettingTextSize> room;
@@ -141,24 +161,24 @@ TEST(Routes, Refusals) {
 TEST(Isn, AdvancesByElapsedTicksForTheSameTuple) {
   const SipKey key{1};
   const Tuple t = TupleOf(1, 2, 3, 4);
-  const SndSeq first = InitialSequence(key, t, Time{});
+  const SndSeq first = InitialSequence(key, t, Time{}, 4000);
   for (std::int64_t us : {4ll, 4000ll, 60'000'000ll, 20'000'000'000ll}) {
-    const SndSeq later = InitialSequence(key, t, Time{} + std::chrono::microseconds(us));
+    const SndSeq later = InitialSequence(key, t, Time{} + std::chrono::microseconds(us), 4000);
     EXPECT_EQ(static_cast<std::uint32_t>(later - first), static_cast<std::uint32_t>(us / 4));
   }
-  EXPECT_EQ(InitialSequence(key, t, Time{} + std::chrono::microseconds(3)), first);
+  EXPECT_EQ(InitialSequence(key, t, Time{} + std::chrono::microseconds(3), 4000), first);
 }
 
 TEST(Isn, OthersAreUnrelated) {
   std::set<std::uint32_t> seen;
   for (std::uint16_t port = 1; port <= 1000; ++port) {
-    seen.insert(InitialSequence(SipKey{1}, TupleOf(1, port, 3, 4), Time{}).raw() >> 8);
-    seen.insert(InitialSequence(SipKey{1}, TupleOf(1, 2, 3, port), Time{}).raw() >> 8 |
+    seen.insert(InitialSequence(SipKey{1}, TupleOf(1, port, 3, 4), Time{}, 4000).raw() >> 8);
+    seen.insert(InitialSequence(SipKey{1}, TupleOf(1, 2, 3, port), Time{}, 4000).raw() >> 8 |
                 0x80000000u);
   }
   EXPECT_GE(seen.size(), 1990u);
-  EXPECT_NE(InitialSequence(SipKey{1}, TupleOf(1, 2, 3, 4), Time{}),
-            InitialSequence(SipKey{2}, TupleOf(1, 2, 3, 4), Time{}));
+  EXPECT_NE(InitialSequence(SipKey{1}, TupleOf(1, 2, 3, 4), Time{}, 4000),
+            InitialSequence(SipKey{2}, TupleOf(1, 2, 3, 4), Time{}, 4000));
 }
 
 // --- Hash

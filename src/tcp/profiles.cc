@@ -1,0 +1,42 @@
+// The profiles: where `linux` and `rfc` leave `default`.
+#include "tcp/settings.h"
+
+namespace estab::tcp {
+namespace {
+
+// Linux 6.18 as measured.
+void MakeLinux(Settings& s) {
+  s.syn_retries = 6;
+  s.syn_linear_timeouts = 4;
+  s.keepalive_probes = 9;
+  s.policy.other_syn = Policy::OtherSyn::kReset;
+  s.policy.give_up_by_time = true;
+  s.policy.shut_read_discards = false;
+  s.policy.connect_timeout_ends = false;
+  s.policy.isn_tick_ns = 64;
+  s.policy.time_wait_shows_closed = true;
+}
+
+// RFC 9293 and its companions, to the letter.
+void MakeRfc(Settings& s) {
+  s.syn_retries = 7;    // MUST-23: at least 3 minutes
+  s.rto_min_ms = 1000;  // RFC 6298 §2.4
+  s.msl_ms = 120'000;   // RFC 9293 §3.4.2
+  s.policy.other_syn = Policy::OtherSyn::kListen;
+  s.policy.timestamps_required = true;
+  s.policy.soft_icmp_ends_opening = false;
+  s.policy.reset_refuses_active_opener = true;
+  s.policy.last_ack_when_sent = true;
+}
+
+}  // namespace
+
+Settings SettingsOf(Profile profile) {
+  Settings settings;
+  settings.profile = profile;
+  if (profile == Profile::kLinux) MakeLinux(settings);
+  if (profile == Profile::kRfc) MakeRfc(settings);
+  return settings;
+}
+
+}  // namespace estab::tcp
