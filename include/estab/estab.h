@@ -131,14 +131,17 @@ ESTAB_API int estab_route_add(estab_stack* stack, int link, const char* cidr,
 
 /* ---- Why ------------------------------------------------------------------------------------- */
 
-/* Writes the story of a socket's connection (or its last one) as text: every change of state with
- * its time, cause and rule, and why it is in its state now. Returns the text's length without the
- * NUL; if that is not below cap the text was cut to cap - 1 bytes (like snprintf; a NUL ends it if
- * cap > 0). EBADF. */
+/* Writes the story of a socket's connection (or its last one) as text (UTF-8): who it is, its state
+ * and why, what it waits for, which timer runs out next and what that will do; then every change of
+ * state with its time, cause, rule and the section that this rests on. Returns the text's length
+ * without the NUL; if that is not below cap the text was cut to cap - 1 bytes (like snprintf; a NUL
+ * ends it if cap > 0). EBADF. */
 ESTAB_API ssize_t estab_why(estab_stack* stack, int socket, char* buf, size_t cap);
 
-/* The same for the youngest connection between two ends, dead ones included. Both addresses have
- * `len` bytes and are of one family. EINVAL, EAFNOSUPPORT. */
+/* The same for the youngest connection between two ends, dead ones, half-open records and those in
+ * TIME_WAIT included. If there was none: what became of segments that were refused there, and
+ * whether somebody listens. With a remote of all zeros and port 0: the listener at `local`. Both
+ * addresses have `len` bytes and are of one family. EINVAL, EAFNOSUPPORT. */
 ESTAB_API ssize_t estab_why_tuple(estab_stack* stack, const struct sockaddr* local,
                                   const struct sockaddr* remote, socklen_t len, char* buf,
                                   size_t cap);

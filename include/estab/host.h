@@ -110,7 +110,9 @@ class Host {
   /// A setting by its Linux name. kNotFound, kInvalid, kBusy.
   Result<void> Set(std::string_view name, std::string_view value);
   Result<std::string> Get(std::string_view name);
-  /// The story of the youngest connection between two ends, dead ones included, as text.
+  /// The story of the youngest connection between two ends, dead ones included, as text: its state
+  /// and why, what it waits for, which timer is next, its history. If there was none: what became
+  /// of segments that were refused there. With a remote end of all zeros and port 0: the listener.
   std::string Why(const Tuple& tuple);
   StackCounters Counters();
   /// Every connection and record, alive, half-open or in TIME_WAIT.

@@ -132,7 +132,14 @@ class Observer {
     kSegments = 4,
     kTimers = 8,
     kCalls = 16,
+    kRefusals = 32,  // those verdicts that refused a segment for which there was no connection
   };
+  /// The interests that a rule with these numbers and states concerns.
+  static constexpr unsigned InterestOf(ConnectionNumber number, State from, State to) {
+    if (from != to) return kVerdicts | kTransitions;
+    const bool nobody = number == 0 || from == State::kListen;
+    return nobody ? kVerdicts | kRefusals : unsigned{kVerdicts};
+  }
   /// Asked whenever the observer is attached.
   virtual unsigned Interests() const = 0;
 

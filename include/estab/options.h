@@ -47,11 +47,29 @@ enum Readiness : std::uint8_t {
   kErrorPending = 16,  // an error waits to be fetched (POLLERR)
 };
 
-/// A connection's inner life, for TCP_INFO and for people.
+/// What holds a connection: a socket with its TCB, or one of the two small records.
+enum class Holder : std::uint8_t { kSocket, kHalfOpen, kTimeWait };
+
+/// A connection's inner life, for TCP_INFO and for people. Records know little: of a half-open one
+/// and of one in TIME_WAIT only the first two groups and `retransmits` are filled in.
 struct ConnectionInfo {
   State state = State::kClosed;
   ConnectionNumber number = 0;
-  Tuple tuple;
+  Tuple tuple;  // of a listener: the remote end is all zeros
+  Holder holder = Holder::kSocket;
+  bool passive = false;     // the peer opened it
+  bool orphan = false;      // its handle was closed
+  bool unaccepted = false;  // waits in an accept queue
+  /// How long ago the peer was last heard, to the millisecond, if that is under 49 days. Of
+  /// TIME_WAIT: since 2MSL last began anew. Not known of half-open records and listeners, nor
+  /// before the peer's first word.
+  std::optional<Duration> idle;
+  // The timer that runs out next; kNone if none runs.
+  TimerKind timer = TimerKind::kNone;
+  Duration timer_in{};
+  /// How often that timer may still repeat something before it gives up; nullopt if it does not
+  /// count.
+  std::optional<unsigned> repeats_left;
   // Negotiated.
   bool timestamps = false;
   bool sack = false;
@@ -86,6 +104,7 @@ struct ConnectionInfo {
   std::uint32_t receive_queue = 0;  // in order, not yet read
   std::uint32_t accept_queue = 0;   // listener: connections waiting
   std::uint32_t backlog = 0;        // listener
+  std::uint32_t syn_queue = 0;      // listener: half-open connections
 };
 
 }  // namespace estab

@@ -62,6 +62,13 @@ struct ReadyEvent {
   void* user = nullptr;        // as given to SetUser
 };
 
+/// How far a walk over a stack's connections has come; begin with a fresh one.
+struct ListCursor {
+  std::uint8_t table = 0;  // internal
+  std::uint32_t slot = 0;  // internal
+  bool done = false;       // everything has been looked at
+};
+
 /// Counts of everything that lives in a stack, and of what was refused. After all connections have
 /// ended every "live" figure returns to zero.
 struct StackCounters {
@@ -194,7 +201,18 @@ class Stack {
   /// True for sockets in LISTEN (SO_ACCEPTCONN).
   Result<bool> IsListening(SocketId socket) const;
 
-  /// Calls `visit` for every live connection and record (not in any order). For `ss`.
+  /// The same by four-tuple: a connection, a half-open record or one in TIME_WAIT; with a remote
+  /// end of all zeros and port 0, the listener that would take a SYN for `tuple.local`. kNotFound.
+  /// O(1).
+  Result<ConnectionInfo> GetInfo(Time now, const Tuple& tuple) const;
+
+  /// Fills `out` with the next connections of a walk over everything that lives: listeners,
+  /// connections, half-open records, TIME_WAIT. Returns how many; fewer than fit, even none, does
+  /// not mean the end: `cursor.done` does. One call looks at no more than 4096 places, so that a
+  /// walk over millions can be shared out between packets. What lives through the whole walk is
+  /// seen, twice if it changes its kind of record meanwhile; for the rest, who knows.
+  std::size_t List(Time now, ListCursor& cursor, std::span<ConnectionInfo> out) const;
+  /// Calls `visit` for each of them in one go: O(n).
   void ForEach(void (*visit)(void* context, const ConnectionInfo& info), void* context,
                Time now) const;
 

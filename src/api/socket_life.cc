@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "api/sockets.h"
+#include "observe/why.h"
 
 namespace estab::api {
 
@@ -156,13 +157,14 @@ Result<std::string> Sockets::Why(int handle) {
   return With(handle, [&](OpenFile& file, Stack& stack, Time now) -> Result<std::string> {
     const Result<ConnectionInfo> info = stack.GetInfo(now, file.socket);
     if (!info) return std::unexpected(info.error());
-    return driver_->journal().Why(info->number != 0 ? info->number : file.past_connection);
+    const ConnectionNumber number = info->number != 0 ? info->number : file.past_connection;
+    return observe::Why(driver_->journal(), stack, now, number);
   });
 }
 
 std::string Sockets::Why(const Tuple& tuple) {
   const Driver::Lock lock = driver_->Enter();
-  return driver_->journal().Why(tuple);
+  return observe::Why(driver_->journal(), driver_->stack(), driver_->Now(), tuple);
 }
 
 }  // namespace estab::api

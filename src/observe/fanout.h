@@ -24,7 +24,7 @@ class Fanout : public Observer {
     return all;
   }
   void OnRule(const RuleEvent& event) override {
-    const unsigned wanted = event.from != event.to ? kTransitions | kVerdicts : kVerdicts;
+    const unsigned wanted = InterestOf(event.number, event.from, event.to);
     for (const Entry& e : observers_) {
       if ((e.interests & wanted) != 0) e.observer->OnRule(event);
     }

@@ -3,10 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <new>
-#include <vector>
-
-#include "observe/format.h"
-#include "observe/text.h"
+#include <utility>
 
 namespace estab::observe {
 namespace {
@@ -24,22 +21,36 @@ void* Reserve(std::size_t count, std::size_t size) {
 
 constexpr std::uint32_t kMaxLength = (1u << 23) - 1;
 
-std::string At(std::int64_t ns) { return SecondsText(Duration(ns), 6) + " s"; }
+// FNV-1a. Whoever aims at one place of the table hides what was refused to others, and nothing
+// else.
+std::size_t PlainHash(const Tuple& tuple) {
+  std::uint64_t hash = 0xcbf29ce484222325u;
+  const auto add = [&](unsigned byte) { hash = (hash ^ byte) * 0x100000001b3u; };
+  for (const Endpoint* end : {&tuple.local, &tuple.remote}) {
+    for (const std::uint8_t byte : end->address.bytes) add(byte);
+    add(end->port & 0xffu);
+    add(end->port >> 8u);
+  }
+  return static_cast<std::size_t>(hash ^ (hash >> 32));
+}
 
 }  // namespace
 
 Journal::Journal(const Options& options)
     : record_mask_(RoundUp(options.records) - 1),
       identity_mask_(RoundUp(options.connections) - 1),
+      refusal_mask_(RoundUp(options.refusals) - 1),
       verdicts_(options.verdicts),
       records_(static_cast<Record*>(Reserve(record_mask_ + 1, sizeof(Record)))),
-      identities_(static_cast<Identity*>(Reserve(identity_mask_ + 1, sizeof(Identity)))) {}
+      identities_(static_cast<Identity*>(Reserve(identity_mask_ + 1, sizeof(Identity)))),
+      refusals_(static_cast<Refusal*>(Reserve(refusal_mask_ + 1, sizeof(Refusal)))) {}
 
 unsigned Journal::Interests() const {
-  return kTransitions | (verdicts_ ? static_cast<unsigned>(kVerdicts) : 0u);
+  return kTransitions | kRefusals | (verdicts_ ? static_cast<unsigned>(kVerdicts) : 0u);
 }
 
 void Journal::OnRule(const RuleEvent& event) {
+  if ((InterestOf(event.number, event.from, event.to) & kRefusals) != 0) return Refuse(event);
   if (!verdicts_ && event.from == event.to) return;
   const auto position = static_cast<std::uint32_t>(++total_);
   Record& r = records_[position & record_mask_];
@@ -87,82 +98,91 @@ ConnectionNumber Journal::Find(const Tuple& tuple) const {
   return best;
 }
 
-std::string Journal::CauseText(const Record& record) {
-  switch (static_cast<Trigger>(record.trigger)) {
-    case Trigger::kCall:
-      return fmt::format("call {}", CallName(static_cast<CallKind>(record.detail)));
-    case Trigger::kTimer:
-      return fmt::format("timer {}", TimerName(static_cast<TimerKind>(record.detail)));
-    case Trigger::kIcmp:
-      return fmt::format("ICMP type {} code {}", record.ack >> 8, record.ack & 0xffu);
-    case Trigger::kSegment:
-      break;
+std::size_t Journal::Count(const Tuple& tuple) const {
+  std::size_t n = 0;
+  for (std::size_t i = 0; i <= identity_mask_; ++i) {
+    n += identities_[i].number != 0 && identities_[i].tuple == tuple ? 1 : 0;
   }
-  std::string out = fmt::format("segment {} seq={}", FlagsText(record.flags), record.seq);
-  if ((record.flags & kAck) != 0) out += fmt::format(" ack={}", record.ack);
-  if (record.length != 0) out += fmt::format(" len={}", record.length);
-  return out;
+  return n;
 }
 
-std::string Journal::Line(const Record& record) {
-  const Rule& rule = GetRule(static_cast<RuleId>(record.rule));
-  const char* from = StateName(static_cast<State>(record.from));
-  const char* to = StateName(static_cast<State>(record.to));
-  const std::string change =
-      record.from == record.to ? fmt::format("stays {}", from) : fmt::format("{} -> {}", from, to);
-  return fmt::format("  at {}: {}, because of {}: rule {} ({}, {}): {}\n", observe::At(record.time),
-                     change, CauseText(record), rule.name, BasisName(rule.basis), rule.section,
-                     rule.gist);
+Entry Journal::EntryOf(const Record& record) {
+  Entry entry;
+  entry.at = Time(Duration(record.time));
+  entry.rule = static_cast<RuleId>(record.rule);
+  entry.from = static_cast<State>(record.from);
+  entry.to = static_cast<State>(record.to);
+  Cause& cause = entry.cause;
+  cause.trigger = static_cast<Trigger>(record.trigger);
+  if (cause.trigger == Trigger::kCall) {
+    cause.call = static_cast<CallKind>(record.detail);
+  } else {
+    cause.timer = static_cast<TimerKind>(record.detail);
+  }
+  if (cause.trigger == Trigger::kIcmp) {
+    cause.icmp = static_cast<std::uint16_t>(record.ack);
+  } else {
+    cause.segment.ack = record.ack;
+  }
+  cause.segment.seq = record.seq;
+  cause.segment.flags = static_cast<std::uint16_t>(record.flags);
+  cause.segment.length = record.length;
+  return entry;
 }
 
-std::string Journal::Ending(const Record& newest, std::int64_t since) {
-  const Rule& rule = GetRule(static_cast<RuleId>(newest.rule));
-  return fmt::format("  now {}, since {}, by rule {}: {}\n",
-                     StateName(static_cast<State>(newest.to)), observe::At(since), rule.name,
-                     rule.gist);
-}
-
-std::string Journal::Why(ConnectionNumber number) const {
+std::optional<Story> Journal::Tell(ConnectionNumber number) const {
   const Identity* identity = Remembered(number);
-  if (identity == nullptr) {
-    return fmt::format(
-        "connection {}: nothing is remembered; it never was, or earlier history was overwritten\n",
-        number);
-  }
-  std::string out = fmt::format("connection {}, {}\n", number, TupleText(identity->tuple));
-  std::vector<const Record*> story;
-  bool whole = false;
+  if (identity == nullptr) return std::nullopt;
+  Story story{number, identity->tuple, {}, false};
   for (std::uint32_t position = identity->head;;) {
     const Record* record = At(position, number);
     if (record == nullptr) break;
-    story.push_back(record);
+    story.entries.push_back(EntryOf(*record));
     if (record->previous == 0) {
       // A chain begins with a birth. Any other first state means that the identity was lost
       // between.
       const auto first = static_cast<State>(record->from);
-      whole = first == State::kClosed || first == State::kListen;
+      story.whole = first == State::kClosed || first == State::kListen;
       break;
     }
     position = record->previous;
   }
-  if (!whole) out += "  earlier history was overwritten\n";
-  for (auto it = story.rbegin(); it != story.rend(); ++it) out += Line(**it);
-  if (story.empty()) return out;
-  // The newest record that moved explains the state; verdicts after it did not.
-  const auto moved =
-      std::find_if(story.begin(), story.end(), [](const Record* r) { return r->from != r->to; });
-  const Record& reason = moved == story.end() ? *story.back() : **moved;
-  out += Ending(reason, reason.time);
-  return out;
+  std::reverse(story.entries.begin(), story.entries.end());
+  return story;
 }
 
-std::string Journal::Why(const Tuple& tuple) const {
-  const ConnectionNumber number = Find(tuple);
-  if (number != 0) return Why(number);
-  return fmt::format(
-      "{}: nothing is remembered; there was no such connection, or earlier history was "
-      "overwritten\n",
-      TupleText(tuple));
+Refusal& Journal::PlaceOf(const Tuple& tuple) const {
+  return refusals_[PlainHash(tuple) & refusal_mask_];
+}
+
+void Journal::Refuse(const RuleEvent& event) {
+  Refusal& refusal = PlaceOf(event.tuple);
+  const bool same = refusal.count != 0 && refusal.tuple == event.tuple;
+  if (!same || refusal.last.rule != event.rule) {
+    refusal = {event.tuple, event.at, 0, {}};
+  }
+  if (refusal.count != UINT32_MAX) ++refusal.count;
+  refusal.last = {event.at, event.rule, event.from, event.to, event.cause};
+}
+
+std::optional<Refusal> Journal::Refused(const Tuple& tuple) const {
+  const Refusal& refusal = PlaceOf(tuple);
+  if (refusal.count == 0 || refusal.tuple != tuple) return std::nullopt;
+  return refusal;
+}
+
+std::vector<Refusal> Journal::RefusedAt(const Endpoint& local, std::size_t most) const {
+  std::vector<Refusal> found;
+  const bool any = local.address.is_any();
+  for (std::size_t i = 0; i <= refusal_mask_; ++i) {
+    const Refusal& r = refusals_[i];
+    if (r.count == 0 || r.tuple.local.port != local.port) continue;
+    if (any || r.tuple.local.address == local.address) found.push_back(r);
+  }
+  std::stable_sort(found.begin(), found.end(),
+                   [](const Refusal& a, const Refusal& b) { return a.last.at > b.last.at; });
+  if (found.size() > most) found.resize(most);
+  return found;
 }
 
 }  // namespace estab::observe

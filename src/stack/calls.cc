@@ -1,11 +1,7 @@
-// The user's other calls, and what can be asked.
+// The user's other calls.
 #include <algorithm>
 
 #include "stack/engine.h"
-#include "tcp/negotiation.h"
-#include "tcp/policy.h"
-#include "tcp/rtt.h"
-#include "tcp/send_queue.h"
 #include "tcp/timers.h"
 #include "tcp/user.h"
 
@@ -65,50 +61,6 @@ State Stack::Impl::StateOf(const Socket& socket) const {
   if (socket.state != State::kTimeWait) return socket.state;
   const Ref ref = Lookup(socket.tuple);
   return ref.found() && NumberOf(ref) == socket.number ? State::kTimeWait : State::kClosed;
-}
-
-ConnectionInfo Stack::Impl::Info(Time now, const Socket& socket) const {
-  Context cx = const_cast<Impl*>(this)->MakeContext(now);
-  const tcp::Tcb& tcb = socket;
-  ConnectionInfo info;
-  info.state = StateOf(socket);
-  info.number = tcb.number;
-  info.tuple = tcb.tuple;
-  info.timestamps = tcb.timestamps;
-  info.sack = tcb.sack;
-  info.window_scaling = tcb.window_scaling;
-  info.send_window_scale = tcb.send_scale;
-  info.receive_window_scale = tcb.receive_scale;
-  info.send_mss = tcb.send_mss;
-  info.receive_mss = tcb.announced_mss;
-  info.rto = tcp::BackedOffRto(cx, tcb);
-  info.srtt = std::chrono::microseconds(tcb.rtt.srtt8 / 8);
-  info.rttvar = std::chrono::microseconds(tcb.rtt.rttvar4 / 4);
-  info.min_rtt = std::chrono::microseconds(tcb.rtt.min);
-  info.retransmits = tcb.persisting ? 0 : tcb.rtt.repeats;
-  info.backoff = tcb.rtt.backoff;
-  info.probes = tcb.persisting ? tcb.rtt.repeats : tcb.keepalive_probes;
-  info.congestion_window = tcb.cwnd;
-  info.slow_start_threshold = tcb.ssthresh;
-  info.send_window = tcb.snd.wnd;
-  info.receive_window =
-      tcb.rcv.adv > tcb.rcv.nxt ? static_cast<std::uint32_t>(tcb.rcv.adv - tcb.rcv.nxt) : 0;
-  info.bytes_acked = tcb.bytes_acked;
-  info.bytes_received = tcb.bytes_received;
-  info.bytes_sent = tcb.bytes_sent;
-  info.segments_in = tcb.segments_in;
-  info.segments_out = tcb.segments_out;
-  info.segments_retransmitted = tcb.segments_repeated;
-  info.send_queue = buffers.SendSize(tcb);
-  if (tcp::IsIn(tcb.state, tcp::kSynchronized) && tcp::DataEnd(cx, tcb) > tcb.snd.nxt) {
-    info.unsent = static_cast<std::uint32_t>(tcp::DataEnd(cx, tcb) - tcb.snd.nxt);
-  }
-  info.receive_queue = buffers.ReceiveSize(tcb);
-  if (socket.state == State::kListen) {
-    info.accept_queue = listeners[socket.listener].waiting;
-    info.backlog = listeners[socket.listener].backlog;
-  }
-  return info;
 }
 
 }  // namespace estab

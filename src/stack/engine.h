@@ -169,7 +169,12 @@ struct Stack::Impl {
   Result<SocketId> Accept(Time now, Socket& socket);
   void Close(Time now, Socket& socket);
   Result<void> SetOptions(Time now, Socket& socket, const SocketOptions& options);
+  // --- listing.cc: what can be asked of what lives ---
   ConnectionInfo Info(Time now, const Socket& socket) const;
+  ConnectionInfo Info(Time now, const HalfOpenRecord& record) const;
+  ConnectionInfo InfoOfTimeWait(Time now, Ref ref, const Tuple& tuple) const;
+  Result<ConnectionInfo> Info(Time now, const Tuple& tuple) const;
+  std::size_t List(Time now, ListCursor& cursor, std::span<ConnectionInfo> out) const;
   State StateOf(const Socket& socket) const;
 
   /// The headers of a packet whose sink holds on to it, and the chunks that its payload lies in.

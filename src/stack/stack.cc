@@ -256,30 +256,6 @@ Result<bool> Stack::IsListening(SocketId id) const {
   return socket->state == State::kListen;
 }
 
-void Stack::ForEach(void (*visit)(void* context, const ConnectionInfo& info), void* context,
-                    Time now) const {
-  const auto record = [&](State state, ConnectionNumber number, const Tuple& tuple) {
-    ConnectionInfo info;
-    info.state = state;
-    info.number = number;
-    info.tuple = tuple;
-    visit(context, info);
-  };
-  const Impl& impl = *impl_;
-  impl.sockets.ForEach([&](std::uint32_t, const Impl::Socket& socket) {
-    if (socket.attached || socket.state == State::kListen) visit(context, impl.Info(now, socket));
-  });
-  impl.half_open.ForEach([&](std::uint32_t, const stack::HalfOpenRecord& r) {
-    record(State::kSynRcvd, r.state.number, r.state.tuple);
-  });
-  impl.time_wait4.ForEach([&](std::uint32_t, const stack::TimeWait4& r) {
-    record(State::kTimeWait, r.state.number, r.tuple());
-  });
-  impl.time_wait6.ForEach([&](std::uint32_t, const stack::TimeWait6& r) {
-    record(State::kTimeWait, r.state.number, r.tuple());
-  });
-}
-
 StackCounters Stack::Counters() const {
   StackCounters c = impl_->counters;
   c.sockets = impl_->sockets.live();

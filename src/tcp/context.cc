@@ -7,9 +7,7 @@ namespace estab::tcp {
 void Recorder::Fired(Time at, ConnectionNumber number, const Tuple& tuple, State from, State to,
                      RuleId rule, const Cause& cause) {
   ++counts_[static_cast<std::size_t>(rule)];
-  const unsigned interest =
-      from == to ? Observer::kVerdicts : Observer::kVerdicts | Observer::kTransitions;
-  if ((interests_ & interest) == 0) return;
+  if ((interests_ & Observer::InterestOf(number, from, to)) == 0) return;
   observer_->OnRule(RuleEvent{at, number, tuple, from, to, rule, cause});
 }
 

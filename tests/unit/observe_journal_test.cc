@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <string>
 
+#include "observe/why.h"
 #include "tcp/rules.h"
 
 namespace estab::observe {
@@ -37,30 +38,35 @@ Cause SynAck() {
   return cause;
 }
 
-std::size_t Lines(const std::string& text) {
-  return static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
+// The story as text, with nothing of the connection left in a stack.
+std::string Text(const Journal& journal, ConnectionNumber number) {
+  const auto story = journal.Tell(number);
+  return story ? WhyText(*story, nullptr, Time(milliseconds(1000))) : "forgotten";
 }
 
 TEST(Journal, TellsTheWholeStoryOldestFirst) {
   Journal journal({.records = 16, .connections = 8});
-  Fire(journal, 3, milliseconds(0), State::kClosed, State::kSynSent, RuleId::kActiveOpen,
+  Fire(journal, 3, milliseconds(5), State::kClosed, State::kSynSent, RuleId::kActiveOpen,
        Call(CallKind::kConnect));
-  Fire(journal, 4, milliseconds(5), State::kClosed, State::kSynSent, RuleId::kActiveOpen,
+  Fire(journal, 4, milliseconds(6), State::kClosed, State::kSynSent, RuleId::kActiveOpen,
        Call(CallKind::kConnect), 40001);
-  Fire(journal, 3, milliseconds(20), State::kSynSent, State::kEstablished, RuleId::kActiveOpen,
+  Fire(journal, 3, milliseconds(25), State::kSynSent, State::kEstablished, RuleId::kSynSentSynAck,
        SynAck());
-  const Rule& rule = GetRule(RuleId::kActiveOpen);
-  const std::string tail =
-      std::string(": rule active-open (MUST, RFC 9293 §3.10.1): ") + rule.gist + "\n";
-  EXPECT_EQ(journal.Why(3),
-            "connection 3, 192.0.2.1:40000 - 192.0.2.2:80\n"
-            "  at 0.000000 s: CLOSED -> SYN_SENT, because of call connect" +
-                tail +
-                "  at 0.020000 s: SYN_SENT -> ESTABLISHED, because of segment SYN|ACK seq=5000 "
-                "ack=1001" +
-                tail + "  now ESTABLISHED, since 0.020000 s, by rule active-open: " + rule.gist +
-                "\n");
-  EXPECT_EQ(journal.Why(TupleOf(40001)), journal.Why(4));
+  const std::string open = GetRule(RuleId::kActiveOpen).gist;
+  const std::string syn_ack = GetRule(RuleId::kSynSentSynAck).gist;
+  EXPECT_EQ(Text(journal, 3),
+            "connection 3, 192.0.2.1:40000 - 192.0.2.2:80, opened by us\n"
+            "  state:  ESTABLISHED for 0.975 s, since 0.025000 s; nothing of it is left in the "
+            "stack\n"
+            "  why:    SYN|ACK arrived (seq 5000, ack 1001): " +
+                syn_ack +
+                " (RFC 9293 §3.10.7.3) [syn-sent-syn-ack]\n"
+                "history, in seconds since 0.005000 s:\n"
+                "      +0.000 s  connect() was called: " +
+                open +
+                " (RFC 9293 §3.10.1) [active-open]. CLOSED → SYN_SENT.\n"
+                "      +0.020 s  SYN|ACK arrived (seq 5000, ack 1001): " +
+                syn_ack + " (RFC 9293 §3.10.7.3) [syn-sent-syn-ack]. SYN_SENT → ESTABLISHED.\n");
 }
 
 TEST(Journal, NamesTimersIcmpAndPayload) {
@@ -77,25 +83,27 @@ TEST(Journal, NamesTimersIcmpAndPayload) {
   for (const Cause& cause : {timer, icmp, data}) {
     Fire(journal, 1, milliseconds(1), State::kClosed, State::kSynSent, RuleId{0}, cause);
   }
-  const std::string text = journal.Why(1);
-  EXPECT_NE(text.find("because of timer retransmit:"), std::string::npos) << text;
-  EXPECT_NE(text.find("because of ICMP type 3 code 1:"), std::string::npos) << text;
-  EXPECT_NE(text.find("PSH|ACK seq=5000 ack=1001 len=65535:"), std::string::npos) << text;
+  const std::string text = Text(journal, 1);
+  EXPECT_NE(text.find("The retransmission timer ran out:"), std::string::npos) << text;
+  EXPECT_NE(text.find("ICMP arrived (type 3, code 1):"), std::string::npos) << text;
+  EXPECT_NE(text.find("PSH|ACK arrived (seq 5000, ack 1001, 65535 bytes):"), std::string::npos)
+      << text;
 }
 
 TEST(Journal, KeepsVerdictsOnlyIfAsked) {
   Journal quiet({.records = 16, .connections = 8});
   Journal all({.records = 16, .connections = 8, .verdicts = true});
-  EXPECT_EQ(quiet.Interests(), unsigned{Observer::kTransitions});
-  EXPECT_EQ(all.Interests(), Observer::kTransitions | Observer::kVerdicts);
+  EXPECT_EQ(quiet.Interests(), Observer::kTransitions | Observer::kRefusals);
+  EXPECT_EQ(all.Interests(), Observer::kTransitions | Observer::kRefusals | Observer::kVerdicts);
   for (Journal* journal : {&quiet, &all}) {
     Fire(*journal, 1, milliseconds(1), State::kClosed, State::kSynSent, RuleId{0}, SynAck());
     Fire(*journal, 1, milliseconds(2), State::kSynSent, State::kSynSent, RuleId{0}, SynAck());
   }
   EXPECT_EQ(quiet.total(), 1u);
-  EXPECT_NE(all.Why(1).find("at 0.002000 s: stays SYN_SENT"), std::string::npos) << all.Why(1);
+  const std::string text = Text(all, 1);
+  EXPECT_NE(text.find("Stays SYN_SENT."), std::string::npos) << text;
   // The verdict does not explain the state; the change before it does.
-  EXPECT_NE(all.Why(1).find("now SYN_SENT, since 0.001000 s"), std::string::npos) << all.Why(1);
+  EXPECT_NE(text.find("SYN_SENT for 0.999 s, since 0.001000 s"), std::string::npos) << text;
 }
 
 TEST(Journal, SaysWhatWasOverwritten) {
@@ -106,15 +114,15 @@ TEST(Journal, SaysWhatWasOverwritten) {
     Fire(journal, 2, milliseconds(2 + i), State::kClosed, State::kSynSent, RuleId{0}, SynAck(), 1);
   }
   // Four records: the first of connection 1 is gone, its second is still there.
-  const std::string one = journal.Why(1);
+  const std::string one = Text(journal, 1);
   EXPECT_NE(one.find("  earlier history was overwritten\n"), std::string::npos) << one;
-  EXPECT_EQ(one.find("CLOSED ->"), std::string::npos) << one;
-  EXPECT_NE(one.find("now ESTABLISHED"), std::string::npos) << one;
-  EXPECT_EQ(journal.Why(2).find("overwritten"), std::string::npos) << journal.Why(2);
+  EXPECT_EQ(one.find("CLOSED →"), std::string::npos) << one;
+  EXPECT_NE(one.find("state:  ESTABLISHED"), std::string::npos) << one;
+  EXPECT_EQ(Text(journal, 2).find("overwritten"), std::string::npos) << Text(journal, 2);
   // One more, and nothing of it is left but its name.
   Fire(journal, 2, milliseconds(9), State::kClosed, State::kSynSent, RuleId{0}, SynAck(), 1);
-  EXPECT_EQ(Lines(journal.Why(1)), 2u) << journal.Why(1);
-  EXPECT_NE(journal.Why(1).find("overwritten"), std::string::npos);
+  EXPECT_TRUE(journal.Tell(1)->entries.empty());
+  EXPECT_NE(Text(journal, 1).find("history: all of it was overwritten\n"), std::string::npos);
 }
 
 TEST(Journal, AConnectionThatFillsTheRingKeepsItsLastRecords) {
@@ -122,21 +130,22 @@ TEST(Journal, AConnectionThatFillsTheRingKeepsItsLastRecords) {
   for (int i = 0; i < 6; ++i) {
     Fire(journal, 1, milliseconds(i), State::kClosed, State::kSynSent, RuleId{0}, SynAck());
   }
-  const std::string text = journal.Why(1);
-  EXPECT_EQ(Lines(text), 1u + 1u + 4u + 1u) << text;
-  EXPECT_NE(text.find("overwritten\n  at 0.002000 s"), std::string::npos) << text;
+  const auto story = journal.Tell(1);
+  ASSERT_EQ(story->entries.size(), 4u);
+  EXPECT_FALSE(story->whole);
+  EXPECT_EQ(story->entries.front().at, Time(milliseconds(2)));
 }
 
 TEST(Journal, IdentityThatWasPushedOutIsNotConfused) {
   Journal journal({.records = 64, .connections = 4});
   Fire(journal, 1, milliseconds(0), State::kClosed, State::kSynSent, RuleId{0}, SynAck(), 1);
   Fire(journal, 5, milliseconds(1), State::kClosed, State::kSynSent, RuleId{0}, SynAck(), 5);
-  EXPECT_NE(journal.Why(1).find("nothing is remembered"), std::string::npos) << journal.Why(1);
+  EXPECT_FALSE(journal.Tell(1));
   EXPECT_EQ(journal.Find(TupleOf(1)), 0u);
   EXPECT_EQ(journal.Find(TupleOf(5)), 5u);
   // It speaks again: what it did before was forgotten, and that is said.
   Fire(journal, 1, milliseconds(2), State::kSynSent, State::kEstablished, RuleId{0}, SynAck(), 1);
-  EXPECT_NE(journal.Why(1).find("earlier history was overwritten"), std::string::npos);
+  EXPECT_FALSE(journal.Tell(1)->whole);
 }
 
 TEST(Journal, FindsTheYoungestOfATuple) {
@@ -145,7 +154,30 @@ TEST(Journal, FindsTheYoungestOfATuple) {
     Fire(journal, n, milliseconds(n), State::kClosed, State::kSynSent, RuleId{0}, SynAck());
   }
   EXPECT_EQ(journal.Find(TupleOf(40000)), 9u);
-  EXPECT_NE(journal.Why(TupleOf(1)).find("no such connection"), std::string::npos);
+  EXPECT_EQ(journal.Count(TupleOf(40000)), 3u);
+  EXPECT_EQ(journal.Find(TupleOf(1)), 0u);
+}
+
+TEST(Journal, RefusalsAreCountedByRuleAndForgottenInTurn) {
+  Journal journal({.records = 4, .connections = 4, .refusals = 1});
+  for (int i = 0; i < 3; ++i) {
+    Fire(journal, 0, milliseconds(i), State::kClosed, State::kClosed, RuleId::kClosedReset,
+         SynAck(), 7);
+  }
+  EXPECT_EQ(journal.total(), 0u);  // they take no room from the living
+  const auto refusal = journal.Refused(TupleOf(7));
+  ASSERT_TRUE(refusal);
+  EXPECT_EQ(refusal->count, 3u);
+  EXPECT_EQ(refusal->first, Time(milliseconds(0)));
+  EXPECT_EQ(refusal->last.at, Time(milliseconds(2)));
+  Fire(journal, 0, milliseconds(9), State::kClosed, State::kClosed, RuleId::kClosedRst, SynAck(),
+       7);
+  EXPECT_EQ(journal.Refused(TupleOf(7))->count, 1u);  // another answer, counted anew
+  Fire(journal, 4, milliseconds(9), State::kListen, State::kListen, RuleId::kListenAck, SynAck(),
+       8);
+  EXPECT_FALSE(journal.Refused(TupleOf(7)));
+  EXPECT_EQ(journal.RefusedAt({IpAddress::AnyV6(), 8}, 5).size(), 1u);
+  EXPECT_EQ(journal.RefusedAt({IpAddress::V4(1), 8}, 5).size(), 0u);
 }
 
 TEST(Journal, SizesAreRoundedUp) {
