@@ -46,6 +46,15 @@ void NextTimer(const tcp::Context& cx, const tcp::Tcb& tcb, ConnectionInfo& info
   }
 }
 
+ConnectionInfo OfRecord(State state, Holder holder, ConnectionNumber number, const Tuple& tuple) {
+  ConnectionInfo info;
+  info.state = state;
+  info.holder = holder;
+  info.number = number;
+  info.tuple = tuple;
+  return info;
+}
+
 // Fills in the timer of a record from its place in the wheel.
 void TimerOfRecord(Time now, const stack::TimerNode& node, TimerKind kind, ConnectionInfo& info) {
   if (!node.armed()) return;
@@ -109,11 +118,8 @@ ConnectionInfo Stack::Impl::Info(Time now, const Socket& socket) const {
 }
 
 ConnectionInfo Stack::Impl::Info(Time now, const HalfOpenRecord& record) const {
-  ConnectionInfo info;
-  info.state = State::kSynRcvd;
-  info.number = record.state.number;
-  info.tuple = record.state.tuple;
-  info.holder = Holder::kHalfOpen;
+  ConnectionInfo info =
+      OfRecord(State::kSynRcvd, Holder::kHalfOpen, record.state.number, record.state.tuple);
   info.passive = true;
   info.retransmits = record.state.repeats;
   TimerOfRecord(now, record, TimerKind::kRetransmit, info);
@@ -125,11 +131,8 @@ ConnectionInfo Stack::Impl::Info(Time now, const HalfOpenRecord& record) const {
 
 ConnectionInfo Stack::Impl::InfoOfTimeWait(Time now, Ref ref, const Tuple& tuple) const {
   auto& self = *const_cast<Impl*>(this);
-  ConnectionInfo info;
-  info.state = State::kTimeWait;
-  info.number = TimeWaitOf(ref).number;
-  info.tuple = tuple;
-  info.holder = Holder::kTimeWait;
+  ConnectionInfo info =
+      OfRecord(State::kTimeWait, Holder::kTimeWait, TimeWaitOf(ref).number, tuple);
   info.orphan = true;
   const tcp::Stamp stamp = tcp::StampOf(now);
   info.idle = std::chrono::milliseconds(stamp - self.RestartedAt(ref, stamp));
