@@ -1,5 +1,6 @@
 #include "observe/ladder_builder.h"
 
+#include <tuple>
 #include <utility>
 
 #include "observe/format.h"
@@ -93,6 +94,12 @@ void LadderBuilder::LoseStates(Time at, Side side, std::string rule, std::string
   state = State::kClosed;
 }
 
+void LadderBuilder::AddState(Time at, Side side, State to, std::string rule, std::string section) {
+  State& state = state_[Index(side)];
+  Add({at, LadderState{side, state, to, std::move(rule), std::move(section), {}, 0}}, true);
+  state = to;
+}
+
 std::size_t LadderBuilder::BeginCall(Time at, Side side, std::string text) {
   return Add({at, LadderCall{side, std::move(text), {}}});
 }
@@ -139,9 +146,12 @@ void LadderBuilder::SideObserver::OnRule(const RuleEvent& event) {
   if (!builder->Follow(side, event.tuple)) return;
   const Rule& rule = GetRule(event.rule);
   if (moved) builder->state_[Index(side)] = event.to;
-  builder->Add({event.at, LadderState{side, event.from, event.to, rule.name, rule.section,
-                                      rule.gist, event.number}},
-               moved);
+  LadderState row{side, event.from, event.to, rule.name, rule.section, rule.gist, event.number};
+  const auto explained = builder->explained_.find(row.rule);
+  if (explained != builder->explained_.end()) {
+    std::tie(row.rule, row.section) = explained->second;
+  }
+  builder->Add({event.at, std::move(row)}, moved);
 }
 
 void LadderBuilder::SideObserver::OnSegment(const SegmentEvent& event) {

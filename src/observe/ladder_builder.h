@@ -7,6 +7,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "estab/observer.h"
@@ -53,6 +54,12 @@ class LadderBuilder {
   void AddNote(Time at, std::optional<Side> side, std::string text);
   /// `side` is gone, and every state with it: what is left of it is drawn as CLOSED, by `rule`.
   void LoseStates(Time at, Side side, std::string rule, std::string gist);
+  /// `side` is now in `to`: for hosts that a script plays.
+  void AddState(Time at, Side side, State to, std::string rule, std::string section = {});
+  /// Draws another name and section for the rule `name`: where a script has bent what it means.
+  void Explain(std::string name, std::string shown, std::string section) {
+    explained_[std::move(name)] = {std::move(shown), std::move(section)};
+  }
   /// A call begins; give the returned number to EndCall with its result.
   std::size_t BeginCall(Time at, Side side, std::string text);
   void EndCall(std::size_t call, std::string result);
@@ -94,6 +101,7 @@ class LadderBuilder {
   std::optional<Time> first_;
   std::array<State, 2> state_{State::kClosed, State::kClosed};  // as last drawn
   std::map<TimerKey, Time> running_;
+  std::map<std::string, std::pair<std::string, std::string>> explained_;
   IsnBook isns_;
   std::map<Tuple, PeerInference> peers_;
 };

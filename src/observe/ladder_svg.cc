@@ -8,38 +8,10 @@
 #include "observe/format.h"
 #include "observe/ladder_points.h"
 #include "observe/svg_layout.h"
+#include "observe/svg_style.h"
 #include "observe/text.h"
 
 namespace estab::observe {
-namespace {
-
-constexpr int kWidth = 1000;
-constexpr int kAxisX = 84;
-constexpr std::array<int, 2> kLineX = {320, 760};
-constexpr int kTextGap = 34;  // from a lifeline to the text beside it; timers lie between
-constexpr int kBarWidth = 10;
-
-// One quiet colour per state: fill, and a darker one for its name.
-struct Colors {
-  State state;
-  const char* fill;
-  const char* text;
-};
-constexpr Colors kColors[] = {
-    {State::kClosed, "#d9dce1", "#5b6470"},      {State::kListen, "#b9c7da", "#3f5878"},
-    {State::kSynSent, "#f3d79b", "#8a5d00"},     {State::kSynRcvd, "#f0bd8a", "#934700"},
-    {State::kEstablished, "#a5d3a8", "#226b2b"}, {State::kFinWait1, "#a9d3de", "#125d70"},
-    {State::kFinWait2, "#86bccb", "#0f5163"},    {State::kCloseWait, "#d6bfe3", "#673a80"},
-    {State::kClosing, "#c3b4ea", "#4b3594"},     {State::kLastAck, "#e3b5c9", "#8a2f58"},
-    {State::kTimeWait, "#cfc6a8", "#655a28"},
-};
-
-const Colors& ColorsOf(State state) {
-  for (const Colors& c : kColors) {
-    if (c.state == state) return c;
-  }
-  return kColors[0];
-}
 
 std::string Escaped(std::string_view text) {
   std::string out;
@@ -64,23 +36,13 @@ std::string Escaped(std::string_view text) {
   return out;
 }
 
-constexpr const char* kStyle = R"(<style>
-text { font-family: "DejaVu Sans", system-ui, "Segoe UI", Roboto, Helvetica, Arial, sans-serif; }
-.title { font-size: 17px; font-weight: 600; fill: #1d2530; }
-.host { font-size: 15px; font-weight: 600; fill: #1d2530; }
-.endpoint { font-size: 11.5px; fill: #5b6470; }
-.state { font-size: 12.5px; font-weight: 600; }
-.rule { font-size: 10.5px; fill: #6b7480; }
-.call { font-size: 11.5px; fill: #1f4d7a; }
-.timer { font-size: 10.5px; fill: #94650b; }
-.note { font-size: 11px; font-style: italic; fill: #5b6470; }
-.time { font-size: 10.5px; fill: #5b6470; }
-.label { font-size: 11.5px; fill: #1d2530; }
-.small { font-size: 10px; fill: #6b7480; }
-.lost { fill: #b3261e; }
-.halo { paint-order: stroke; stroke: #ffffff; stroke-width: 4px; stroke-linejoin: round; }
-</style>
-)";
+namespace {
+
+constexpr int kWidth = kLadderWidth;
+constexpr int kAxisX = 84;
+constexpr std::array<int, 2> kLineX = {320, 760};
+constexpr int kTextGap = 34;  // from a lifeline to the text beside it; timers lie between
+constexpr int kBarWidth = 10;
 
 class SvgDrawing {
  public:
@@ -88,13 +50,13 @@ class SvgDrawing {
              std::vector<bool> crossing)
       : ladder_(ladder), options_(options), layout_(layout), crossing_(std::move(crossing)) {}
   std::string Draw();
+  int height() const { return layout_.bottom() + 28; }
 
  private:
   struct Line {
     int x1, y1, x2, y2;
   };
-  void Text(int x, int y, const char* anchor, const char* style, std::string_view text,
-            std::string_view extra = {});
+  void Text(int x, int y, const char* anchor, std::string_view style, std::string_view text);
   void Head();
   void Axis();
   void Lifeline(Side side);
@@ -120,10 +82,10 @@ class SvgDrawing {
   std::string out_;
 };
 
-void SvgDrawing::Text(int x, int y, const char* anchor, const char* style, std::string_view text,
-                      std::string_view extra) {
-  out_ += fmt::format(R"(<text x="{}" y="{}" text-anchor="{}" class="{}"{}>{}</text>)", x, y,
-                      anchor, style, extra, Escaped(text));
+void SvgDrawing::Text(int x, int y, const char* anchor, std::string_view style,
+                      std::string_view text) {
+  out_ += fmt::format(R"(<text x="{}" y="{}" text-anchor="{}" class="{}">{}</text>)", x, y, anchor,
+                      style, Escaped(text));
   out_ += "\n";
 }
 
@@ -138,15 +100,14 @@ void SvgDrawing::Head() {
 }
 
 void SvgDrawing::Axis() {
-  out_ += fmt::format(
-      R"(<line x1="{0}" y1="{1}" x2="{0}" y2="{2}" stroke="#9aa3ae" stroke-width="1"/>)", kAxisX,
-      SvgLayout::kTop - 26, layout_.bottom());
+  out_ += fmt::format(R"(<line x1="{0}" y1="{1}" x2="{0}" y2="{2}" class="axis"/>)", kAxisX,
+                      SvgLayout::kTop - 26, layout_.bottom());
   out_ += "\n";
   const int decimals = TimeDecimals(ladder_);
   for (const AxisMark& mark : layout_.marks()) {
     out_ +=
-        fmt::format(R"(<line x1="{}" y1="{}" x2="{}" y2="{}" stroke="#9aa3ae"/>)"
-                    R"(<line x1="{}" y1="{}" x2="{}" y2="{}" stroke="#eceef1"/>)",
+        fmt::format(R"(<line x1="{}" y1="{}" x2="{}" y2="{}" class="axis"/>)"
+                    R"(<line x1="{}" y1="{}" x2="{}" y2="{}" class="grid"/>)",
                     kAxisX - 4, mark.y, kAxisX, mark.y, kAxisX + 4, mark.y, kLineX[1] + 14, mark.y);
     out_ += "\n";
     Text(kAxisX - 8, mark.y + 4, "end", "time",
@@ -156,10 +117,10 @@ void SvgDrawing::Axis() {
 
 void SvgDrawing::Bar(Side side, State state, int from, int to) {
   if (to <= from) return;
-  out_ += fmt::format(
-      R"(<rect x="{}" y="{}" width="{}" height="{}" fill="{}"{}/>)",
-      kLineX[Index(side)] - kBarWidth / 2, from, kBarWidth, to - from, ColorsOf(state).fill,
-      ladder_.host(side).inferred ? R"( stroke="#9aa3ae" stroke-dasharray="3 3")" : "");
+  out_ +=
+      fmt::format(R"(<rect x="{}" y="{}" width="{}" height="{}" class="{}"{}/>)",
+                  kLineX[Index(side)] - kBarWidth / 2, from, kBarWidth, to - from, BarClass(state),
+                  ladder_.host(side).inferred ? R"( stroke="#9aa3ae" stroke-dasharray="3 3")" : "");
   out_ += "\n";
 }
 
@@ -168,8 +129,7 @@ void SvgDrawing::Lifeline(Side side) {
   State state = InitialState(ladder_, side);
   int from = SvgLayout::kTop - 26;
   const std::string name = StateName(state);
-  Text(TextX(side), SvgLayout::kTop - 18, Anchor(side), "state", name,
-       fmt::format(R"( fill="{}")", ColorsOf(state).text));
+  Text(TextX(side), SvgLayout::kTop - 18, Anchor(side), "state " + NameClass(state), name);
   for (std::size_t i = 0; i < layout_.points().size(); ++i) {
     const auto* change = std::get_if<LadderState>(&ladder_.rows[layout_.points()[i].row].what);
     if (change == nullptr || change->side != side || change->from == change->to) continue;
@@ -187,8 +147,8 @@ void SvgDrawing::Cuts() {
   for (const auto& [y, gap] : layout_.cuts()) {
     for (const int x : {kAxisX, kLineX[0], kLineX[1]}) {
       const int half = x == kAxisX ? 6 : kBarWidth / 2 + 4;
-      out_ += fmt::format(R"(<polygon points="{},{} {},{} {},{} {},{}" fill="#ffffff"/>)"
-                          R"(<path d="M{} {}L{} {}M{} {}L{} {}" stroke="#9aa3ae" fill="none"/>)",
+      out_ += fmt::format(R"(<polygon points="{},{} {},{} {},{} {},{}" class="paper"/>)"
+                          R"(<path d="M{} {}L{} {}M{} {}L{} {}" class="cut"/>)",
                           x - half, y + 1, x + half, y - 5, x + half, y - 1, x - half, y + 5,
                           x - half, y + 1, x + half, y - 5, x - half, y + 5, x + half, y - 1);
       out_ += "\n";
@@ -226,14 +186,12 @@ void SvgDrawing::Segment(const LadderSegment& segment, std::size_t row, int depa
             kLineX[Index(Other(segment.from))] - sign * (kBarWidth / 2 + 1), arrival};
   const bool lost = !segment.arrived;
   if (lost) line.x2 = line.x1 + (line.x2 - line.x1) * 62 / 100;
-  const char* color = lost ? "#b3261e" : "#39424e";
-  out_ += fmt::format(R"(<line x1="{}" y1="{}" x2="{}" y2="{}" stroke="{}" stroke-width="1.4"{}/>)",
-                      line.x1, line.y1, line.x2, line.y2, color,
+  out_ += fmt::format(R"(<line x1="{}" y1="{}" x2="{}" y2="{}" class="{}"{}/>)", line.x1, line.y1,
+                      line.x2, line.y2, lost ? "gone" : "sent",
                       lost ? "" : R"svg( marker-end="url(#head)")svg");
   if (lost) {
-    out_ += fmt::format(
-        R"(<path d="M{} {}l12 12m0 -12l-12 12" stroke="{}" stroke-width="2.2" fill="none"/>)",
-        line.x2 - 6, line.y2 - 6, color);
+    out_ += fmt::format(R"(<path d="M{} {}l12 12m0 -12l-12 12" class="gone cross"/>)", line.x2 - 6,
+                        line.y2 - 6);
     Text(line.x2 + sign * 13, line.y2 + 4, to_right ? "start" : "end", "small lost halo",
          segment.note);
   }
@@ -269,9 +227,8 @@ void SvgDrawing::CallBox(const LadderCall& call, const SvgBlock& block, int y) {
   const int width = static_cast<int>(longest) * 69 / 10 + 14;
   const int height = static_cast<int>(block.lines.size()) * 14 + 5;
   const int x = call.side == Side::kA ? TextX(call.side) + 7 - width : TextX(call.side) - 7;
-  out_ += fmt::format(
-      R"(<rect x="{}" y="{}" width="{}" height="{}" rx="4" fill="#eef4fa" stroke="#b7cbe0"/>)", x,
-      y - 9, width, height);
+  out_ += fmt::format(R"(<rect x="{}" y="{}" width="{}" height="{}" rx="4" class="box"/>)", x,
+                      y - 9, width, height);
   out_ += "\n";
   Beside(call.side, block, y, "call");
 }
@@ -280,9 +237,8 @@ void SvgDrawing::TimerSpan(const LadderTimer& timer, int y) {
   const int sign = timer.side == Side::kA ? -1 : 1;
   const int x = kLineX[Index(timer.side)] + sign * 17;
   const int from = layout_.YOf(timer.armed);
-  out_ += fmt::format(
-      R"(<path d="M{0} {1}h{2}M{3} {1}V{4}M{0} {4}h{2}" stroke="#c99a3a" fill="none"/>)", x - 4,
-      from, 8, x, y);
+  out_ += fmt::format(R"(<path d="M{0} {1}h{2}M{3} {1}V{4}M{0} {4}h{2}" class="span"/>)", x - 4,
+                      from, 8, x, y);
   out_ += "\n";
 }
 
@@ -293,8 +249,7 @@ void SvgDrawing::Event(const LadderRow& row, int y) {
     for (std::size_t i = 0; i < block.lines.size(); ++i) {
       const bool name = moved && i == 0;
       Text(TextX(state->side), y + 4 + 14 * static_cast<int>(i), Anchor(state->side),
-           name ? "state" : "rule", block.lines[i],
-           name ? fmt::format(R"( fill="{}")", ColorsOf(state->to).text) : std::string());
+           name ? "state " + NameClass(state->to) : "rule", block.lines[i]);
     }
     return;
   }
@@ -323,17 +278,8 @@ void SvgDrawing::Events() {
 }
 
 std::string SvgDrawing::Draw() {
-  const int height = layout_.bottom() + 28;
-  out_ = fmt::format(
-      R"(<svg xmlns="http://www.w3.org/2000/svg" width="{0}" height="{1}" viewBox="0 0 {0} {1}">)",
-      kWidth, height);
-  out_ += "\n";
-  out_ += kStyle;
-  out_ +=
-      R"(<defs><marker id="head" viewBox="0 0 10 10" refX="9.5" refY="5" markerWidth="8" )"
-      R"(markerHeight="8" orient="auto"><path d="M0 1L10 5L0 9z" fill="#39424e"/></marker></defs>)"
-      "\n";
-  out_ += fmt::format(R"(<rect width="{}" height="{}" fill="#ffffff"/>)", kWidth, height);
+  out_.clear();
+  out_ += fmt::format(R"(<rect width="{}" height="{}" class="paper"/>)", kWidth, height());
   out_ += "\n";
   Head();
   Axis();
@@ -343,16 +289,19 @@ std::string SvgDrawing::Draw() {
   Segments();
   Events();
   if (ladder_.left_out != 0) {
-    Text(kWidth / 2, height - 8, "middle", "note",
+    Text(kWidth / 2, height() - 8, "middle", "note",
          fmt::format("{} more rows were not recorded", ladder_.left_out));
   }
-  out_ += "</svg>\n";
   return std::move(out_);
 }
 
-}  // namespace
+// What is drawn of one ladder, without the document around it.
+struct Body {
+  std::string svg;
+  int height;
+};
 
-std::string LadderToSvg(const Ladder& ladder, const LadderSvgOptions& options) {
+Body BodyOf(const Ladder& ladder, const LadderSvgOptions& options) {
   const auto drawn = [&](const LadderRow& row) {
     if (const auto* state = std::get_if<LadderState>(&row.what)) {
       return state->from != state->to || options.verdicts;
@@ -362,7 +311,49 @@ std::string LadderToSvg(const Ladder& ladder, const LadderSvgOptions& options) {
   };
   const auto points = LadderPoints(ladder, drawn);
   const SvgLayout layout(ladder, points, options.options);
-  return SvgDrawing(ladder, options, layout, CrossingSegments(ladder, points)).Draw();
+  SvgDrawing drawing(ladder, options, layout, CrossingSegments(ladder, points));
+  return {drawing.Draw(), drawing.height()};
+}
+
+std::string Opening(int width, int height, const LadderSvgOptions& options) {
+  std::string out = fmt::format(
+      R"(<svg xmlns="http://www.w3.org/2000/svg" class="ladder" width="{0}" height="{1}" )"
+      R"(viewBox="0 0 {0} {1}">)",
+      width, height);
+  if (!options.embedded) {
+    out += fmt::format("\n<style>{}</style>\n<defs>{}</defs>", SvgStyle(false), SvgArrowHead());
+  }
+  return out + "\n";
+}
+
+}  // namespace
+
+std::string LadderToSvg(const Ladder& ladder, const LadderSvgOptions& options) {
+  const Body body = BodyOf(ladder, options);
+  return Opening(kWidth, body.height, options) + body.svg + "</svg>\n";
+}
+
+std::string LaddersToSvg(const std::string& title, std::span<const SvgPanel> panels,
+                         const LadderSvgOptions& options) {
+  constexpr int kTitle = 44;  // above the panels
+  constexpr int kCaption = 26;
+  std::string inner;
+  int height = 0;
+  int x = 0;
+  for (const SvgPanel& panel : panels) {
+    const Body body = BodyOf(*panel.ladder, options);
+    inner += fmt::format(R"(<text x="{}" y="{}" class="caption{}">{}</text>)", x + 24, kTitle + 16,
+                         panel.counterfactual ? " apart" : "", Escaped(panel.caption));
+    inner += fmt::format(R"(<svg x="{}" y="{}" width="{}" height="{}">)", x, kTitle + kCaption,
+                         kWidth, body.height);
+    inner += "\n" + body.svg + "</svg>\n";
+    height = std::max(height, kTitle + kCaption + body.height);
+    x += kWidth;
+  }
+  std::string out = Opening(x, height, options);
+  out += fmt::format(R"(<rect width="{}" height="{}" class="paper"/>)", x, height);
+  out += fmt::format(R"(<text x="24" y="30" class="title">{}</text>)", Escaped(title));
+  return out + "\n" + inner + "</svg>\n";
 }
 
 }  // namespace estab::observe

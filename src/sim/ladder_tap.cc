@@ -16,7 +16,7 @@ void Say(std::string& note, std::string_view what) {
 
 std::string NoteOf(const PacketReport& report) {
   std::string note;
-  if (report.injected) Say(note, "injected");
+  if (report.injected()) Say(note, "forged");
   Say(note, LossText(report.fate.loss));
   if (report.fate.corrupt) Say(note, "corrupted");
   if (report.fate.reordered) Say(note, "held back");
@@ -38,7 +38,7 @@ void LadderTap::OnPacket(const PacketReport& report) {
   if ((segment.segment.flags & kSyn) != 0)
     segment.options = OptionsText(report.view->options, true);
   const auto add = [&](const observe::LadderSegment& s) {
-    builder_.AddSegment(s, report.view->source, report.view->destination, !report.injected);
+    builder_.AddSegment(s, report.view->source, report.view->destination, !report.injected());
   };
   if (report.fate.copies == 0) return add(segment);
   for (std::uint8_t i = 0; i < report.fate.copies; ++i) {

@@ -26,12 +26,23 @@ const Parameter* FindParameter(const Scenario& scenario, std::string_view name) 
   return nullptr;
 }
 
-std::string ValueOf(const Parameter& parameter, const ScenarioOptions& options) {
-  std::string value = parameter.value;
+// What was asked for; nullopt if nothing was. One that is set by the setting's own name wins, since
+// it is set last.
+std::optional<std::string> GivenValue(const Parameter& parameter, const ScenarioOptions& options) {
+  std::optional<std::string> value;
   for (const auto& [name, given] : options.values) {
     if (name == parameter.name) value = given;
   }
+  for (const auto& [name, given] : options.values) {
+    if (parameter.setting != nullptr && name == parameter.setting) value = given;
+  }
   return value;
+}
+
+std::string TextOf(Stack& stack, std::string_view setting) {
+  std::array<char, kSettingTextSize> text{};
+  const auto value = stack.GetSetting(setting, text);
+  return value ? std::string(*value) : std::string();
 }
 
 std::string TimesText(const std::vector<Time>& times) {
@@ -109,7 +120,7 @@ const std::vector<ScenarioContext::Move>* ScenarioContext::Tracker::Youngest() c
 }
 
 void ScenarioContext::Recorder::OnPacket(const PacketReport& report) {
-  if (report.view == nullptr || report.injected) return;
+  if (report.view == nullptr || report.injected()) return;
   const SegmentSummary& segment = report.view->segment;
   const auto bases = isns_.Look(segment, report.view->source, report.view->destination, true);
   sent_.push_back({report.from, report.sent.time_since_epoch(), segment,
@@ -136,12 +147,11 @@ WorldConfig ScenarioContext::MakeWorld(const Scenario& scenario, const ScenarioO
   std::vector<std::pair<std::string, std::string>> settings;
   if (!options.profile.empty()) settings.emplace_back("estab.profile", options.profile);
   for (const Parameter& parameter : scenario.parameters) {
-    // A default must not hide what the profile says; only what was asked for is set.
-    const bool given = std::any_of(options.values.begin(), options.values.end(),
-                                   [&](const auto& v) { return v.first == parameter.name; });
-    if (parameter.setting != nullptr && (given || options.profile.empty())) {
-      settings.emplace_back(parameter.setting, ValueOf(parameter, options));
-    }
+    if (parameter.setting == nullptr) continue;
+    std::optional<std::string> value = GivenValue(parameter, options);
+    if (!value && parameter.value != nullptr) value = parameter.value;
+    // Without either it is what the profile says.
+    if (value) settings.emplace_back(parameter.setting, *value);
   }
   for (const auto& [name, value] : options.values) {
     if (FindParameter(scenario, name) != nullptr) continue;
@@ -161,24 +171,40 @@ ScenarioContext::ScenarioContext(const Scenario& scenario, const ScenarioOptions
       options_(options),
       builder_({.calls = false, .verdicts = options.verdicts}),
       ladder_tap_(builder_),
+      capture_tap_(options.packets),
       world_(MakeWorld(scenario, options, usage_error_)),
       a_(*this, Side::kA),
       b_(*this, Side::kB) {
   builder_.SetTitle(fmt::format("{}: {}", scenario.id, scenario.title));
   world_.AddTap(ladder_tap_);
   world_.AddTap(recorder_);
+  world_.AddTap(capture_tap_);
   for (const Side side : {Side::kA, Side::kB}) {
     Host& host = world_.host(side);
     host.AddObserver(*builder_.Of(side));
     host.AddObserver(trackers_[Index(side)]);
+    host.AddObserver(capture_tap_.Of(side));
     if (usage_error_.empty()) usage_error_ = host.setting_error();
+  }
+  TakeValues();
+}
+
+void ScenarioContext::TakeValues() {
+  for (const Parameter& p : scenario_.parameters) {
+    ParameterValue value{p.name, {}, p.value == nullptr ? "" : p.value, p.gist};
+    const std::string in_force = p.setting == nullptr ? "" : TextOf(a_.stack(), p.setting);
+    const auto given = GivenValue(p, options_);
+    if (p.value == nullptr && !given) value.preset = in_force;
+    value.value = given ? *given : value.preset;
+    parameters_.push_back(std::move(value));
   }
 }
 
-std::string ScenarioContext::Value(std::string_view parameter) const {
-  const Parameter* found = FindParameter(scenario_, parameter);
-  ESTAB_CHECK(found != nullptr);
-  return ValueOf(*found, options_);
+std::string ScenarioContext::Value(std::string_view parameter) {
+  const auto found = std::find_if(parameters_.begin(), parameters_.end(),
+                                  [&](const auto& p) { return parameter == p.name; });
+  ESTAB_CHECK(found != parameters_.end());
+  return found->value;
 }
 
 std::int64_t ScenarioContext::Number(std::string_view parameter, std::int64_t least,
@@ -204,7 +230,8 @@ Duration ScenarioContext::Span(std::string_view parameter, Duration least, Durat
 
 std::string ScenarioContext::Setting(std::string_view name) {
   std::array<char, kSettingTextSize> text{};
-  const auto value = a_.stack().GetSetting(name, text);
+  Stack& stack = world_.a().alive() ? a_.stack() : b_.stack();
+  const auto value = stack.GetSetting(name, text);
   if (value) return std::string(*value);
   Fail(fmt::format("there is no setting {}", name));
   return {};
@@ -285,11 +312,45 @@ void ScenarioContext::Inject(Side to, const Endpoint& source, const Endpoint& de
   world_.Inject(to, CraftPacket(source, destination, segment), delay);
 }
 
+void ScenarioContext::Imagine(Side to, const Endpoint& source, const Endpoint& destination,
+                              const wire::Segment& segment) {
+  world_.Inject(to, CraftPacket(source, destination, segment), Duration::zero(), Author::kImagined);
+}
+
+void ScenarioContext::TakeOver(Side side) {
+  host(side).played_ = true;
+  host(side).handles_.clear();
+  world_.host(side).Crash();
+}
+
+void ScenarioContext::PlayState(Side side, State state, std::string why) {
+  builder_.AddState(world_.now(), side, state, std::move(why));
+}
+
+void ScenarioContext::PlaySegment(Side from, const Endpoint& source, const Endpoint& destination,
+                                  const wire::Segment& segment) {
+  world_.Inject(Other(from), CraftPacket(source, destination, segment),
+                world_.path(from).config().delay, Author::kScript);
+}
+
+void ScenarioContext::PlayCall(Side side, std::string call, std::string result) {
+  builder_.EndCall(builder_.BeginCall(world_.now(), side, std::move(call)), std::move(result));
+}
+
 ScenarioResult ScenarioContext::Finish() {
   for (const std::string& fault : world_.faults().Unused()) {
     Fail(fmt::format("expected the fault \"{}\" to hit something; it never did", fault));
   }
-  return {builder_.Build(), failures_, summary_, delivered_, world_.trace_hash()};
+  ScenarioResult result;
+  result.ladder = builder_.Build();
+  result.parameters = std::move(parameters_);
+  result.rules = capture_tap_.Fired();
+  result.packets = capture_tap_.packets();
+  result.failures = std::move(failures_);
+  result.summary = std::move(summary_);
+  result.delivered = delivered_;
+  result.trace_hash = world_.trace_hash();
+  return result;
 }
 
 // --- Expectations
@@ -433,8 +494,10 @@ std::uint32_t ScenarioContext::Isn(Side side) const {
 
 void ScenarioContext::StopDrawing() {
   world_.RemoveTap(ladder_tap_);
+  world_.RemoveTap(capture_tap_);
   for (const Side side : {Side::kA, Side::kB}) {
     world_.host(side).RemoveObserver(*builder_.Of(side));
+    world_.host(side).RemoveObserver(capture_tap_.Of(side));
   }
 }
 
@@ -493,6 +556,28 @@ void ScenarioContext::ExpectData(const Result<std::string>& got, std::string_vie
 // --- Running
 // --------------------------------------------------------------------------------------
 
+namespace {
+
+std::string ValueIn(const ScenarioResult& result, std::string_view parameter) {
+  for (const ParameterValue& p : result.parameters) {
+    if (parameter == p.name) return p.value;
+  }
+  return {};
+}
+
+void AddBeside(ScenarioResult& result, const Variant& variant, ScenarioResult other) {
+  for (const std::string& failure : other.failures) {
+    result.failures.push_back(fmt::format("{}: {}", variant.caption, failure));
+  }
+  for (const std::string& sentence : other.summary) {
+    result.summary.push_back(fmt::format("{}: {}", variant.caption, sentence));
+  }
+  result.beside.push_back(
+      {variant.caption, variant.counterfactual, std::move(other.ladder), std::move(other.packets)});
+}
+
+}  // namespace
+
 std::expected<ScenarioResult, std::string> RunScenario(const Scenario& scenario,
                                                        const ScenarioOptions& options) {
   ScenarioContext context(scenario, options);
@@ -500,7 +585,17 @@ std::expected<ScenarioResult, std::string> RunScenario(const Scenario& scenario,
   scenario.run(context);
   // Values that only the scenario itself could judge.
   if (!context.usage_error().empty()) return std::unexpected(context.usage_error());
-  return context.Finish();
+  ScenarioResult result = context.Finish();
+  for (const Variant& variant : scenario.variants) {
+    if (variant.parameter != nullptr && ValueIn(result, variant.parameter) != variant.value) {
+      continue;
+    }
+    ScenarioContext beside(scenario, options);
+    variant.run(beside);
+    if (!beside.usage_error().empty()) return std::unexpected(beside.usage_error());
+    AddBeside(result, variant, beside.Finish());
+  }
+  return result;
 }
 
 }  // namespace estab::sim

@@ -30,6 +30,7 @@
 #include "observe/isn_book.h"
 #include "observe/ladder.h"
 #include "observe/ladder_builder.h"
+#include "sim/capture_tap.h"
 #include "sim/ladder_tap.h"
 #include "sim/world.h"
 
@@ -40,9 +41,21 @@ class ScenarioContext;
 /// Something of a scenario that can be set from outside.
 struct Parameter {
   const char* name;
-  const char* value;              // if nothing else is said
+  const char* value;              // if nothing else is said; nullptr: as the stack's profile has it
   const char* gist;               // one line
   const char* setting = nullptr;  // the stacks' setting that it stands for, given to both hosts
+};
+
+/// Another course of the same play, in a world of its own, drawn beside it. A counterfactual one
+/// shows what a rule is there to prevent: no stack does that, so a script bends it
+/// (docs/decisions).
+struct Variant {
+  const char* caption;  // "without TIME_WAIT"
+  bool counterfactual;
+  void (*run)(ScenarioContext& context);
+  // Played if this parameter has this value; nullptr: always.
+  const char* parameter = nullptr;
+  const char* value = nullptr;
 };
 
 struct Scenario {
@@ -51,6 +64,8 @@ struct Scenario {
   const char* text;   // what happens, and why; plain sentences
   std::span<const Parameter> parameters;
   void (*run)(ScenarioContext& context);
+  const char* caption = "as it is";  // of the play itself, where others stand beside it
+  std::span<const Variant> variants = {};
 };
 
 /// How to run one.
@@ -60,13 +75,34 @@ struct ScenarioOptions {
   /// A scenario's parameters, or settings of the stacks by their names ("net.ipv4...").
   std::vector<std::pair<std::string, std::string>> values = {};
   bool verdicts = false;  // record rules that changed no state
+  bool packets = false;   // keep the packets, each with the reasons for it
+};
+
+/// A parameter as it was in this run.
+struct ParameterValue {
+  const char* name;
+  std::string value;
+  std::string preset;  // if nothing had been said
+  const char* gist;
+};
+
+/// What stands beside the play.
+struct Panel {
+  std::string caption;
+  bool counterfactual = false;
+  observe::Ladder ladder;
+  std::vector<observe::CapturedPacket> packets;
 };
 
 struct ScenarioResult {
   observe::Ladder ladder;
-  std::vector<std::string> failures;  // one sentence each: expected, and what happened
-  std::vector<std::string> summary;   // what was measured, a sentence each; may be empty
-  std::uint64_t delivered = 0;        // bytes, where moving them is the point
+  std::vector<Panel> beside;  // the variants that were played
+  std::vector<ParameterValue> parameters;
+  std::vector<FiredRule> rules;                  // of the play itself
+  std::vector<observe::CapturedPacket> packets;  // of the play itself
+  std::vector<std::string> failures;             // one sentence each: expected, and what happened
+  std::vector<std::string> summary;              // what was measured, a sentence each; may be empty
+  std::uint64_t delivered = 0;                   // bytes, where moving them is the point
   std::uint64_t trace_hash = 0;
   bool passed() const { return failures.empty(); }
 };
@@ -127,6 +163,7 @@ class ScenarioHost {
 
   ScenarioContext& context_;
   Side side_;
+  bool played_ = false;            // by the script
   std::vector<SocketId> handles_;  // every socket since the last start, closed ones too
 };
 
@@ -189,8 +226,22 @@ class ScenarioContext {
   void Inject(Side to, const Endpoint& source, const Endpoint& destination,
               const wire::Segment& segment, Duration delay = Duration::zero());
 
+  /// As above, but never shown: what follows from it is drawn as if nothing had come.
+  void Imagine(Side to, const Endpoint& source, const Endpoint& destination,
+               const wire::Segment& segment);
+  /// From now on the script plays `side`: its stack vanishes without a word, and what is sent to it
+  /// is drawn and heard by nobody.
+  void TakeOver(Side side);
+  /// The side that the script plays is now in `state`, and why.
+  void PlayState(Side side, State state, std::string why);
+  /// It sends `segment`, which takes the path's delay. Counts as sent by that side.
+  void PlaySegment(Side from, const Endpoint& source, const Endpoint& destination,
+                   const wire::Segment& segment);
+  /// A call of its application.
+  void PlayCall(Side side, std::string call, std::string result);
+
   /// Values of parameters, as set or by default. Asking for what is not declared is a bug.
-  std::string Value(std::string_view parameter) const;
+  std::string Value(std::string_view parameter);
   /// As a number from `least` to `most`; anything else is a usage error of the whole run.
   std::int64_t Number(std::string_view parameter, std::int64_t least = 0,
                       std::int64_t most = INT32_MAX);
@@ -298,6 +349,7 @@ class ScenarioContext {
     observe::IsnBook isns_;
   };
 
+  void TakeValues();
   static WorldConfig MakeWorld(const Scenario& scenario, const ScenarioOptions& options,
                                std::string& usage_error);
   void ExpectErrorIs(std::optional<Error> got, Error expected, std::string_view what);
@@ -311,12 +363,14 @@ class ScenarioContext {
   std::string usage_error_;
   observe::LadderBuilder builder_;
   LadderTap ladder_tap_;
+  CaptureTap capture_tap_;
   std::array<Tracker, 2> trackers_;
   Recorder recorder_;
   std::array<std::optional<PathConfig>, 2> uncut_;
   World world_;  // after everything that watches it
   ScenarioHost a_;
   ScenarioHost b_;
+  std::vector<ParameterValue> parameters_;
   std::vector<std::string> failures_;
   std::vector<std::string> summary_;
   std::uint64_t delivered_ = 0;

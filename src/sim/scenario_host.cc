@@ -212,6 +212,7 @@ void ScenarioHost::Set(std::string_view name, std::string_view value) {
 }
 
 void ScenarioHost::Crash() {
+  played_ = false;
   context_.world_.host(side_).Crash();
   handles_.clear();
   context_.builder_.LoseStates(context_.world_.now(), side_, "crash",

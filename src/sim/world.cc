@@ -191,7 +191,7 @@ void World::Report(const PacketReport& report) {
     std::uint64_t fate = static_cast<std::uint64_t>(report.fate.loss) |
                          (std::uint64_t{report.fate.copies} << 8) |
                          (std::uint64_t{report.fate.corrupt} << 16) |
-                         (std::uint64_t{report.injected} << 17) | (Index(report.from) << 18);
+                         (std::uint64_t{report.injected()} << 17) | (Index(report.from) << 18);
     const auto arrival = report.fate.copies == 0 ? report.sent : report.fate.at[0];
     const std::uint64_t words[] = {
         static_cast<std::uint64_t>(report.sent.time_since_epoch().count()),
@@ -229,7 +229,7 @@ void World::SendOnPath(Side from, const TxPacket& packet) {
   const PacketView* seen = view ? &*view : nullptr;
   const Fault* cause = nullptr;
   const Fate fate = Decide(from, seen, scratch_.size(), &cause);
-  Report({from, now_, scratch_, seen, fate, cause, false});
+  Report({from, now_, scratch_, seen, fate, cause, Author::kStack});
   if (fate.corrupt) path(from).Corrupt(scratch_);
   for (std::uint8_t i = 0; i < fate.copies; ++i) {
     ++in_flight_[Index(from)];
@@ -237,11 +237,13 @@ void World::SendOnPath(Side from, const TxPacket& packet) {
   }
 }
 
-void World::Inject(Side to, std::span<const std::byte> packet, Duration delay) {
+void World::Inject(Side to, std::span<const std::byte> packet, Duration delay, Author author) {
   const auto view = ViewPacket(packet);
   Fate fate;
   fate.AddCopy(now_ + delay);
-  Report({Other(to), now_, packet, view ? &*view : nullptr, fate, nullptr, true});
+  if (author != Author::kImagined) {
+    Report({Other(to), now_, packet, view ? &*view : nullptr, fate, nullptr, author});
+  }
   Push(fate.at[0], Kind::kInjected, NewPacket(packet), to);
 }
 

@@ -40,6 +40,14 @@ struct WorldConfig {
   bool hash = true;                   // keep the trace hash
 };
 
+/// Who made a packet.
+enum class Author : std::uint8_t {
+  kStack,     // the stack of the side that sends it
+  kForged,    // a script, under that side's name: an attacker, or the past
+  kScript,    // a script that plays the side, whose stack is gone
+  kImagined,  // nobody: it is delivered, but no tap is told
+};
+
 /// What became of one packet, told when it is sent. Valid during the call only.
 struct PacketReport {
   Side from;
@@ -48,7 +56,8 @@ struct PacketReport {
   const PacketView* view;            // nullptr if it is not TCP
   Fate fate;                         // losses, copies and when they arrive
   const Fault* fault;                // the fault that hit it, or nullptr
-  bool injected;                     // by a script, not by `from`'s stack
+  Author author;
+  bool injected() const { return author == Author::kForged; }
 };
 
 /// Is told about every packet.
@@ -129,7 +138,8 @@ class World {
   /// readiness. One at a time; empty for none.
   void SetStepHook(std::function<void()> hook) { hook_ = std::move(hook); }
   /// A packet made by hand reaches `to` after `delay`, whatever the path is like.
-  void Inject(Side to, std::span<const std::byte> packet, Duration delay = Duration::zero());
+  void Inject(Side to, std::span<const std::byte> packet, Duration delay = Duration::zero(),
+              Author author = Author::kForged);
   /// Forgets every packet that is on its way.
   void DropInFlight();
 

@@ -24,7 +24,7 @@ class Recorder : public Tap {
   void OnPacket(const PacketReport& report) override {
     ASSERT_NE(report.view, nullptr);
     seen.push_back(
-        {report.from, report.sent, report.view->segment.flags, report.fate, report.injected});
+        {report.from, report.sent, report.view->segment.flags, report.fate, report.injected()});
   }
   std::vector<Recorded> seen;
 };

@@ -16,23 +16,24 @@ inline constexpr std::uint16_t kServerPort = 80;
 inline constexpr std::uint16_t kClientPort = 40000;
 
 inline constexpr Parameter kDelay = {"delay", "10ms", "how long a packet takes, each way"};
-inline constexpr Parameter kSynRetries = {"tcp_syn_retries", "5", "repeats of a SYN",
+inline constexpr Parameter kSynRetries = {"tcp_syn_retries", nullptr, "repeats of a SYN",
                                           "net.ipv4.tcp_syn_retries"};
-inline constexpr Parameter kLinear = {"tcp_syn_linear_timeouts", "0",
+inline constexpr Parameter kLinear = {"tcp_syn_linear_timeouts", nullptr,
                                       "more repeats, whose time-outs do not double",
                                       "net.ipv4.tcp_syn_linear_timeouts"};
-inline constexpr Parameter kSynAckRetries = {"tcp_synack_retries", "5", "repeats of a SYN|ACK",
+inline constexpr Parameter kSynAckRetries = {"tcp_synack_retries", nullptr, "repeats of a SYN|ACK",
                                              "net.ipv4.tcp_synack_retries"};
-inline constexpr Parameter kRtoInitial = {"tcp_rto_initial", "1s", "the first time-out of a SYN",
+inline constexpr Parameter kRtoInitial = {"tcp_rto_initial", nullptr, "the first time-out of a SYN",
                                           "estab.tcp_rto_initial"};
 inline constexpr Parameter kRtoMin = {
-    "tcp_rto_min", "200ms", "what the time-out exceeds the round trip by", "estab.tcp_rto_min"};
+    "tcp_rto_min", nullptr, "what the time-out exceeds the round trip by", "estab.tcp_rto_min"};
 inline constexpr Parameter kMsl = {
-    "tcp_msl", "30s", "maximum segment lifetime; TIME_WAIT is twice that", "estab.tcp_msl"};
-inline constexpr Parameter kOrphanRetries = {
-    "tcp_orphan_retries", "0", "repeats after close(); 0 means 8", "net.ipv4.tcp_orphan_retries"};
+    "tcp_msl", nullptr, "maximum segment lifetime; TIME_WAIT is twice that", "estab.tcp_msl"};
+inline constexpr Parameter kOrphanRetries = {"tcp_orphan_retries", nullptr,
+                                             "repeats after close(); 0 means 8",
+                                             "net.ipv4.tcp_orphan_retries"};
 inline constexpr Parameter kFinTimeout = {
-    "tcp_fin_timeout", "60", "seconds in FIN_WAIT_2 after close()", "net.ipv4.tcp_fin_timeout"};
+    "tcp_fin_timeout", nullptr, "seconds in FIN_WAIT_2 after close()", "net.ipv4.tcp_fin_timeout"};
 
 /// How long the ACK of a FIN waits for something to travel with: Linux's least delayed ACK.
 inline constexpr Duration kFinAckWait = std::chrono::milliseconds(40);

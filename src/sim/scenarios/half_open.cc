@@ -66,7 +66,7 @@ void Reconnect(ScenarioContext& ctx) {
 
 constexpr Parameter kSilentParameters[] = {
     kDelay,
-    {"tcp_retries2", "15", "unanswered repeats of data", "net.ipv4.tcp_retries2"},
+    {"tcp_retries2", nullptr, "unanswered repeats of data", "net.ipv4.tcp_retries2"},
     kRtoMin,
 };
 

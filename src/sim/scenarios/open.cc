@@ -148,7 +148,8 @@ void NewSynBeforeRst(ScenarioContext& ctx) {
 
 constexpr Parameter kBacklogParameters[] = {
     kDelay,
-    {"tcp_abort_on_overflow", "0", "1: reset what does not fit", "net.ipv4.tcp_abort_on_overflow"},
+    {"tcp_abort_on_overflow", nullptr, "1: reset what does not fit",
+     "net.ipv4.tcp_abort_on_overflow"},
     kRtoInitial,
 };
 

@@ -9,7 +9,7 @@ using namespace std::chrono_literals;
 
 constexpr Parameter kAcceptParameters[] = {
     kDelay,
-    {"tcp_invalid_ratelimit", "500", "milliseconds between two challenge ACKs of a connection",
+    {"tcp_invalid_ratelimit", nullptr, "milliseconds between two challenge ACKs of a connection",
      "net.ipv4.tcp_invalid_ratelimit"},
 };
 

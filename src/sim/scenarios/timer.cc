@@ -11,10 +11,10 @@ using namespace std::chrono_literals;
 constexpr Parameter kKeepaliveParameters[] = {
     {"peer", "silent", "silent, alive or restarted"},
     kDelay,
-    {"tcp_keepalive_time", "7200", "seconds of silence before the first probe",
+    {"tcp_keepalive_time", nullptr, "seconds of silence before the first probe",
      "net.ipv4.tcp_keepalive_time"},
-    {"tcp_keepalive_intvl", "75", "seconds between probes", "net.ipv4.tcp_keepalive_intvl"},
-    {"tcp_keepalive_probes", "10", "unanswered probes", "net.ipv4.tcp_keepalive_probes"},
+    {"tcp_keepalive_intvl", nullptr, "seconds between probes", "net.ipv4.tcp_keepalive_intvl"},
+    {"tcp_keepalive_probes", nullptr, "unanswered probes", "net.ipv4.tcp_keepalive_probes"},
 };
 
 void Keepalive(ScenarioContext& ctx) {
