@@ -37,6 +37,9 @@ enum class Error : std::uint8_t {
   kNotFound,               // ENOENT         no such name
   kBusy,                   // EBUSY          too late to change this
   kPermission,             // EPERM          the operating system does not allow it
+  kHostDown,               // EHOSTDOWN      ICMP host unknown
+  kNotOnNetwork,           // ENONET         ICMP source host isolated
+  kAccessDenied,           // EACCES         ICMPv6: prohibited on the way
   kIo,                     // EIO            the operating system failed
 };
 

@@ -83,8 +83,15 @@ struct StackCounters {
   // Since the start.
   std::uint64_t packets_in = 0;
   std::uint64_t packets_out = 0;
-  std::uint64_t bad_packets = 0;           // malformed, or of a wrong checksum
-  std::uint64_t not_for_us = 0;            // another host's, or an unknown protocol
+  std::uint64_t bad_packets = 0;  // malformed, or of a wrong checksum
+  std::uint64_t not_for_us = 0;   // another host's, or an unknown protocol
+  std::uint64_t fragments_in = 0;
+  std::uint64_t reassembled = 0;          // datagrams made whole
+  std::uint64_t reassembly_timeouts = 0;  // datagrams whose rest did not come in time
+  std::uint64_t reassembly_failures = 0;  // overlapping, too long, or no room for them
+  std::uint64_t icmp_errors_in = 0;       // about TCP segments with our addresses
+  std::uint64_t icmp_errors_sent = 0;
+  std::uint64_t icmp_errors_limited = 0;   // not sent, for the rate of them
   std::uint64_t connections_opened = 0;    // active
   std::uint64_t connections_accepted = 0;  // passive, reached ESTABLISHED
   std::uint64_t resets_sent = 0;

@@ -40,6 +40,9 @@ constexpr Entry kEntries[] = {
     {Error::kNotFound, ENOENT, "no such name"},
     {Error::kBusy, EBUSY, "too late to change this"},
     {Error::kPermission, EPERM, "the operating system does not permit it"},
+    {Error::kHostDown, EHOSTDOWN, "the network does not know the host"},
+    {Error::kNotOnNetwork, ENONET, "the network does not know this host"},
+    {Error::kAccessDenied, EACCES, "prohibited on the way to the host"},
     {Error::kIo, EIO, "input or output failed"},
 };
 constexpr std::size_t kCount = sizeof(kEntries) / sizeof(kEntries[0]);

@@ -54,7 +54,11 @@ struct Stack::Impl {
   /// `bad_source`: no peer can have sent it.
   void ReceiveTcp(Time now, const wire::IpPacket& ip, LinkId link, bool bad_source);
   void ArriveForNobody(Context& cx, const Tuple& tuple, LinkId link, const wire::Segment& segment);
+
+  // --- icmp_input.cc ---
   void ReceiveIcmp(Time now, const wire::IpPacket& ip, LinkId link);
+  /// An ICMP error about one of our segments.
+  void ArriveIcmpError(Time now, const wire::IcmpError& error);
 
   // --- demultiplexing (connections.cc) ---
   std::uint32_t Hash(const Tuple& tuple) const;

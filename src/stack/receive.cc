@@ -5,54 +5,6 @@
 #include "wire/tcp.h"
 
 namespace estab {
-namespace {
-
-// What an ICMP error means to a connection attempt (Linux's icmp_err_convert); 0: nothing.
-std::uint8_t ErrorOf(const wire::IcmpError& icmp) {
-  const auto code = [](Error e) { return static_cast<std::uint8_t>(e); };
-  if (icmp.v6) {
-    switch (static_cast<wire::IcmpV6Type>(icmp.type)) {
-      case wire::IcmpV6Type::kUnreachable:
-        if (icmp.code == static_cast<std::uint8_t>(wire::IcmpV6Unreachable::kPort)) {
-          return code(Error::kConnectionRefused);
-        }
-        return code(icmp.code == 0 ? Error::kNetworkUnreachable : Error::kHostUnreachable);
-      case wire::IcmpV6Type::kTimeExceeded:
-        return code(Error::kHostUnreachable);
-      case wire::IcmpV6Type::kParameterProblem:
-        return code(Error::kProtocolError);
-      default:
-        return 0;
-    }
-  }
-  switch (static_cast<wire::IcmpType>(icmp.type)) {
-    case wire::IcmpType::kUnreachable:
-      switch (icmp.code) {
-        case 0:
-        case 6:
-        case 9:
-        case 11:
-          return code(Error::kNetworkUnreachable);
-        case 2:
-          return code(Error::kProtocolNotAvailable);
-        case 3:
-          return code(Error::kConnectionRefused);
-        case 4:
-          return 0;  // path MTU discovery's, not an error
-        default:
-          return code(Error::kHostUnreachable);
-      }
-    case wire::IcmpType::kTimeExceeded:
-      return code(Error::kHostUnreachable);
-    case wire::IcmpType::kParameterProblem:
-      return code(Error::kProtocolError);
-    default:
-      return 0;
-  }
-}
-
-}  // namespace
-
 void Stack::Impl::ReceivePacket(Time now, const RxPacket& packet) {
   started = true;
   ++counters.packets_in;
@@ -132,33 +84,6 @@ void Stack::Impl::ArriveForNobody(Context& cx, const Tuple& tuple, LinkId link,
   const RuleId rule = segment.Has(kRst) ? RuleId::kClosedRst : RuleId::kClosedReset;
   recorder.Fired(cx.now, 0, tuple, State::kClosed, State::kClosed, rule, cx.cause);
   if (rule == RuleId::kClosedReset) ReplyReset(cx.now, link, tuple, segment);
-}
-
-void Stack::Impl::ReceiveIcmp(Time now, const wire::IpPacket& ip, LinkId link) {
-  std::byte reply[2048];
-  if (const auto size =
-          wire::EchoReply(ip, reply, static_cast<std::uint8_t>(settings.default_ttl))) {
-    QueuePacket(link, network.IsLocal(ip.source), {reply, *size});
-    return;
-  }
-  const auto error = wire::DecodeIcmpError(ip);
-  if (!error || error->protocol != static_cast<std::uint8_t>(wire::Protocol::kTcp)) {
-    ++counters.not_for_us;
-    return;
-  }
-  const Tuple tuple{{error->source, error->source_port},
-                    {error->destination, error->destination_port}};
-  Context cx = MakeContext(now);
-  cx.cause.trigger = Trigger::kIcmp;
-  cx.cause.icmp = static_cast<std::uint16_t>(error->type << 8 | error->code);
-  const Ref ref = Lookup(tuple);
-  if (!ref.found() || ref.kind() != Owner::kSocket) {
-    recorder.Fired(now, 0, tuple, State::kClosed, State::kClosed, RuleId::kIcmpStray, cx.cause);
-    return;
-  }
-  Socket& socket = sockets[ref.slot()];
-  tcp::ArriveIcmp(cx, socket, SndSeq(error->seq), ErrorOf(*error));
-  Settle(cx, socket);
 }
 
 }  // namespace estab

@@ -216,7 +216,7 @@ Result<void> Stack::SetUser(SocketId id, void* user) {
 Result<std::optional<Error>> Stack::TakeError(SocketId id) {
   Impl::Socket* socket = impl_->Get(id);
   if (socket == nullptr) return std::unexpected(kBad);
-  return tcp::TakePendingError(*socket);
+  return tcp::TakeAnyError(*socket);
 }
 
 Result<Tuple> Stack::GetTuple(SocketId id) const {

@@ -43,14 +43,4 @@ void BecomeEstablished(Context& cx, Tcb& tcb) {
   UpdateKeepalive(cx, tcb);
 }
 
-void ArriveIcmp(Context& cx, Tcb& tcb, SndSeq seq, std::uint8_t error) {
-  const bool in_flight = seq >= tcb.snd.una && seq < tcb.snd.max;
-  if (!in_flight || error == 0) return Apply(cx, tcb, RuleId::kIcmpStray);
-  if (tcb.state == State::kSynSent) {
-    return ApplyClosed(cx, tcb, RuleId::kIcmpSynSent, static_cast<Error>(error));
-  }
-  tcb.soft_error = error;
-  Apply(cx, tcb, RuleId::kIcmpSoft);
-}
-
 }  // namespace estab::tcp

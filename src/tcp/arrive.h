@@ -18,8 +18,4 @@ Verdict ArriveSynchronized(Context& cx, Tcb& tcb, Arriving& segment);  // SYN_RC
 /// Everything a connection needs once both SYNs are acknowledged.
 void BecomeEstablished(Context& cx, Tcb& tcb);
 
-/// An ICMP error that quotes a segment of this connection with sequence number `seq`. `error` is
-/// what it means to a user; 0: nothing.
-void ArriveIcmp(Context& cx, Tcb& tcb, SndSeq seq, std::uint8_t error);
-
 }  // namespace estab::tcp

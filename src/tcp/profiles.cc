@@ -13,6 +13,7 @@ void MakeLinux(Settings& s) {
   s.policy.give_up_by_time = true;
   s.policy.shut_read_discards = false;
   s.policy.connect_timeout_ends = false;
+  s.policy.icmp_may_quote_next = true;
   s.policy.isn_tick_ns = 64;
   s.policy.time_wait_shows_closed = true;
 }

@@ -31,6 +31,8 @@ struct Policy {
   /// ICMP errors that may pass (net or host unreachable, time exceeded ...) end an attempt in
   /// SYN_SENT; RFC 9293 MUST-56 forbids it.
   bool soft_icmp_ends_opening = true;
+  /// An ICMP error may quote SND.NXT, which nothing in flight has, as on Linux.
+  bool icmp_may_quote_next = false;
   /// A reset in SYN_RCVD of an active opener: ECONNREFUSED by the RFC, ECONNRESET on Linux.
   bool reset_refuses_active_opener = false;
   /// LAST_ACK begins when the FIN goes out (RFC 9293 §3.10.4), or with the call that queued it.
@@ -87,6 +89,16 @@ struct Settings {
   std::int64_t rmem[3] = {4096, 131'072, 6'291'456};
   std::int64_t wmem[3] = {4096, 16'384, 4'194'304};
   std::int32_t slow_start_after_idle = 1;
+  // Fragments: bytes that may wait for the rest of their datagrams, and how long.
+  std::int64_t frag_high_thresh = 4 << 20;
+  std::int64_t frag_high_thresh_v6 = 4 << 20;
+  std::int32_t frag_time_s = 30;
+  std::int32_t frag_time_v6_s = 60;
+  // ICMP errors sent: milliseconds between two to one host; a second, and at once, to all.
+  std::int32_t icmp_ratelimit_ms = 1000;
+  std::int32_t icmp_ratelimit_v6_ms = 100;
+  std::int32_t icmp_msgs_per_sec = 1000;
+  std::int32_t icmp_msgs_burst = 50;
 };
 
 /// Everything as `profile` has it.

@@ -74,6 +74,13 @@ std::optional<Error> TakePendingError(Tcb& tcb) {
   return error;
 }
 
+std::optional<Error> TakeAnyError(Tcb& tcb) {
+  std::optional<Error> error = TakePendingError(tcb);
+  if (!error && tcb.soft_error != 0) error = static_cast<Error>(tcb.soft_error);
+  tcb.soft_error = 0;
+  return error;
+}
+
 Result<std::size_t> UserSend(Context& cx, Tcb& tcb, std::span<const std::byte> data) {
   if (auto error = TakePendingError(tcb)) return std::unexpected(*error);
   if (IsIn(tcb.state, In(State::kSynSent) | In(State::kSynRcvd)) && !tcb.fin_queued) {

@@ -34,5 +34,8 @@ std::uint8_t ReadinessOf(const Context& cx, const Tcb& tcb);
 
 /// The pending error, which is then forgotten.
 std::optional<Error> TakePendingError(Tcb& tcb);
+/// What SO_ERROR says: the pending error, or else what ICMP told an open connection (Linux too).
+/// Either is told once.
+std::optional<Error> TakeAnyError(Tcb& tcb);
 
 }  // namespace estab::tcp

@@ -27,6 +27,8 @@ enum class IcmpUnreachable : std::uint8_t {
   kPort = 3,
   kFragmentationNeeded = 4,
 };
+/// The code of "time exceeded" about fragments, in both families.
+inline constexpr std::uint8_t kReassemblyTimeExceeded = 1;
 /// ICMPv6 types (RFC 4443).
 enum class IcmpV6Type : std::uint8_t {
   kUnreachable = 1,

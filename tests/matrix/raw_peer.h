@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "estab/stack.h"
+#include "wire/icmp.h"
 #include "wire/ip.h"
 #include "wire/tcp.h"
 
@@ -93,6 +94,10 @@ class Collector final : public PacketSink {
     for (const Slice& s : packet.payload) bytes.insert(bytes.end(), s.data, s.data + s.size);
     const auto ip = wire::DecodeIp(bytes);
     EXPECT_TRUE(ip.has_value());
+    if (!ip->Is(wire::Protocol::kTcp) || ip->fragment) {
+      others.push_back(std::move(bytes));
+      return SinkResult::kSent;
+    }
     EXPECT_TRUE(wire::TcpChecksumValid(*ip));
     const auto segment = wire::DecodeTcp(ip->payload);
     EXPECT_TRUE(segment.has_value());
@@ -114,6 +119,7 @@ class Collector final : public PacketSink {
   bool holds = false;
   std::vector<std::uint64_t> tokens;
   std::vector<Sent> sent;
+  std::vector<std::vector<std::byte>> others;  // what is no TCP segment
 };
 
 /// What a crafted segment carries besides numbers.
@@ -197,6 +203,22 @@ class RawPeer {
     Inject(Pack(theirs(), ours(), Make(flags, seq, ack, x), x.data));
   }
 
+  /// Gives it an ICMP error of its family about a segment of its own with sequence number `seq`, as
+  /// a router on the way would send it.
+  void Icmp(std::uint8_t type, std::uint8_t code, std::uint32_t seq) {
+    wire::Segment quoted;
+    quoted.source_port = our_port;
+    quoted.destination_port = port;
+    quoted.flags = kAck;
+    quoted.seq = seq;
+    const auto offending = Pack(ours(), theirs(), quoted, {});
+    std::array<std::byte, 576> packet;
+    const std::size_t size =
+        wire::EncodeIcmpError(*wire::DecodeIp(offending), type, code, 0, Address(9), packet);
+    ASSERT_NE(size, 0u);
+    Inject({packet.data(), size});
+  }
+
   /// Takes what the stack wants to send.
   void Flush() {
     sink.now = now;
@@ -229,6 +251,11 @@ class RawPeer {
     sink.sent.clear();
     seen_ = 0;
     return out;
+  }
+  /// What was sent besides segments since this was last called.
+  std::vector<std::vector<std::byte>> TakeOthers() {
+    Flush();
+    return std::exchange(sink.others, {});
   }
   /// The rules since this was last called.
   std::vector<Fired> TakeRules() { return std::exchange(rules.fired, {}); }

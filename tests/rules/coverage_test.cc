@@ -5,7 +5,6 @@
 #include <vector>
 
 #include "matrix/scene.h"
-#include "wire/checksum.h"
 
 namespace estab::test {
 namespace {
@@ -252,46 +251,34 @@ void Timers(Coverage& c) {
   });
 }
 
-// A port unreachable that quotes a segment of ours with this sequence number.
-void Unreachable(RawPeer& p, std::uint32_t seq) {
-  wire::Segment quoted;
-  quoted.source_port = p.our_port;
-  quoted.destination_port = p.port;
-  quoted.flags = kSyn;
-  quoted.seq = seq;
-  const auto inner = Pack(p.ours(), p.theirs(), quoted, {});
-  std::vector<std::byte> packet(wire::kIpv4HeaderSize + 8 + 28);
-  std::byte* icmp = packet.data() + wire::kIpv4HeaderSize;
-  icmp[0] = std::byte{3};
-  icmp[1] = std::byte{1};
-  std::memcpy(icmp + 8, inner.data(), 28);
-  wire::Checksum sum;
-  sum.Add({icmp, 36});
-  const std::uint16_t value = sum.Finish();
-  icmp[2] = static_cast<std::byte>(value >> 8);
-  icmp[3] = static_cast<std::byte>(value);
-  wire::IpHeader ip;
-  ip.source = p.theirs();
-  ip.destination = p.ours();
-  ip.protocol = static_cast<std::uint8_t>(wire::Protocol::kIcmp);
-  wire::EncodeIp(packet, ip, 36);
-  p.Inject(packet);
-}
-
 void Icmp(Coverage& c) {
+  constexpr std::uint8_t kUnreachable = 3;
   Run(c, [](RawPeer& p) {
     const SocketId id = p.Connect();
-    Unreachable(p, p.iss + 1);  // not in flight
+    p.Icmp(kUnreachable, 1, p.iss + 1);  // not in flight
+    p.Icmp(kUnreachable, 4, p.iss);      // too big
     EXPECT_EQ(p.StateOf(id), State::kSynSent);
-    Unreachable(p, p.iss);
+    p.Icmp(kUnreachable, 1, p.iss);
     EXPECT_EQ(*p.stack->TakeError(id), std::optional(Error::kHostUnreachable));
+  });
+  Run(c, [](RawPeer& p) {
+    const SocketId id = p.Connect();
+    p.Segment(kSyn, p.irs, 0);
+    p.Icmp(kUnreachable, 1, p.iss);
+    EXPECT_EQ(*p.stack->TakeError(id), std::optional(Error::kHostUnreachable));
+  });
+  Run(c, [](RawPeer& p) {
+    p.Listen();
+    p.HalfOpen();
+    p.Icmp(kUnreachable, 1, p.iss);
+    EXPECT_EQ(p.stack->Counters().half_open, 0u);
   });
   Run(c, [](RawPeer& p) {
     const SocketId id = p.Established();
     p.Set("net.ipv4.tcp_retries2", "1");
     ASSERT_TRUE(p.stack->Send(p.now, id, Bytes("x")));
     p.Take();
-    Unreachable(p, p.iss + 1);
+    p.Icmp(kUnreachable, 1, p.iss + 1);
     EXPECT_EQ(p.StateOf(id), State::kEstablished);
     p.Pass(seconds(10));  // it replaces the time-out's own error
     EXPECT_EQ(*p.stack->TakeError(id), std::optional(Error::kHostUnreachable));

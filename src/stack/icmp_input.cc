@@ -1,0 +1,48 @@
+// ICMP messages that arrive: echo requests are answered, errors go to the connection they are
+// about.
+#include "stack/engine.h"
+#include "tcp/icmp.h"
+
+namespace estab {
+
+void Stack::Impl::ReceiveIcmp(Time now, const wire::IpPacket& ip, LinkId link) {
+  std::byte reply[2048];
+  if (const auto size =
+          wire::EchoReply(ip, reply, static_cast<std::uint8_t>(settings.default_ttl))) {
+    QueuePacket(link, network.IsLocal(ip.source), {reply, *size});
+    return;
+  }
+  const auto error = wire::DecodeIcmpError(ip);
+  if (!error || error->protocol != static_cast<std::uint8_t>(wire::Protocol::kTcp)) {
+    ++counters.not_for_us;
+    return;
+  }
+  ArriveIcmpError(now, *error);
+}
+
+void Stack::Impl::ArriveIcmpError(Time now, const wire::IcmpError& error) {
+  ++counters.icmp_errors_in;
+  const Tuple tuple{{error.source, error.source_port}, {error.destination, error.destination_port}};
+  Context cx = MakeContext(now);
+  cx.cause.trigger = Trigger::kIcmp;
+  cx.cause.icmp = static_cast<std::uint16_t>(error.type << 8 | error.code);
+  const tcp::IcmpMeaning meaning = tcp::MeaningOf(error);
+  const SndSeq seq(error.seq);
+  const Ref ref = Lookup(tuple);
+  if (ref.found() && ref.kind() == Owner::kSocket) {
+    Socket& socket = sockets[ref.slot()];
+    tcp::ArriveIcmp(cx, socket, seq, meaning);
+    return Settle(cx, socket);
+  }
+  if (ref.found() && ref.kind() == Owner::kHalfOpen) {
+    HalfOpenRecord& record = half_open[ref.slot()];
+    const RuleId rule = tcp::JudgeIcmpHalfOpen(settings.policy, record.state.iss, seq, meaning);
+    FireHalfOpen(cx, record, rule);
+    if (rule == RuleId::kIcmpHalfOpen) Forget(record);
+    return;
+  }
+  recorder.Fired(now, NumberOf(ref), tuple, State::kClosed, State::kClosed, RuleId::kIcmpStray,
+                 cx.cause);
+}
+
+}  // namespace estab
