@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "cli/failure.h"
+#include "cli/fsm.h"
 #include "cli/lab_format.h"
 #include "observe/format.h"
 #include "sim/scenarios/registry.h"
@@ -125,6 +126,7 @@ int List(const LabOptions& options, std::string_view only = {}) {
     const std::string id = fmt::format("{:<{}}", s->id, widest);
     out += fmt::format("  {}  {}\n", Painted(id, "1", terminal), s->title);
   }
+  if (only.empty()) out += fmt::format("\n  {:<{}}  The state machine itself\n", "fsm", widest);
   out += "\nestab lab ID draws one; --set NAME=VALUE changes it; --all checks them all\n";
   Deliver(options, out);
   return 0;
@@ -223,7 +225,15 @@ int All(const LabOptions& options) {
   return failed == 0 ? 0 : 1;
 }
 
+int DrawFsm(const LabOptions& options) {
+  if (options.all || !options.settings.empty()) Misused("{}: there is nothing to set", options.id);
+  const Terminal terminal = LookAtTerminal(!options.output.empty() && options.output != "-");
+  Deliver(options, Fsm(options.format, terminal.ascii));
+  return 0;
+}
+
 int Run(LabOptions& options) {
+  if (IsFsm(options.id)) return DrawFsm(options);
   CheckOptions(options);
   options.seed = ParseNumber("--seed", options.seed_text, 0, UINT64_MAX);
   if (options.all) return All(options);
@@ -272,7 +282,8 @@ void AddLab(CLI::App& app, std::function<int()>& run) {
       "\nExamples:\n"
       "  estab lab open/syn-lost --set tcp_syn_retries=3\n"
       "  estab lab close/last-ack-lost --format svg -o figure.svg\n"
-      "  estab lab --all --format html -o tcp.html\n\n"
+      "  estab lab --all --format html -o tcp.html\n"
+      "  estab lab fsm --format html -o machine.html\n\n"
       "Exit status: 0 as expected, 1 not as expected, 2 asked wrongly.");
   lab->callback([options, &run] { run = [options] { return Run(*options); }; });
 }
