@@ -227,7 +227,7 @@ int All(const LabOptions& options) {
 
 int DrawFsm(const LabOptions& options) {
   if (options.all || !options.settings.empty()) Misused("{}: there is nothing to set", options.id);
-  const Terminal terminal = LookAtTerminal(!options.output.empty() && options.output != "-");
+  const LabTerminal terminal = LookAtTerminal(!options.output.empty() && options.output != "-");
   Deliver(options, Fsm(options.format, terminal.ascii));
   return 0;
 }
