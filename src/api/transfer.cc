@@ -76,17 +76,19 @@ Result<std::size_t> Sockets::ReceiveSome(OpenFile& file, std::span<const iovec> 
   Result<std::size_t> last = std::size_t{0};
   std::array<std::byte, 4096> waste;
   ForEachPart<std::byte>(pieces, offset, [&](std::span<std::byte> part) {
-    while (!part.empty()) {
+    std::size_t left = part.size();
+    while (left != 0) {
       if (offset + got > 0) {
         const auto info = stack.GetInfo(driver_->Now(), file.socket);
         if (!info || info->receive_queue == 0) return false;
       }
-      const std::size_t cut = flags.discard ? std::min(part.size(), waste.size()) : part.size();
-      last = stack.Read(driver_->Now(), file.socket,
-                        flags.discard ? std::span(waste).first(cut) : part);
+      // Discarding, the caller's memory may not even be there.
+      const std::span<std::byte> into =
+          flags.discard ? std::span(waste).first(std::min(left, waste.size())) : part.last(left);
+      last = stack.Read(driver_->Now(), file.socket, into);
       if (!last || *last == 0) return false;
       got += *last;
-      part = part.subspan(*last);
+      left -= *last;
     }
     return true;
   });
