@@ -84,6 +84,34 @@ std::string WireText(Side from, const SegmentSummary& segment, const observe::Se
   return out;
 }
 
+std::uint8_t ByteAt(std::span<const std::byte> packet, std::size_t at) {
+  return at < packet.size() ? std::to_integer<std::uint8_t>(packet[at]) : std::uint8_t{0};
+}
+
+bool IsV4(std::span<const std::byte> packet) { return ByteAt(packet, 0) >> 4 == 4; }
+
+std::uint8_t TosOf(std::span<const std::byte> packet) {
+  if (IsV4(packet)) return ByteAt(packet, 1);
+  return static_cast<std::uint8_t>((ByteAt(packet, 0) << 4) | (ByteAt(packet, 1) >> 4));
+}
+
+// The kinds of TCP options, in the order in which they lie in the header.
+std::string OptionOrder(std::span<const std::byte> packet) {
+  constexpr const char* kNames[] = {"end", "nop", "mss", "wscale", "sackOK", "sack"};
+  const std::size_t tcp = IsV4(packet) ? (ByteAt(packet, 0) & 15u) * 4u : 40u;
+  const std::size_t end = tcp + (ByteAt(packet, tcp + 12) >> 4) * 4u;
+  std::string out;
+  for (std::size_t at = tcp + 20; at < end;) {
+    const std::uint8_t kind = ByteAt(packet, at);
+    const std::uint8_t length = kind <= 1 ? 1 : ByteAt(packet, at + 1);
+    if (length == 0) break;
+    out += out.empty() ? "" : ", ";
+    out += kind < std::size(kNames) ? kNames[kind] : kind == 8 ? "TS" : fmt::format("{}", kind);
+    at += length;
+  }
+  return out;
+}
+
 // The full name of the stacks' setting whose name ends with ".NAME"; `name` itself if none does.
 std::string FullName(const std::string& name) {
   if (name.find('.') != std::string::npos) return name;
@@ -124,7 +152,9 @@ void ScenarioContext::Recorder::OnPacket(const PacketReport& report) {
   const SegmentSummary& segment = report.view->segment;
   const auto bases = isns_.Look(segment, report.view->source, report.view->destination, true);
   sent_.push_back({report.from, report.sent.time_since_epoch(), segment,
-                   WireText(report.from, segment, bases)});
+                   WireText(report.from, segment, bases), report.view->options,
+                   OptionOrder(report.bytes), TosOf(report.bytes), report.view->source,
+                   report.view->destination});
 }
 
 std::vector<Time> ScenarioContext::Recorder::TimesOf(Side side, std::uint16_t flags) const {

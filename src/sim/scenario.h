@@ -124,7 +124,11 @@ class ScenarioHost {
   Stack& stack();
 
   /// A socket that listens at this port of every address of the family.
-  SocketId Listen(std::uint16_t port, int backlog = 16, const SocketOptions& options = {});
+  SocketId Listen(std::uint16_t port, int backlog = 16, const SocketOptions& options = {},
+                  bool ipv6 = false);
+  /// A socket that is nothing yet; not drawn.
+  SocketId Open(bool ipv6 = false);
+  Result<void> Bind(SocketId socket, const Endpoint& local);
   /// A socket that opens a connection. `local_port` 0 lets the stack choose.
   SocketId Connect(const ScenarioHost& peer, std::uint16_t port, std::uint16_t local_port = 0,
                    const SocketOptions& options = {});
@@ -182,6 +186,11 @@ struct SentSegment {
   Duration at;
   SegmentSummary segment;
   std::string text;  // as in ExpectedSegment
+  wire::TcpOptions options;
+  std::string option_order;  // "mss, sackOK, TS, nop, wscale": the kinds, as they lie in the header
+  std::uint8_t tos = 0;      // IPv4's type of service, or IPv6's traffic class
+  Endpoint source;
+  Endpoint destination;
 };
 
 /// What a scenario works with. Times are counted from the beginning of the scenario.
@@ -254,6 +263,8 @@ class ScenarioContext {
   /// The ISN that `side` used last: the number of its last SYN; 0 if it sent none.
   std::uint32_t Isn(Side side) const;
 
+  /// The profile in force: "default", "linux" or "rfc".
+  std::string Profile() { return Setting("estab.profile"); }
   /// The value of a stack's setting on A as it is now, whoever set it: parameters and profiles
   /// agree in it. Fails the scenario if there is no such setting.
   std::string Setting(std::string_view name);

@@ -57,17 +57,19 @@ void ScenarioHost::Record(std::string text, const Result<T>& result, std::string
       call, result ? std::string(value) : std::string(observe::ErrnoName(result.error())));
 }
 
-SocketId ScenarioHost::Listen(std::uint16_t port, int backlog, const SocketOptions& options) {
+SocketId ScenarioHost::Listen(std::uint16_t port, int backlog, const SocketOptions& options,
+                              bool ipv6) {
   if (!Ready("listen")) return {};
   const auto call =
       context_.builder_.BeginCall(context_.world_.now(), side_, fmt::format("listen({})", port));
   const auto listen = [&]() -> Result<SocketId> {
-    const auto socket = stack().Open(false);
+    const auto socket = stack().Open(ipv6);
     if (!socket) return socket;
     handles_.push_back(*socket);
     const Time now = context_.world_.now();
     if (auto r = stack().SetOptions(now, *socket, options); !r) return std::unexpected(r.error());
-    if (auto r = stack().Bind(*socket, {IpAddress::AnyV4(), port}); !r) {
+    const IpAddress any = ipv6 ? IpAddress::AnyV6() : IpAddress::AnyV4();
+    if (auto r = stack().Bind(*socket, {any, port}); !r) {
       return std::unexpected(r.error());
     }
     if (auto r = stack().Listen(now, *socket, backlog); !r) return std::unexpected(r.error());
@@ -79,6 +81,20 @@ SocketId ScenarioHost::Listen(std::uint16_t port, int backlog, const SocketOptio
   context_.Fail(fmt::format("expected {} to listen at port {}; got {}", observe::SideName(side_),
                             port, observe::ErrnoName(socket.error())));
   return {};
+}
+
+SocketId ScenarioHost::Open(bool ipv6) {
+  if (!Ready("socket")) return {};
+  const auto socket = stack().Open(ipv6);
+  if (socket) handles_.push_back(*socket);
+  return socket.value_or(SocketId{});
+}
+
+Result<void> ScenarioHost::Bind(SocketId socket, const Endpoint& local) {
+  if (!Ready("bind")) return std::unexpected(Error::kBadHandle);
+  const auto result = stack().Bind(socket, local);
+  Record(fmt::format("bind({})", local.port), result, "ok");
+  return result;
 }
 
 SocketId ScenarioHost::Connect(const ScenarioHost& peer, std::uint16_t port,

@@ -31,6 +31,42 @@ std::vector<ExpectedSegment> Handshake(Duration delay) {
           {2 * delay, "A . seq=x+1 ack=y+1"}};
 }
 
+wire::Segment Craft(std::uint16_t flags, std::uint32_t seq, std::uint32_t ack,
+                    std::string_view data) {
+  wire::Segment segment;
+  segment.flags = flags;
+  segment.seq = seq;
+  segment.ack = ack;
+  segment.window = (flags & kRst) != 0 ? 0 : 65535;
+  segment.payload = std::as_bytes(std::span(data.data(), data.size()));
+  return segment;
+}
+
+void Forge(ScenarioContext& ctx, Side from, const wire::Segment& segment) {
+  const Endpoint a = ctx.a().endpoint(kClientPort);
+  const Endpoint b = ctx.b().endpoint(kServerPort);
+  const bool by_a = from == Side::kA;
+  ctx.Inject(Other(from), by_a ? a : b, by_a ? b : a, segment,
+             ctx.world().path(from).config().delay);
+}
+
+void Play(ScenarioContext& ctx, Side from, const wire::Segment& segment) {
+  const Endpoint a = ctx.a().endpoint(kClientPort);
+  const Endpoint b = ctx.b().endpoint(kServerPort);
+  const bool by_a = from == Side::kA;
+  ctx.PlaySegment(from, by_a ? a : b, by_a ? b : a, segment);
+}
+
+std::uint32_t Numbered(const ScenarioContext& ctx, Side side, std::int64_t offset) {
+  return ctx.Isn(side) + static_cast<std::uint32_t>(offset);
+}
+
+std::string Pattern(std::size_t bytes, char first) {
+  std::string out(bytes, first);
+  for (std::size_t i = 0; i < bytes; ++i) out[i] = static_cast<char>(first + i % 26);
+  return out;
+}
+
 std::vector<ExpectedSegment> Then(std::vector<ExpectedSegment> list,
                                   const std::vector<ExpectedSegment>& more) {
   list.insert(list.end(), more.begin(), more.end());
@@ -79,6 +115,11 @@ Duration FinWait2Span(ScenarioContext& ctx, Duration delay) {
 
 Duration TwoMsl(ScenarioContext& ctx) {
   return milliseconds(2 * ctx.SettingNumber("estab.tcp_msl"));
+}
+
+ConnectionInfo InfoOf(ScenarioContext& ctx, Side side, SocketId socket) {
+  const auto info = ctx.host(side).stack().GetInfo(ctx.world().now(), socket);
+  return info ? *info : ConnectionInfo{};
 }
 
 std::optional<std::size_t> HowMany(ScenarioContext& ctx, std::string_view name) {

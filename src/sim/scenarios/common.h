@@ -23,12 +23,12 @@ inline constexpr Parameter kLinear = {"tcp_syn_linear_timeouts", nullptr,
                                       "net.ipv4.tcp_syn_linear_timeouts"};
 inline constexpr Parameter kSynAckRetries = {"tcp_synack_retries", nullptr, "repeats of a SYN|ACK",
                                              "net.ipv4.tcp_synack_retries"};
-inline constexpr Parameter kRtoInitial = {"tcp_rto_initial", nullptr, "the first time-out of a SYN",
-                                          "estab.tcp_rto_initial"};
+inline constexpr Parameter kRtoInitial = {
+    "tcp_rto_initial", nullptr, "the first time-out of a SYN, ms", "estab.tcp_rto_initial"};
 inline constexpr Parameter kRtoMin = {
-    "tcp_rto_min", nullptr, "what the time-out exceeds the round trip by", "estab.tcp_rto_min"};
+    "tcp_rto_min", nullptr, "what the time-out exceeds the round trip by, ms", "estab.tcp_rto_min"};
 inline constexpr Parameter kMsl = {
-    "tcp_msl", nullptr, "maximum segment lifetime; TIME_WAIT is twice that", "estab.tcp_msl"};
+    "tcp_msl", nullptr, "maximum segment lifetime, ms; TIME_WAIT is twice that", "estab.tcp_msl"};
 inline constexpr Parameter kOrphanRetries = {"tcp_orphan_retries", nullptr,
                                              "repeats after close(); 0 means 8",
                                              "net.ipv4.tcp_orphan_retries"};
@@ -59,6 +59,21 @@ std::vector<ExpectedSegment> Handshake(Duration delay);
 std::vector<ExpectedSegment> Then(std::vector<ExpectedSegment> list,
                                   const std::vector<ExpectedSegment>& more);
 
+/// A segment with these numbers and flags, a wide window and no options. `data` must outlive it.
+wire::Segment Craft(std::uint16_t flags, std::uint32_t seq, std::uint32_t ack = 0,
+                    std::string_view data = {});
+
+/// `segment` reaches the other side one delay later as if `from` (A: port 40000, B: port 80) had
+/// sent it: forged, or, with Play, sent by a side that the script plays.
+void Forge(ScenarioContext& ctx, Side from, const wire::Segment& segment);
+void Play(ScenarioContext& ctx, Side from, const wire::Segment& segment);
+
+/// The number of the last SYN of that side, and what follows: x+n, y+n.
+std::uint32_t Numbered(const ScenarioContext& ctx, Side side, std::int64_t offset);
+
+/// `bytes` bytes that can be told apart from others.
+std::string Pattern(std::size_t bytes, char first = 'a');
+
 /// When something is sent again and again, counted from the first time.
 struct Schedule {
   std::vector<Duration> at;  // the first, then every repeat
@@ -85,6 +100,9 @@ Duration FinWait2Span(ScenarioContext& ctx, Duration delay);
 
 /// 2 MSL by the setting in force.
 Duration TwoMsl(ScenarioContext& ctx);
+
+/// What the youngest connection on `side` tells of itself; empty if the socket is no more.
+ConnectionInfo InfoOf(ScenarioContext& ctx, Side side, SocketId socket);
 
 /// How many of something are lost: parameter `name` is a number, or "all" (nullopt).
 std::optional<std::size_t> HowMany(ScenarioContext& ctx, std::string_view name);

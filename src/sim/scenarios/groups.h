@@ -8,6 +8,10 @@
 namespace estab::sim {
 
 std::span<const Scenario> OpenScenarios();
+std::span<const Scenario> OpenBesideScenarios();
+std::span<const Scenario> OpenRecordScenarios();
+std::span<const Scenario> OpenEndScenarios();
+std::span<const Scenario> OpenAgreeScenarios();
 std::span<const Scenario> OpenLossScenarios();
 std::span<const Scenario> CloseScenarios();
 std::span<const Scenario> CloseLossScenarios();

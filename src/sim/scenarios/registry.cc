@@ -38,7 +38,8 @@ const std::vector<const Scenario*>& AllScenarios() {
   static const std::vector<const Scenario*> all = [] {
     std::vector<const Scenario*> list;
     for (const std::span<const Scenario> group :
-         {OpenScenarios(), OpenLossScenarios(), CloseScenarios(), CloseLossScenarios(),
+         {OpenScenarios(), OpenBesideScenarios(), OpenRecordScenarios(), OpenAgreeScenarios(),
+          OpenEndScenarios(), OpenLossScenarios(), CloseScenarios(), CloseLossScenarios(),
           TimeWaitScenarios(), ResetScenarios(), HalfOpenScenarios(), TimerScenarios(),
           DemoScenarios()}) {
       for (const Scenario& scenario : group) list.push_back(&scenario);
