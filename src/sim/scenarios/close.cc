@@ -1,4 +1,6 @@
 // Closing, where nothing is lost.
+#include "observe/format.h"
+#include "sim/scenarios/close_beside.h"
 #include "sim/scenarios/common.h"
 #include "sim/scenarios/groups.h"
 
@@ -178,6 +180,9 @@ void Simultaneous(ScenarioContext& ctx) {
   ctx.ExpectNothingLeft();
 }
 
+constexpr Parameter kLingerParameters[] = {{"linger", "1", "l_linger of the second play, seconds"},
+                                           kDelay};
+
 constexpr SocketOptions Abortive() {
   SocketOptions options;
   options.linger = true;
@@ -202,6 +207,28 @@ void LingerAbort(ScenarioContext& ctx) {
   ctx.ExpectEqual(ctx.a().stack().Counters().time_wait, 0u, "A has no TIME_WAIT");
   (void)ctx.b().Close(pair.b);
   ctx.ExpectNothingLeft();
+}
+
+// SO_LINGER {1, n}: the blocking layer waits for the FIN's ACK for n seconds, then closes; the
+// stack goes on repeating.
+void LingerWait(ScenarioContext& ctx) {
+  const Duration d = UseDelay(ctx);
+  const Duration linger = ctx.Number("linger", 1, 60) * 1s;
+  const Pair pair = Establish(ctx);
+  ctx.RunUntil(kClose);
+  ctx.Fault("drop every FIN from A");
+  ctx.PlayCall(Side::kA, fmt::format("close(), SO_LINGER {{1, {}}}", linger / 1s), "waits");
+  (void)ctx.a().stack().Shutdown(ctx.world().now(), pair.a, How::kWrite);
+  ctx.RunUntil(kClose + linger);
+  const auto drained = ctx.a().stack().Drained(pair.a);
+  ctx.Expect(drained && !*drained, "the FIN is not acknowledged yet");
+  (void)ctx.a().Close(pair.a);
+  const std::size_t until_then = ctx.sent().size();
+  ctx.ExpectState(Side::kA, State::kFinWait1);
+  ctx.Run(8 * linger);
+  ctx.Expect(ctx.sent().size() > until_then, "the repeats go on after close() has returned");
+  ctx.Run(4 * d);
+  ctx.CloseAndExpectNothingLeft();
 }
 
 void UnreadData(ScenarioContext& ctx) {
@@ -269,12 +296,17 @@ void FinWait2(ScenarioContext& ctx) {
   ctx.ExpectNothingLeft();
 }
 
+constexpr Variant kFourWayVariants[] = {
+    {"in three segments while B has data (counterfactual)", true, CloseInThree}};
+
+constexpr Variant kLingerVariants[] = {{"SO_LINGER {1, n}: close() waits", false, LingerWait}};
+
 constexpr Scenario kScenarios[] = {
     {"close/four-way", "four segments close both directions",
      "Each direction is closed by its own FIN, and each FIN is acknowledged. Between the first ACK "
      "and the second FIN B still sends what it has: closing in three would lose that. A FIN uses "
      "one sequence number. The side that closed first waits 2 MSL in TIME_WAIT (RFC 9293 §3.6).",
-     kParameters, FourWay},
+     kParameters, FourWay, "in four segments, as it is", kFourWayVariants},
     {"close/three-segments", "ACK and FIN travel together",
      "B's application closes before the ACK of A's FIN has gone: one segment carries both, and A "
      "goes from FIN_WAIT_1 straight to TIME_WAIT (RFC 9293 §3.10.7.4).",
@@ -293,8 +325,9 @@ constexpr Scenario kScenarios[] = {
      kParameters, Simultaneous},
     {"close/linger-abort", "SO_LINGER with time 0: close is a reset",
      "close() drops what was not sent and resets with seq=SND.NXT: CLOSED at once, no TIME_WAIT. "
-     "The peer gets ECONNRESET, once (RFC 9293 §3.10.5).",
-     kDelayOnly, LingerAbort},
+     "The peer gets ECONNRESET, once (RFC 9293 §3.10.5). With another time close() waits that long "
+     "for the FIN's ACK and then returns; the repeats go on behind it.",
+     kLingerParameters, LingerAbort, "SO_LINGER {1, 0}", kLingerVariants},
     {"close/unread-data", "close with data unread is a reset",
      "What B sent was acknowledged but never read: closing in order would tell B that all was "
      "well. "

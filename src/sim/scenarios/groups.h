@@ -14,6 +14,7 @@ std::span<const Scenario> OpenEndScenarios();
 std::span<const Scenario> OpenAgreeScenarios();
 std::span<const Scenario> OpenLossScenarios();
 std::span<const Scenario> CloseScenarios();
+std::span<const Scenario> CloseOddScenarios();
 std::span<const Scenario> CloseLossScenarios();
 std::span<const Scenario> TimeWaitScenarios();
 std::span<const Scenario> ResetScenarios();

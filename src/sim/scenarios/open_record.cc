@@ -123,7 +123,7 @@ void Tcb(ScenarioContext& ctx) {
 
 constexpr Parameter kIsnParameters[] = {
     {"after", "10s", "between two connections on the same four-tuple"},
-    {"estab.seed", "7", "of every secret of A, the ISNs' included"},
+    {"secret", "", "estab.seed of A; empty: from --seed"},
 };
 
 // A's ISN towards B:80 from this port, now; nothing is left of the attempt.
@@ -139,7 +139,8 @@ void Isn(ScenarioContext& ctx) {
   ctx.SetNumbers(observe::Numbers::kAbsolute);
   const Duration tick = ctx.Profile() == "linux" ? Duration(64) : Duration(4000);
   ctx.TakeOver(Side::kB);
-  ctx.a().Set("estab.seed", ctx.Value("estab.seed"));
+  const std::string secret = ctx.Value("secret");
+  ctx.a().Set("estab.seed", secret.empty() ? fmt::format("{}", ctx.world().seed()) : secret);
   const std::uint32_t first = TakeIsn(ctx, kClientPort);
   const std::uint32_t other = TakeIsn(ctx, kClientPort + 1);
   ctx.RunUntil(after);

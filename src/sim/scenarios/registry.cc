@@ -39,9 +39,9 @@ const std::vector<const Scenario*>& AllScenarios() {
     std::vector<const Scenario*> list;
     for (const std::span<const Scenario> group :
          {OpenScenarios(), OpenBesideScenarios(), OpenRecordScenarios(), OpenAgreeScenarios(),
-          OpenEndScenarios(), OpenLossScenarios(), CloseScenarios(), CloseLossScenarios(),
-          TimeWaitScenarios(), ResetScenarios(), HalfOpenScenarios(), TimerScenarios(),
-          DemoScenarios()}) {
+          OpenEndScenarios(), OpenLossScenarios(), CloseScenarios(), CloseOddScenarios(),
+          CloseLossScenarios(), TimeWaitScenarios(), ResetScenarios(), HalfOpenScenarios(),
+          TimerScenarios(), DemoScenarios()}) {
       for (const Scenario& scenario : group) list.push_back(&scenario);
     }
     return list;
