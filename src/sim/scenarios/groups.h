@@ -17,6 +17,8 @@ std::span<const Scenario> CloseScenarios();
 std::span<const Scenario> CloseOddScenarios();
 std::span<const Scenario> CloseLossScenarios();
 std::span<const Scenario> TimeWaitScenarios();
+std::span<const Scenario> TimeWaitMoreScenarios();
+std::span<const Scenario> TimeWaitWithoutScenarios();
 std::span<const Scenario> ResetScenarios();
 std::span<const Scenario> HalfOpenScenarios();
 std::span<const Scenario> TimerScenarios();

@@ -40,8 +40,9 @@ const std::vector<const Scenario*>& AllScenarios() {
     for (const std::span<const Scenario> group :
          {OpenScenarios(), OpenBesideScenarios(), OpenRecordScenarios(), OpenAgreeScenarios(),
           OpenEndScenarios(), OpenLossScenarios(), CloseScenarios(), CloseOddScenarios(),
-          CloseLossScenarios(), TimeWaitScenarios(), ResetScenarios(), HalfOpenScenarios(),
-          TimerScenarios(), DemoScenarios()}) {
+          CloseLossScenarios(), TimeWaitScenarios(), TimeWaitMoreScenarios(),
+          TimeWaitWithoutScenarios(), ResetScenarios(), HalfOpenScenarios(), TimerScenarios(),
+          DemoScenarios()}) {
       for (const Scenario& scenario : group) list.push_back(&scenario);
     }
     return list;

@@ -1,6 +1,7 @@
 // TIME_WAIT.
 #include "sim/scenarios/common.h"
 #include "sim/scenarios/groups.h"
+#include "sim/scenarios/time_wait_without.h"
 
 namespace estab::sim {
 namespace {
@@ -46,6 +47,7 @@ void TwoMslScenario(ScenarioContext& ctx) {
 
 constexpr Parameter kOldDataParameters[] = {
     {"after", "10s", "how long after the last ACK the old segment comes"},
+    kWithoutTimeWait,
     {"tcp_rfc1337", "1", "1: no reset ends TIME_WAIT; 0, the stack's default: an exact one does",
      "net.ipv4.tcp_rfc1337"},
     kDelay,
@@ -136,6 +138,91 @@ void Reopen(ScenarioContext& ctx) {
   ctx.CloseAndExpectNothingLeft();
 }
 
+// The port of a listener that closed its connections first, and is itself closed.
+void ServersPort(ScenarioContext& ctx, bool reuse) {
+  const Duration d = UseDelay(ctx);
+  SocketOptions options;
+  options.reuse_address = reuse;
+  const Pair pair = Establish(ctx, {}, options);
+  (void)CloseBoth(ctx, pair, Side::kB, d);
+  (void)ctx.b().Close(pair.listener);
+  const SocketId again = ctx.b().Open();
+  if (reuse) ctx.Note("SO_REUSEADDR, on the old and on the new socket", Side::kB);
+  (void)ctx.b().SetOptions(again, options);
+  const auto bound = ctx.b().Bind(again, {IpAddress::AnyV4(), kServerPort});
+  if (reuse) {
+    ctx.Expect(bound.has_value(), "with SO_REUSEADDR the port can be bound again");
+  } else {
+    ctx.ExpectError(bound, Error::kAddressInUse, "bind of B");
+  }
+  ctx.CloseAndExpectNothingLeft();
+}
+
+void ServersPortTaken(ScenarioContext& ctx) { ServersPort(ctx, false); }
+void ServersPortReused(ScenarioContext& ctx) { ServersPort(ctx, true); }
+
+// Without timestamps the sequence number tells new from old.
+void ReopenByNumber(ScenarioContext& ctx) {
+  ctx.a().Set("net.ipv4.tcp_timestamps", "0");
+  Reopen(ctx);
+}
+
+// A SYN older than the record: answered with an ACK, whatever its number.
+void ReopenByOldSyn(ScenarioContext& ctx) {
+  const Duration d = UseDelay(ctx);
+  const Duration after = ctx.Span("after", 100ms, TwoMsl(ctx) - 100ms);
+  const Pair pair = Establish(ctx);
+  const Duration from = CloseBoth(ctx, pair, Side::kB, d);
+  const bool stamped = ctx.sent().front().options.has_timestamp;
+  const std::uint32_t stamp = ctx.sent().front().options.ts_value;
+  ctx.RunUntil(from + 10 * d);
+  ctx.TakeOver(Side::kA);
+  ctx.RunUntil(from + after);
+  wire::Segment old = Craft(kSyn, Numbered(ctx, Side::kA, stamped ? 100'000 : -100'000));
+  old.options.has_timestamp = stamped;
+  old.options.ts_value = stamp - 1000;
+  ctx.Note("a SYN that is older than the connection");
+  Forge(ctx, Side::kA, old);
+  ctx.Run(2 * d);
+  ctx.ExpectSent({from + after + d, "B . seq=y+2 ack=x+2"});
+  ctx.ExpectState(Side::kB, State::kTimeWait);
+  ctx.RunUntil(from + TwoMsl(ctx) + 1ms);
+  // An old SYN does not restart 2 MSL.
+  ctx.ExpectTransition(Side::kB, State::kTimeWait, State::kClosed, from + TwoMsl(ctx));
+  ctx.ExpectNothingLeft();
+}
+
+// The listener is gone: an ACK, the client's reset, which ends the record, and then a refusal.
+void ReopenUnheard(ScenarioContext& ctx) {
+  const Duration d = UseDelay(ctx);
+  const Duration after = ctx.Span("after", 100ms, TwoMsl(ctx) - 100ms);
+  const Pair pair = Establish(ctx);
+  const Duration from = CloseBoth(ctx, pair, Side::kB, d);
+  (void)ctx.b().Close(pair.listener);
+  const Duration at = from + after;
+  ctx.RunUntil(at);
+  const SocketId a = ctx.a().Connect(ctx.b(), kServerPort, kClientPort);
+  const Duration again = at + SynRepeats(ctx).at.at(1);
+  ctx.RunUntil(again + 3 * d);
+  ctx.ExpectSent({at + d, "B . seq=y+2 ack=x+2"});
+  ctx.ExpectSent({at + 2 * d, "A R seq=x+2"});
+  if (ctx.SettingNumber("net.ipv4.tcp_rfc1337") == 0) {
+    ctx.ExpectTransition(Side::kB, State::kTimeWait, State::kClosed, at + 3 * d);
+    ctx.ExpectSent({again + d, "B R. seq=0 ack=x'+1"});
+    ctx.ExpectError(ctx.a().TakeError(a), Error::kConnectionRefused, "connect of A");
+  }
+  ctx.CloseAndExpectNothingLeft();
+}
+
+constexpr Variant kOldDataVariants[] = {
+    {"without TIME_WAIT (counterfactual)", true, OldDataTaken, "time-wait", "0"}};
+constexpr Variant kFourTupleVariants[] = {
+    {"the server's port", false, ServersPortTaken},
+    {"the server's port, with SO_REUSEADDR", false, ServersPortReused}};
+constexpr Variant kReopenVariants[] = {{"without timestamps", false, ReopenByNumber},
+                                       {"by an old SYN", false, ReopenByOldSyn},
+                                       {"when nobody listens any more", false, ReopenUnheard}};
+
 constexpr Scenario kScenarios[] = {
     {"time-wait/2msl", "the side that closes first waits 2 MSL",
      "After the last ACK A keeps a small record of the connection for twice the lifetime of a "
@@ -144,19 +231,22 @@ constexpr Scenario kScenarios[] = {
      kParameters, TwoMslScenario},
     {"time-wait/old-data", "a delayed segment of the old connection",
      "It meets the record: answered with an ACK, delivered to nobody, and the 2 MSL begin anew. "
-     "Without TIME_WAIT a new connection on the same four-tuple could take it for its own. B, who "
+     "Without TIME_WAIT a new connection on the same four-tuple may take it for its own: shown "
+     "with "
+     "a B whose every connection begins at 0, as old hosts' did. B, who "
      "has forgotten everything, answers the ACK with a reset; with tcp_rfc1337=1 that ends nothing "
      "(RFC 9293 §3.10.7.4, RFC 1337).",
-     kOldDataParameters, OldData},
+     kOldDataParameters, OldData, "with TIME_WAIT, as it is", kOldDataVariants},
     {"time-wait/four-tuple", "the four-tuple is taken, the port is not",
-     "While the record lives the same four-tuple cannot be opened; another local port can.",
-     kFourTupleParameters, FourTuple},
+     "While the record lives the same four-tuple cannot be opened; another local port can. A port "
+     "that it holds can be listened at again only with SO_REUSEADDR on both sockets, as on Linux.",
+     kFourTupleParameters, FourTuple, "the client's four-tuple", kFourTupleVariants},
     {"time-wait/reopen", "a newer SYN for the same four-tuple",
      "The server closed first, so it holds the record when the client comes back from the same "
      "port. The SYN's timestamp is later than anything of the old connection, so it cannot be an "
      "old duplicate: the record makes way, with an ISN beyond the old one's (RFC 9293 §3.6.1, "
      "RFC 6191).",
-     kReopenParameters, Reopen},
+     kReopenParameters, Reopen, "by a newer SYN", kReopenVariants},
 };
 
 }  // namespace
