@@ -27,7 +27,11 @@ struct SocketOptions {
   std::uint8_t ttl = 0;                  // IP_TTL, IPV6_UNICAST_HOPS
   std::uint8_t syn_count = 0;            // TCP_SYNCNT, 1-127; listener: SYN|ACK repeats
   std::uint8_t keepalive_count = 0;      // TCP_KEEPCNT, 1-127
+  std::uint8_t defer_accept = 0;         // TCP_DEFER_ACCEPT, as SYN|ACK time-outs to wait for data
+  bool fast_open_connect = false;        // TCP_FASTOPEN_CONNECT: the first write sends the SYN
+  bool fast_open_no_cookie = false;      // TCP_FASTOPEN_NO_COOKIE
   std::uint16_t max_segment = 0;         // TCP_MAXSEG, 88-32767; 0: from the MTU
+  std::uint32_t fast_open_queue = 0;     // TCP_FASTOPEN: listener; 0: no Fast Open
   std::uint32_t send_buffer = 0;         // SO_SNDBUF, bytes of payload held
   std::uint32_t receive_buffer = 0;      // SO_RCVBUF, bytes of payload held
   std::uint32_t linger_seconds = 0;      // SO_LINGER l_linger; {on, 0} makes close an abort
@@ -74,6 +78,7 @@ struct ConnectionInfo {
   bool timestamps = false;
   bool sack = false;
   bool window_scaling = false;
+  bool syn_data = false;  // data on the SYN was accepted (Fast Open)
   std::uint8_t send_window_scale = 0;
   std::uint8_t receive_window_scale = 0;
   std::uint32_t send_mss = 0;     // payload bytes of a full segment, options taken off

@@ -98,10 +98,19 @@ struct StackCounters {
   std::uint64_t challenge_acks = 0;
   std::uint64_t challenge_acks_limited = 0;
   std::uint64_t retransmissions = 0;
-  std::uint64_t listen_overflows = 0;     // accept queue full
-  std::uint64_t listen_drops = 0;         // SYN queue full
-  std::uint64_t time_wait_overflows = 0;  // over tcp_max_tw_buckets: closed at once
-  std::uint64_t out_of_memory = 0;        // something was dropped for want of memory
+  std::uint64_t listen_overflows = 0;  // accept queue full
+  std::uint64_t listen_drops = 0;      // SYN queue full
+  std::uint64_t syn_cookies_sent = 0;
+  std::uint64_t syn_cookies_received = 0;     // valid: a connection was made
+  std::uint64_t syn_cookies_failed = 0;       // forged, or too old
+  std::uint64_t fast_open_requests = 0;       // SYNs that asked for a Fast Open cookie
+  std::uint64_t fast_open_passive = 0;        // connections made on a SYN
+  std::uint64_t fast_open_passive_fails = 0;  // invalid cookie, or no room
+  std::uint64_t fast_open_overflows = 0;      // over TCP_FASTOPEN's limit
+  std::uint64_t fast_open_active = 0;         // SYN data of ours that was accepted
+  std::uint64_t fast_open_active_fails = 0;   // and that was not
+  std::uint64_t time_wait_overflows = 0;      // over tcp_max_tw_buckets: closed at once
+  std::uint64_t out_of_memory = 0;            // something was dropped for want of memory
 };
 
 /// A TCP/IP host. Not thread-safe: one thread at a time may be inside a stack, whichever it is.

@@ -83,6 +83,18 @@ int MaxSegment(const Asked& asked) {
   return asked.options.max_segment != 0 ? asked.options.max_segment : kDefault;
 }
 
+// How long so many time-outs of a SYN|ACK take, in seconds.
+int SecondsOf(int timeouts) {
+  constexpr int kLongest = 120;
+  int period = 0;
+  int timeout = 1;
+  for (int i = 0; i < timeouts; ++i) {
+    period += timeout;
+    timeout = std::min(timeout * 2, kLongest);
+  }
+  return period;
+}
+
 int GetTcpLevel(const Asked& asked, int name, OptionOut* out) {
   const SocketOptions& options = asked.options;
   switch (name) {
@@ -91,6 +103,9 @@ int GetTcpLevel(const Asked& asked, int name, OptionOut* out) {
       return 0;
     case TCP_MAXSEG:
       out->Set(MaxSegment(asked));
+      return 0;
+    case TCP_DEFER_ACCEPT:
+      out->Set(SecondsOf(options.defer_accept));
       return 0;
     case TCP_KEEPIDLE:
       out->Set(asked.Or(options.keepalive_idle, "net.ipv4.tcp_keepalive_time", 7200));

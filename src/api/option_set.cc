@@ -67,6 +67,18 @@ int SetMaxSegment(SocketOptions& options, int value) {
   return SetInRange(options.max_segment, value, kLeast, kMost);
 }
 
+// Linux counts the time-outs of the SYN|ACK that it takes to wait so long: 1, 3, 7 ... s.
+std::uint8_t TimeoutsIn(int seconds) {
+  constexpr int kLongest = 120;
+  std::uint8_t count = seconds > 0 ? 1 : 0;
+  int timeout = 1;
+  for (int period = timeout; seconds > period && count < 255; ++count) {
+    timeout = std::min(timeout * 2, kLongest);
+    period += timeout;
+  }
+  return count;
+}
+
 int SetTcpLevel(SocketOptions& options, int name, const OptionIn& in) {
   constexpr int kMaxKeep = 32767;  // MAX_TCP_KEEPIDLE, MAX_TCP_KEEPINTVL
   constexpr int kMaxCount = 127;   // MAX_TCP_KEEPCNT, MAX_TCP_SYNCNT
@@ -79,6 +91,9 @@ int SetTcpLevel(SocketOptions& options, int name, const OptionIn& in) {
       return short_value ? EINVAL : 0;
     case TCP_MAXSEG:
       return short_value ? EINVAL : SetMaxSegment(options, value);
+    case TCP_DEFER_ACCEPT:
+      options.defer_accept = TimeoutsIn(value);
+      return short_value ? EINVAL : 0;
     case TCP_KEEPIDLE:
       return SetInRange(options.keepalive_idle, value, 1, kMaxKeep);
     case TCP_KEEPINTVL:

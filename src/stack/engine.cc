@@ -58,6 +58,8 @@ void Stack::Impl::Seed(std::span<const std::uint8_t, 32> secret) {
   derive(1, keys.table);
   derive(2, keys.sequence);
   derive(3, keys.ports);
+  derive(4, keys.cookies);
+  derive(5, keys.fast_open);
 }
 
 Stack::Impl::Context Stack::Impl::MakeContext(Time now) {

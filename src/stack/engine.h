@@ -23,6 +23,8 @@ struct StackKeys {
   SipKey table{};
   SipKey sequence{};
   SipKey ports{};
+  SipKey cookies{};
+  SipKey fast_open{};
 };
 
 struct Stack::Impl {
@@ -99,18 +101,41 @@ struct Stack::Impl {
   void ArriveAtListener(Context& cx, Listener& listener, const Tuple& tuple, LinkId link,
                         const wire::Segment& segment, const SndSeq* iss);
   void ArriveAtHalfOpen(Context& cx, HalfOpenRecord& record, const wire::Segment& segment);
-  bool StartHalfOpen(Context& cx, Listener& listener, const Tuple& tuple, LinkId link,
-                     const wire::Segment& segment, const SndSeq* iss);
-  void Complete(Context& cx, HalfOpenRecord& record, const wire::Segment& segment);
-  void Forget(HalfOpenRecord& record);
+  /// A SYN that opens: the rule says what became of it. `iss`: ours, if TIME_WAIT made way for it.
+  RuleId OpenPassively(Context& cx, Listener& listener, const Tuple& tuple, LinkId link,
+                       const wire::Segment& segment, const SndSeq* iss);
+  /// How many half-open records a listener may have.
+  std::uint32_t SynQueueLimit(const Listener& listener) const;
+  bool InLastQuarter(const Listener& listener) const;
+  /// What is known of a half-open connection before its SYN is looked at.
+  void DescribeHalfOpen(const Tuple& tuple, LinkId link, SndSeq iss, tcp::HalfOpen& half) const;
+  bool StartHalfOpen(Context& cx, Listener& listener, const tcp::HalfOpen& half);
   void SendSynAck(Context& cx, HalfOpenRecord& record, bool repeat);
   void OnHalfOpenDeadline(Context& cx, HalfOpenRecord& record);
-  void CloseListener(Context& cx, Socket& socket);
   void FireHalfOpen(Context& cx, const HalfOpenRecord& record, RuleId rule);
   const SocketOptions& OptionsOf(const Listener& listener) const;
   static bool AcceptQueueFull(const Listener& listener) {
     return listener.waiting > listener.backlog;
   }
+
+  // --- cookie_listener.cc: opening without remembering ---
+  void SendCookie(Context& cx, Listener& listener, tcp::HalfOpen& half, const wire::Segment& syn);
+  bool RestoreFromCookie(Context& cx, const Listener& listener, const Tuple& tuple, LinkId link,
+                         const wire::Segment& ack, tcp::HalfOpen& half);
+  /// An ACK for a listener: kListenCookieAck if it made a connection, else why it did not.
+  RuleId TakeCookie(Context& cx, Listener& listener, const Tuple& tuple, LinkId link,
+                    const wire::Segment& segment);
+
+  // --- accept_queue.cc: from half-open to connections that wait for accept ---
+  void Complete(Context& cx, HalfOpenRecord& record, const wire::Segment& segment);
+  const SocketOptions* ChildOptions(const SocketOptions& parent);
+  /// A socket in SYN_RCVD, not yet in the table of connections; nullptr without memory.
+  Socket* NewChild(Context& cx, const Listener& listener, const tcp::HalfOpen& half);
+  /// Puts it into the accept queue and gives it the segment that brought it there.
+  void Enqueue(Context& cx, Listener& listener, Socket& socket, const wire::Segment& segment);
+  void Unqueue(HalfOpenRecord& record);
+  void Forget(HalfOpenRecord& record);
+  void CloseListener(Context& cx, Socket& socket);
 
   // --- time_waits.cc ---
   void EnterTimeWait(Context& cx, Socket& socket);

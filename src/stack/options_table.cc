@@ -17,6 +17,8 @@ std::uint32_t HashOptions(const SocketOptions& o) {
   mix((std::uint64_t{o.tos} << 24) | (std::uint64_t{o.ttl} << 16) |
       (std::uint64_t{o.syn_count} << 8) | o.keepalive_count);
   mix((std::uint64_t{o.max_segment} << 32) | o.linger_seconds);
+  mix((std::uint64_t{o.fast_open_queue} << 16) | (std::uint64_t{o.defer_accept} << 8) |
+      (std::uint64_t{o.fast_open_connect} << 1) | std::uint64_t{o.fast_open_no_cookie});
   mix((std::uint64_t{o.send_buffer} << 32) | o.receive_buffer);
   mix((std::uint64_t{o.keepalive_idle} << 32) | o.keepalive_interval);
   mix((std::uint64_t{static_cast<std::uint32_t>(o.fin_wait2_seconds)} << 32) | o.user_timeout_ms);

@@ -32,8 +32,11 @@ constexpr SettingEntry kEntries[] = {
     Int("net.ipv4.tcp_synack_retries", &S::synack_retries, 0, 255,
         "repeats of a SYN|ACK before the half-open record is dropped"),
     Int("net.ipv4.tcp_max_syn_backlog", &S::max_syn_backlog, 1, kMany,
-        "half-open records of one listener"),
+        "half-open records of one listener (`linux`: only without SYN cookies, and three quarters "
+        "of it)"),
     Int("net.core.somaxconn", &S::somaxconn, 0, kMany, "upper limit of listen's backlog"),
+    Int("net.ipv4.tcp_syncookies", &S::syncookies, 0, 2,
+        "SYN cookies: 0 never, 1 when the SYN queue is full, 2 always"),
     Int("net.ipv4.tcp_abort_on_overflow", &S::abort_on_overflow, 0, 1,
         "reset, instead of waiting, when the accept queue is full"),
     {"net.ipv4.ip_local_port_range", "ports to choose from: first and last", Kind::kRange, 1, 65535,

@@ -35,6 +35,7 @@ struct Socket final : tcp::Tcb,
   bool queued : 1 = false;           // waits in an accept queue: no handle yet
   bool held_reuse : 1 = false;       // how it is counted at its port
   bool counted_orphan : 1 = false;
+  bool fast_open_pending : 1 = false;  // counted so at its listener
 };
 static_assert(sizeof(Socket) <= 384, "an idle connection must stay within six cache lines");
 
@@ -89,7 +90,14 @@ struct Listener {
   std::uint32_t socket = kNoSlot;
   std::uint32_t backlog = 0;
   std::uint32_t waiting = 0;    // connections in the accept queue
-  std::uint32_t half_open = 0;  // records in the SYN queue
+  std::uint32_t half_open = 0;  // records in the SYN queue ...
+  std::uint32_t young = 0;      // ... whose SYN|ACK has not been repeated by the timer
+  Time cookie_at = kNever;      // the last SYN cookie; kNever: none
+  // Fast Open: connections made on a SYN whose handshake is not complete, and those of the last
+  // minute that ended in a reset: both count against TCP_FASTOPEN.
+  std::uint32_t fast_open_pending = 0;
+  std::uint32_t fast_open_resets = 0;
+  Time fast_open_resets_end{};
   IntrusiveList<Socket, QueueTag> accept_queue;
   IntrusiveList<HalfOpenRecord, HalfOpenTag> syn_queue;
 };

@@ -15,12 +15,30 @@ Verdict Done(Context& cx, Tcb& tcb, RuleId rule, Answer answer = Answer::kNothin
   return {rule, answer};
 }
 
+// Linux's TCP_TIMEOUT_MIN, two ticks of 4 ms.
+constexpr Duration kHastenedSyn = std::chrono::milliseconds(8);
+
 // First: the ACK must be for our SYN.
 std::optional<Verdict> CheckAck(Context& cx, Tcb& tcb, const Arriving& segment) {
   if (!segment.Has(kAck)) return std::nullopt;
   if (segment.ack > tcb.snd.iss && segment.ack <= tcb.snd.max) return std::nullopt;
   if (segment.Has(kRst)) return Done(cx, tcb, RuleId::kSynSentBadAckRst);
+  if (cx.settings.policy.bad_ack_hastens_syn && tcb.rtt.repeats == 0) {
+    ArmRetransmit(cx, tcb, kHastenedSyn);
+  }
   return Done(cx, tcb, RuleId::kSynSentBadAck, Answer::kReset);
+}
+
+// ... and the timestamp it echoes one that a SYN of ours had, as Linux demands.
+std::optional<Verdict> CheckEcho(Context& cx, Tcb& tcb, const Arriving& segment) {
+  const wire::TcpOptions& options = segment.header.options;
+  if (!segment.Has(kAck) || !tcb.timestamps || !options.has_timestamp || options.ts_echo == 0) {
+    return std::nullopt;
+  }
+  const Stamp age = TimestampNow(cx, tcb.ts.offset) - options.ts_echo;
+  if (age <= cx.stamp() - tcb.series_began) return std::nullopt;
+  return Done(cx, tcb, RuleId::kSynSentBadEcho,
+              segment.Has(kRst) ? Answer::kNothing : Answer::kReset);
 }
 
 // Second: a reset counts only with an acceptable ACK (RFC 5961 §3).
@@ -55,10 +73,9 @@ void SampleSyn(Context& cx, Tcb& tcb, const Arriving& segment) {
   if (tcb.timing) {
     TakeRttSample(cx, tcb, cx.now - tcb.rtt.timed_at);
   } else if (tcb.timestamps) {
-    // An echo of anything but one of our SYNs is nonsense.
+    if (segment.header.options.ts_echo == 0) return;
     const std::uint32_t ms = TimestampNow(cx, tcb.ts.offset) - segment.header.options.ts_echo;
-    const Stamp longest = cx.stamp() - tcb.series_began;
-    if (ms <= longest) TakeRttSample(cx, tcb, std::chrono::milliseconds(ms));
+    TakeRttSample(cx, tcb, std::chrono::milliseconds(ms));
   }
   tcb.timing = false;
 }
@@ -67,6 +84,7 @@ void SampleSyn(Context& cx, Tcb& tcb, const Arriving& segment) {
 
 Verdict ArriveSynSent(Context& cx, Tcb& tcb, Arriving& segment) {
   if (auto done = CheckAck(cx, tcb, segment)) return *done;
+  if (auto done = CheckEcho(cx, tcb, segment)) return *done;
   if (auto done = CheckRst(cx, tcb, segment)) return *done;
   if (!segment.Has(kSyn)) return Done(cx, tcb, RuleId::kSynSentOther);
   TakeSyn(cx, tcb, segment);

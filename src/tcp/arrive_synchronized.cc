@@ -6,6 +6,7 @@
 #include "tcp/arrive.h"
 #include "tcp/arrive_ack.h"
 #include "tcp/challenge.h"
+#include "tcp/half_open.h"
 #include "tcp/receiver.h"
 #include "tcp/rtt.h"
 #include "tcp/timers.h"
@@ -27,7 +28,13 @@ Verdict Closed(Context& cx, Tcb& tcb, RuleId rule, Error error) {
 
 bool Opening(const Tcb& tcb) { return tcb.state == State::kSynRcvd; }
 
-// Before all: an old duplicate, told by its timestamp (RFC 7323 §5.3, R1).
+// Before all, under the RFC's letter: the timestamp that was agreed on must be there.
+Step CheckTimestamp(Context& cx, Tcb& tcb, const Arriving& segment) {
+  if (!LacksTimestamp(cx.settings, tcb.timestamps, segment.header)) return std::nullopt;
+  return Done(cx, tcb, Opening(tcb) ? RuleId::kSynRcvdNoTimestamp : RuleId::kNoTimestamp);
+}
+
+// Then: an old duplicate, told by its timestamp (RFC 7323 §5.3, R1).
 Step CheckPaws(Context& cx, Tcb& tcb, const Arriving& segment) {
   if (!tcb.timestamps) return std::nullopt;
   if (!PawsRejects(tcb.ts.recent, cx.stamp() - tcb.ts.recent_at, segment.header)) {
@@ -81,9 +88,11 @@ bool ExactReset(const Context& cx, const Tcb& tcb, const Arriving& segment) {
 }
 
 Verdict Reset(Context& cx, Tcb& tcb) {
+  const bool refused = !tcb.passive && cx.settings.policy.reset_refuses_active_opener;
   switch (tcb.state) {
     case State::kSynRcvd:
-      return Closed(cx, tcb, RuleId::kSynRcvdRstActive, Error::kConnectionReset);
+      return Closed(cx, tcb, RuleId::kSynRcvdRstActive,
+                    refused ? Error::kConnectionRefused : Error::kConnectionReset);
     case State::kCloseWait:
       return Closed(cx, tcb, RuleId::kRstCloseWait, Error::kBrokenPipe);
     case State::kClosing:
@@ -169,6 +178,7 @@ Verdict TakeTextAndFin(Context& cx, Tcb& tcb, Arriving& segment, RuleId ack_rule
 }  // namespace
 
 Verdict ArriveSynchronized(Context& cx, Tcb& tcb, Arriving& segment) {
+  if (auto done = CheckTimestamp(cx, tcb, segment)) return *done;
   if (auto done = CheckPaws(cx, tcb, segment)) return *done;
   if (auto done = CheckSequence(cx, tcb, segment)) return *done;
   if (auto done = CheckRst(cx, tcb, segment)) return *done;

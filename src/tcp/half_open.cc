@@ -26,6 +26,29 @@ HalfOpenVerdict ChallengeOf(const Settings& settings, Stamp now, HalfOpen& half,
   return {rule, answer ? HalfOpenStep::kAck : HalfOpenStep::kDrop};
 }
 
+// RFC 5961 §3.2.
+HalfOpenVerdict TakeReset(const Settings& settings, Stamp now, RcvSeq seq, HalfOpen& half,
+                          ChallengeBudget& challenges) {
+  if (seq == half.irs + 1 || !settings.policy.exact_reset_half_open) {
+    return {RuleId::kSynRcvdRst, HalfOpenStep::kForget};
+  }
+  if (!InWindow(WindowOf(half), seq)) return {RuleId::kSynRcvdOutOfWindowRst, HalfOpenStep::kDrop};
+  return ChallengeOf(settings, now, half, challenges, RuleId::kSynRcvdRstChallenge);
+}
+
+// A SYN in the window that is not the one which made the record.
+HalfOpenVerdict TakeOtherSyn(const Settings& settings, Stamp now, HalfOpen& half,
+                             ChallengeBudget& challenges) {
+  switch (settings.policy.other_syn) {
+    case Policy::OtherSyn::kReset:
+      return {RuleId::kSynRcvdSynReset, HalfOpenStep::kRefuse};
+    case Policy::OtherSyn::kListen:
+      return {RuleId::kSynRcvdSynListen, HalfOpenStep::kForget};
+    default:
+      return ChallengeOf(settings, now, half, challenges, RuleId::kSynRcvdSynChallenge);
+  }
+}
+
 }  // namespace
 
 ListenVerdict ArriveListen(const wire::Segment& segment) {
@@ -40,7 +63,8 @@ void TakeSyn(const Settings& settings, const SocketOptions& options, std::uint32
              const wire::Segment& syn, HalfOpen& half) {
   const bool v4 = half.tuple.remote.address.is_v4();
   half.announced_mss = AnnouncedMss(mtu, v4, options);
-  const Offer answer = Answered(MakeOffer(settings, options, half.announced_mss), syn.options);
+  const Offer ours = MakeOffer(settings, options, half.announced_mss);
+  const Offer answer = Answered(settings, options, ours, syn.options);
   half.irs = RcvSeq(syn.seq);
   half.peer_mss = PeerMss(settings, syn.options, v4);
   half.window = answer.window;
@@ -54,35 +78,55 @@ void TakeSyn(const Settings& settings, const SocketOptions& options, std::uint32
   half.ts_recent = syn.options.ts_value;
 }
 
-HalfOpenVerdict ArriveHalfOpen(const Settings& settings, Stamp now, const wire::Segment& segment,
-                               HalfOpen& half, ChallengeBudget& challenges) {
+HalfOpenVerdict ArriveHalfOpen(const Settings& settings, const SocketOptions& options, Stamp now,
+                               const wire::Segment& segment, HalfOpen& half,
+                               ChallengeBudget& challenges) {
   const RcvSeq seq(segment.seq);
-  const SndSeq ack(segment.ack);
   const bool rst = segment.Has(kRst);
-  if (half.timestamps && PawsRejects(half.ts_recent, now - half.sent_at, segment)) {
-    return OutOfWindow(settings, now, segment, half, RuleId::kSynRcvdPaws);
+  if (LacksTimestamp(settings, half.timestamps, segment)) {
+    return {RuleId::kSynRcvdNoTimestamp, HalfOpenStep::kDrop};
   }
-  if (segment.Has(kSyn) && !segment.Has(kAck) && !rst && seq == half.irs) {
+  const bool old = half.timestamps && PawsRejects(half.ts_recent, now - half.sent_at, segment);
+  if (!old && segment.Has(kSyn) && !segment.Has(kAck) && !rst && seq == half.irs) {
     if (!MayAnswer(settings, now, half.answered_at)) {
       return {RuleId::kSynRcvdRepeatedSynLimited, HalfOpenStep::kDrop};
     }
     return {RuleId::kSynRcvdRepeatedSyn, HalfOpenStep::kSynAck};
   }
+  // As Linux: another SYN's ACK is refused wherever it lies; it can be no old duplicate of ours.
+  if (segment.Has(kAck) && !rst && SndSeq(segment.ack) != half.iss + 1) {
+    return {RuleId::kSynRcvdBadAck, HalfOpenStep::kReset};
+  }
+  if (old) return OutOfWindow(settings, now, segment, half, RuleId::kSynRcvdPaws);
   if (!Acceptable(WindowOf(half), seq, segment.length())) {
     if (rst) return {RuleId::kSynRcvdOutOfWindowRst, HalfOpenStep::kDrop};
     return OutOfWindow(settings, now, segment, half, RuleId::kSynRcvdOutOfWindow);
   }
-  if (rst && seq == half.irs + 1) return {RuleId::kSynRcvdRst, HalfOpenStep::kForget};
-  if (rst && !InWindow(WindowOf(half), seq)) {
-    return {RuleId::kSynRcvdOutOfWindowRst, HalfOpenStep::kDrop};
-  }
-  if (rst) return ChallengeOf(settings, now, half, challenges, RuleId::kSynRcvdRstChallenge);
-  if (segment.Has(kSyn)) {
-    return ChallengeOf(settings, now, half, challenges, RuleId::kSynRcvdSynChallenge);
-  }
+  if (rst) return TakeReset(settings, now, seq, half, challenges);
+  if (segment.Has(kSyn)) return TakeOtherSyn(settings, now, half, challenges);
   if (!segment.Has(kAck)) return {RuleId::kSynRcvdNoAck, HalfOpenStep::kDrop};
-  if (ack != half.iss + 1) return {RuleId::kSynRcvdBadAck, HalfOpenStep::kReset};
+  if (half.repeats < options.defer_accept && segment.length() == 0) {
+    half.acked = true;
+    return {RuleId::kSynRcvdDeferred, HalfOpenStep::kDrop};
+  }
   return {RuleId::kSynRcvdAck, HalfOpenStep::kComplete};
+}
+
+SynAckStep OnSynAckTimeout(const SocketOptions& options, int retries, const HalfOpen& half) {
+  const int deferred = options.defer_accept;
+  const bool waits = deferred != 0 && half.acked;
+  if (half.repeats >= retries && (!waits || half.repeats >= deferred)) return SynAckStep::kGiveUp;
+  return waits && half.repeats < deferred - 1 ? SynAckStep::kWait : SynAckStep::kRepeat;
+}
+
+int RetriesUnderLoad(int retries, std::uint32_t queued, std::uint32_t young,
+                     std::uint32_t backlog) {
+  constexpr std::uint32_t kNoLoad = 8;
+  constexpr int kLeast = 2;
+  if (std::uint64_t{queued} * 2 <= std::max(kNoLoad, backlog)) return retries;
+  std::uint64_t allowed = std::uint64_t{young} * 2;
+  for (; retries > kLeast && queued >= allowed; allowed *= 2) --retries;
+  return retries;
 }
 
 wire::Segment MakeSynAck(const HalfOpen& half, Stamp now) {

@@ -1,6 +1,7 @@
 #include "tcp/negotiation.h"
 
 #include <algorithm>
+#include <bit>
 
 #include "tcp/policy.h"
 
@@ -10,11 +11,24 @@ namespace {
 constexpr std::uint16_t kTimestampRoom = 12;  // nop nop TS
 constexpr std::uint8_t kMaxScale = 14;        // RFC 7323 §2.3
 
-// The scale that lets the largest buffer this connection may ever get be announced.
-std::uint8_t ScaleFor(std::int64_t buffer) {
-  std::uint8_t scale = 0;
-  while (scale < kMaxScale && (std::int64_t{65535} << scale) < buffer) ++scale;
-  return scale;
+// net.core.rmem_max, as Linux 6.18 has it: the most that SO_RCVBUF could still ask for.
+constexpr std::int64_t kReceiveMost = 4 << 20;
+
+// The buffer that may be promised to the peer at first, in payload.
+std::uint32_t FirstBuffer(const Settings& settings, const SocketOptions& options) {
+  if (options.receive_buffer != 0) return options.receive_buffer;
+  return static_cast<std::uint32_t>(settings.rmem[1] / 2);
+}
+
+// The scale with which the largest buffer that this connection may ever get can be announced.
+std::uint8_t ScaleFor(const Settings& settings, const SocketOptions& options) {
+  std::int64_t largest = options.receive_buffer;
+  if (largest == 0) {
+    largest =
+        std::max({std::int64_t{FirstBuffer(settings, options)}, settings.rmem[2], kReceiveMost});
+  }
+  const auto bits = static_cast<int>(std::bit_width(static_cast<std::uint64_t>(largest)));
+  return static_cast<std::uint8_t>(std::clamp<int>(bits - 16, 0, kMaxScale));
 }
 
 }  // namespace
@@ -31,24 +45,29 @@ Offer MakeOffer(const Settings& settings, const SocketOptions& options, std::uin
   offer.timestamps = settings.timestamps != 0;
   offer.window_scaling = settings.window_scaling != 0;
   offer.sack = settings.sack != 0;
-  const std::uint32_t buffer = ReceiveLimit(settings, options);
-  const std::int64_t largest = options.receive_buffer != 0
-                                   ? options.receive_buffer
-                                   : std::max(settings.rmem[1], settings.rmem[2]);
-  if (offer.window_scaling) offer.window_scale = ScaleFor(largest);
-  std::uint32_t window = std::min<std::uint32_t>(buffer, 65535);
-  if (window > mss) window -= window % mss;  // whole segments, as Linux announces
-  offer.window = static_cast<std::uint16_t>(window);
+  if (offer.window_scaling) offer.window_scale = ScaleFor(settings, options);
+  offer.window = FirstWindow(settings, options, mss);
   return offer;
 }
 
-Offer Answered(const Offer& ours, const wire::TcpOptions& theirs) {
+Offer Answered(const Settings& settings, const SocketOptions& options, const Offer& ours,
+               const wire::TcpOptions& theirs) {
   Offer answer = ours;
   answer.timestamps = ours.timestamps && theirs.has_timestamp;
   answer.window_scaling = ours.window_scaling && theirs.has_window_scale;
   answer.sack = ours.sack && theirs.sack_permitted;
   if (!answer.window_scaling) answer.window_scale = 0;
+  // Here it is known how much of each segment the options take.
+  const std::uint32_t payload = ours.mss - (answer.timestamps ? kTimestampRoom : 0u);
+  answer.window = FirstWindow(settings, options, payload);
   return answer;
+}
+
+std::uint16_t FirstWindow(const Settings& settings, const SocketOptions& options,
+                          std::uint32_t payload) {
+  std::uint32_t window = FirstBuffer(settings, options);
+  if (payload != 0 && window > payload) window -= window % payload;
+  return static_cast<std::uint16_t>(std::min<std::uint32_t>(window, 65535));
 }
 
 std::uint16_t PeerMss(const Settings& settings, const wire::TcpOptions& theirs, bool v4) {

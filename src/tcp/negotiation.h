@@ -24,7 +24,13 @@ std::uint16_t AnnouncedMss(std::uint32_t mtu, bool v4, const SocketOptions& opti
 Offer MakeOffer(const Settings& settings, const SocketOptions& options, std::uint16_t mss);
 
 /// Our answer to a peer's SYN: only what it offered too.
-Offer Answered(const Offer& ours, const wire::TcpOptions& theirs);
+Offer Answered(const Settings& settings, const SocketOptions& options, const Offer& ours,
+               const wire::TcpOptions& theirs);
+
+/// The first window, as Linux chooses it: whole segments of `payload` bytes out of the receive
+/// buffer (half of tcp_rmem's default, which counts bookkeeping too; or SO_RCVBUF as asked for).
+std::uint16_t FirstWindow(const Settings& settings, const SocketOptions& options,
+                          std::uint32_t payload);
 
 /// The peer's MSS: as announced, else 536 or 1220 (RFC 9293 §3.7.1); never below tcp_min_snd_mss.
 std::uint16_t PeerMss(const Settings& settings, const wire::TcpOptions& theirs, bool v4);

@@ -57,4 +57,10 @@ Duration SynTimeout(const Settings& settings, int transmission, int linear) {
   return std::chrono::milliseconds(std::min(ms, settings.rto_max_ms));
 }
 
+Duration SynSeries(const Settings& settings, int retries) {
+  Duration all{};
+  for (int i = 0; i <= retries; ++i) all += SynTimeout(settings, i, 0);
+  return all;
+}
+
 }  // namespace estab::tcp

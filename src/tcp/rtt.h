@@ -18,6 +18,9 @@ Duration BackedOffRto(const Context& cx, const Tcb& tcb);
 /// double (tcp_syn_linear_timeouts).
 Duration SynTimeout(const Settings& settings, int transmission, int linear);
 
+/// From the first SYN to giving up, with `retries` repeats that double.
+Duration SynSeries(const Settings& settings, int retries);
+
 /// Our timestamp clock: milliseconds plus the connection's offset.
 inline std::uint32_t TimestampNow(const Context& cx, std::uint32_t offset) {
   return cx.stamp() + offset;

@@ -18,6 +18,16 @@ struct Policy {
     kListen,     // RFC 9293 §3.10.7.4 as it stands without RFC 5961: back to LISTEN, silently
   };
   OtherSyn other_syn = OtherSyn::kChallenge;
+  /// A reset drops a half-open record only with the exact number (RFC 5961 §3.2); on Linux any in
+  /// the window does.
+  bool exact_reset_half_open = true;
+  /// The SYN queue of a listener is limited by its backlog (holding one more), as on Linux, where
+  /// tcp_max_syn_backlog counts only without SYN cookies, and three quarters of it; or simply by
+  /// tcp_max_syn_backlog.
+  bool syn_queue_by_backlog = false;
+  /// In SYN_SENT an ACK of another SYN draws a reset, and our SYN again a moment later, before its
+  /// time: what answered may be a leftover that this reset has just cleared away.
+  bool bad_ack_hastens_syn = false;
   /// Repeats end by their number, as documented; or, as on Linux, by the time that so many repeats
   /// would have taken, counted from the first repeat.
   bool give_up_by_time = false;
@@ -55,7 +65,9 @@ struct Settings {
   std::int32_t synack_retries = 5;
   std::int32_t max_syn_backlog = 1024;
   std::int32_t somaxconn = 4096;
+  std::int32_t syncookies = 1;
   std::int32_t abort_on_overflow = 0;
+  std::int32_t fastopen = 1;  // bits: 1 client, 2 server, 4, 0x200, 0x400 (stack/fast_open.h)
   std::int32_t port_min = 32768;
   std::int32_t port_max = 60999;
   // Negotiation.

@@ -31,6 +31,15 @@ enum class Recovery : std::uint8_t {
   kLoss,  // the retransmission timer ran out; likewise
 };
 
+/// Fast Open (RFC 7413), as far as this connection has come with it.
+enum class FastOpen : std::uint8_t {
+  kNone,
+  kDeferred,  // SYN_SENT, but the SYN waits for the first data (TCP_FASTOPEN_CONNECT)
+  kAsking,    // our SYN carries the option and no data
+  kData,      // our SYN carries data
+  kAccepted,  // data on the SYN was accepted, by the peer or by us
+};
+
 /// What a connection owes the wire or the table, collected while an event is processed. The stack
 /// settles it afterwards, so that nothing calls back and no state hides in the sending path.
 struct Pending {
@@ -67,6 +76,7 @@ struct Tcb {
   Pending pending;
   std::uint8_t soft_error = 0;  // Error that ICMP told; replaces a time-out's
   Recovery recovery = Recovery::kOpen;
+  FastOpen fast_open = FastOpen::kNone;
 
   // --- Our direction: SND.*, 32-bit windows, scaled ---
   struct {

@@ -22,7 +22,12 @@ void OnSynTimeout(Context& cx, Tcb& tcb) {
   const bool sent = tcb.state == State::kSynSent;
   const int linear = sent ? cx.settings.syn_linear_timeouts : 0;  // on top of the retries
   const int limit = (sent ? SynRetries(cx, tcb) : SynAckRetries(cx, tcb)) + linear;
-  if (tcb.rtt.repeats >= limit) {
+  // Linux's other limit: the time that the retries alone would take. It counts when SYNs that do
+  // not double have used it up.
+  const bool late = sent && tcb.rtt.repeats != 0 &&
+                    std::chrono::milliseconds(cx.stamp() - tcb.series_began) >=
+                        SynSeries(cx.settings, SynRetries(cx, tcb));
+  if (tcb.rtt.repeats >= limit || late) {
     return ApplyClosed(cx, tcb, sent ? RuleId::kSynGiveUp : RuleId::kSynAckGiveUpActive,
                        GiveUpError(tcb));
   }

@@ -117,6 +117,7 @@ void Queues(Coverage& c) {
     });
   }
   Run(c, [](RawPeer& p) {
+    p.Set("net.ipv4.tcp_syncookies", "0");
     p.Set("net.ipv4.tcp_max_syn_backlog", "1");
     p.Listen();
     p.HalfOpen();
@@ -124,6 +125,23 @@ void Queues(Coverage& c) {
     p.Segment(kSyn, p.irs, 0);  // too soon
     p.port = 9;
     p.Segment(kSyn, p.irs, 0);
+  });
+  Run(c, [](RawPeer& p) {
+    p.Set("net.ipv4.tcp_syncookies", "2");
+    p.Listen();
+    p.Segment(kSyn, p.irs, 0);
+    const std::uint32_t cookie = p.Take().at(0).segment.seq;
+    p.Segment(kAck, p.irs + 1, cookie + 2);
+    p.Segment(kAck, p.irs + 1, cookie + 1);
+  });
+  Run(c, [](RawPeer& p) {  // syn-rcvd-deferred, syn-ack-wait
+    const SocketId listener = p.Listen();
+    SocketOptions o;
+    o.defer_accept = 3;
+    Options(p, listener, o);
+    p.HalfOpen();
+    p.Segment(kAck, p.irs + 1, p.iss + 1);
+    p.Pass(seconds(2));
   });
   Run(c, [](RawPeer& p) {
     p.Listen();
@@ -285,11 +303,37 @@ void Icmp(Coverage& c) {
   });
 }
 
+// What other profiles than the default do.
+void Profiles(Coverage& c) {
+  for (const char* profile : {"linux", "rfc"}) {
+    Run(c, [&](RawPeer& p) {
+      p.Set("estab.profile", profile);
+      p.Listen();
+      p.HalfOpen();
+      p.Segment(kSyn, p.irs + 10, 0);
+    });
+  }
+  Run(c, [](RawPeer& p) {
+    p.Set("estab.profile", "rfc");
+    p.Listen();
+    p.HalfOpen();
+    p.Segment(kAck, p.irs + 1, p.iss + 1, {.timestamp = false});
+    p.Segment(kAck, p.irs + 1, p.iss + 1);
+    p.Segment(kAck, p.irs + 1, p.iss + 1, {.timestamp = false});
+  });
+  Run(c, [](RawPeer& p) {  // syn-sent-bad-echo
+    p.Connect();
+    p.last_ts -= 100;
+    p.Segment(kSyn | kAck, p.irs, p.iss + 1);
+  });
+}
+
 TEST(Rules, EveryRuleFires) {
   Coverage coverage;
   Matrix(coverage);
   Calls(coverage);
   Queues(coverage);
+  Profiles(coverage);
   Text(coverage);
   TimeWaits(coverage);
   Timers(coverage);

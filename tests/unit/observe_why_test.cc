@@ -110,6 +110,7 @@ TEST_F(Why, PortsWithoutListenerAndListenersThatRefuse) {
                             "2 times in a row, the first 1.000 s ago",
                             "Nobody listens on port 80"}));
   p.Take();
+  p.Set("net.ipv4.tcp_syncookies", "0");
   p.Set("net.ipv4.tcp_max_syn_backlog", "1");
   p.Listen();
   p.port = 1;

@@ -92,19 +92,6 @@ TEST_P(Opening, FinalAckMeetsAFullQueue) {
   }
 }
 
-TEST_P(Opening, SynQueueHasALimit) {
-  peer.Set("net.ipv4.tcp_max_syn_backlog", "3");
-  peer.Listen(100);
-  for (std::uint16_t p = 0; p < 5; ++p) {
-    peer.port = static_cast<std::uint16_t>(1000 + p);
-    peer.Segment(kSyn, peer.irs, 0);
-  }
-  EXPECT_EQ(peer.Take().size(), 3u);
-  EXPECT_EQ(peer.stack->Counters().half_open, 3u);
-  EXPECT_EQ(peer.stack->Counters().listen_drops, 2u);
-  EXPECT_EQ(LastRule(), "listen-syn-queue-full");
-}
-
 TEST_P(Opening, BacklogIsCutToSomaxconnAndCanBeChanged) {
   peer.Set("net.core.somaxconn", "7");
   const SocketId listener = peer.Listen(1000);

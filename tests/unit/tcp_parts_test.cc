@@ -295,7 +295,7 @@ TEST(Negotiation, OnlyWhatBothOffered) {
     theirs.has_timestamp = (bits & 1) != 0;
     theirs.has_window_scale = (bits & 2) != 0;
     theirs.sack_permitted = (bits & 4) != 0;
-    const Offer a = Answered(ours, theirs);
+    const Offer a = Answered(s, SocketOptions{}, ours, theirs);
     EXPECT_EQ(a.timestamps, theirs.has_timestamp);
     EXPECT_EQ(a.window_scaling, theirs.has_window_scale);
     EXPECT_EQ(a.window_scale, theirs.has_window_scale ? 7 : 0);
@@ -356,20 +356,21 @@ TEST(HalfOpenDecision, ChangesNothingButTheRateLimit) {
   wire::Segment rst;
   rst.flags = kRst;
   rst.seq = 1001;
-  EXPECT_EQ(ArriveHalfOpen(s, 10, rst, half, budget).step, HalfOpenStep::kForget);
+  EXPECT_EQ(ArriveHalfOpen(s, SocketOptions{}, 10, rst, half, budget).step, HalfOpenStep::kForget);
   rst.seq = 1050;
-  EXPECT_EQ(ArriveHalfOpen(s, 10, rst, half, budget).step, HalfOpenStep::kAck);
-  EXPECT_EQ(ArriveHalfOpen(s, 11, rst, half, budget).step, HalfOpenStep::kDrop);
-  EXPECT_EQ(ArriveHalfOpen(s, 510, rst, half, budget).step, HalfOpenStep::kAck);
+  EXPECT_EQ(ArriveHalfOpen(s, SocketOptions{}, 10, rst, half, budget).step, HalfOpenStep::kAck);
+  EXPECT_EQ(ArriveHalfOpen(s, SocketOptions{}, 11, rst, half, budget).step, HalfOpenStep::kDrop);
+  EXPECT_EQ(ArriveHalfOpen(s, SocketOptions{}, 510, rst, half, budget).step, HalfOpenStep::kAck);
   rst.seq = 1101;
-  EXPECT_EQ(ArriveHalfOpen(s, 2000, rst, half, budget).step, HalfOpenStep::kDrop);
+  EXPECT_EQ(ArriveHalfOpen(s, SocketOptions{}, 2000, rst, half, budget).step, HalfOpenStep::kDrop);
   wire::Segment ack;
   ack.flags = kAck;
   ack.seq = 1001;
   ack.ack = 5001;
-  EXPECT_EQ(ArriveHalfOpen(s, 2000, ack, half, budget).step, HalfOpenStep::kComplete);
+  EXPECT_EQ(ArriveHalfOpen(s, SocketOptions{}, 2000, ack, half, budget).step,
+            HalfOpenStep::kComplete);
   ack.ack = 5000;
-  EXPECT_EQ(ArriveHalfOpen(s, 2000, ack, half, budget).step, HalfOpenStep::kReset);
+  EXPECT_EQ(ArriveHalfOpen(s, SocketOptions{}, 2000, ack, half, budget).step, HalfOpenStep::kReset);
   EXPECT_EQ(half.iss, SndSeq(5000));
 }
 

@@ -1,0 +1,113 @@
+// The accept queue: how half-open records, cookies and Fast Open SYNs become connections.
+#include "stack/engine.h"
+#include "tcp/arrive.h"
+#include "tcp/user.h"
+
+namespace estab {
+
+void Stack::Impl::Complete(Context& cx, HalfOpenRecord& record, const wire::Segment& segment) {
+  Listener& listener = listeners[record.listener];
+  if (AcceptQueueFull(listener)) {
+    ++counters.listen_overflows;
+    const bool abort = settings.abort_on_overflow != 0;
+    record.state.acked = true;
+    FireHalfOpen(cx, record, abort ? RuleId::kSynRcvdOverflowReset : RuleId::kSynRcvdOverflow);
+    if (!abort) return;
+    ReplyReset(cx.now, record.state.link, record.state.tuple, segment);
+    return Forget(record);
+  }
+  Socket* socket = NewChild(cx, listener, record.state);
+  const bool held =
+      socket != nullptr && ports.Hold(socket->tuple.local.port, socket->options->reuse_address);
+  if (!held) {
+    if (socket != nullptr) Destroy(*socket);
+    return FireHalfOpen(cx, record, RuleId::kSynRcvdNoMemory);
+  }
+  // The record's place in the table becomes the connection's: this cannot fail half-way.
+  const Ref old(Owner::kHalfOpen, index.Find(record.hash, [&](std::uint32_t v) {
+    return Matches(Ref(v), record.state.tuple);
+  }) & 0x3fffffffu);
+  index.Replace(record.hash, old.raw, Ref(Owner::kSocket, socket->self).raw);
+  socket->attached = true;
+  socket->held_reuse = socket->options->reuse_address;
+  Unqueue(record);
+  half_open.Destroy(old.slot());
+  Enqueue(cx, listener, *socket, segment);
+}
+
+// What a listener's own options say of its queue is not for the connections that come out of it.
+const SocketOptions* Stack::Impl::ChildOptions(const SocketOptions& parent) {
+  if (parent.defer_accept == 0 && parent.fast_open_queue == 0) return options.Ref(&parent);
+  SocketOptions own = parent;
+  own.defer_accept = 0;
+  own.fast_open_queue = 0;
+  return options.Intern(own);
+}
+
+Stack::Impl::Socket* Stack::Impl::NewChild(Context& cx, const Listener& listener,
+                                           const tcp::HalfOpen& half) {
+  const Socket& parent = sockets[listener.socket];
+  const SocketOptions* own = ChildOptions(*parent.options);
+  if (own == nullptr) return nullptr;
+  Socket* socket = NewSocket(parent.ipv6, own);
+  options.Unref(own);
+  if (socket == nullptr) return nullptr;
+  tcp::Promote(cx, half, *socket);
+  socket->listener = sockets[listener.socket].listener;
+  socket->queued = true;
+  return socket;
+}
+
+void Stack::Impl::Enqueue(Context& cx, Listener& listener, Socket& socket,
+                          const wire::Segment& segment) {
+  listener.accept_queue.PushBack(socket);
+  ++listener.waiting;
+  ++counters.connections_accepted;
+  const std::uint32_t parent = listener.socket;
+  tcp::Arrive(cx, socket, segment);
+  Settle(cx, socket);
+  UpdateReadiness(cx, sockets[parent]);
+}
+
+// Takes a record out of its SYN queue and off its timer.
+void Stack::Impl::Unqueue(HalfOpenRecord& record) {
+  Listener& listener = listeners[record.listener];
+  wheel.Cancel(record);
+  IntrusiveList<HalfOpenRecord, stack::HalfOpenTag>::Remove(record);
+  --listener.half_open;
+  if (record.state.repeats == 0) --listener.young;
+}
+
+void Stack::Impl::Forget(HalfOpenRecord& record) {
+  Unqueue(record);
+  const std::uint32_t value =
+      index.Find(record.hash, [&](std::uint32_t v) { return Matches(Ref(v), record.state.tuple); });
+  index.Erase(record.hash, value);
+  half_open.Destroy(Ref(value).slot());
+}
+
+void Stack::Impl::CloseListener(Context& cx, Socket& socket) {
+  const std::uint32_t slot = socket.listener;
+  Listener& listener = listeners[slot];
+  cx.cause = Cause{};
+  cx.cause.call = CallKind::kClose;
+  index.Erase(Hash(ListenerTuple(socket.tuple.local)), Ref(Owner::kSocket, socket.self).raw);
+  listener.syn_queue.ForEach([&](HalfOpenRecord& record) {
+    FireHalfOpen(cx, record, RuleId::kListenerGone);
+    Forget(record);
+  });
+  listener.accept_queue.ForEach([&](Socket& waiting) {
+    IntrusiveList<Socket, stack::QueueTag>::Remove(waiting);
+    waiting.queued = false;
+    tcp::UserAbort(cx, waiting);
+    Settle(cx, waiting);
+  });
+  cx.cause = Cause{};
+  cx.cause.call = CallKind::kClose;
+  tcp::Apply(cx, socket, RuleId::kCloseListen);
+  listeners.Destroy(slot);
+  socket.listener = kNoSlot;
+  if (socket.binding != kNoSlot) ports[socket.binding].listening = false;
+}
+
+}  // namespace estab
