@@ -21,6 +21,10 @@ constexpr SettingEntry Span(const char* name, std::int64_t S::* member, std::int
 constexpr SettingEntry Triple(const char* name, std::int64_t (S::*member)[3], const char* gist) {
   return {name, gist, Kind::kTriple, 1, 1 << 30, nullptr, nullptr, nullptr, member};
 }
+// What this stack cannot do yet: Linux's name, and the one value that is true.
+constexpr SettingEntry Fixed(const char* name, std::int64_t value, const char* gist) {
+  return {name, gist, Kind::kFixed, value, value};
+}
 
 constexpr std::int64_t kMany = INT32_MAX;
 constexpr std::int64_t kHour = 3'600'000;
@@ -78,6 +82,14 @@ constexpr SettingEntry kEntries[] = {
     Triple("net.ipv4.tcp_wmem", &S::wmem, "send buffer: least, default, most; bytes"),
     Int("net.ipv4.tcp_slow_start_after_idle", &S::slow_start_after_idle, 0, 1,
         "begin with the initial window again after a pause"),
+    Fixed("net.ipv4.tcp_ecn", 0, "explicit congestion notification: not yet"),
+    Fixed("net.ipv4.tcp_dsack", 0, "duplicates told in SACK blocks (RFC 2883): not yet"),
+    Fixed("net.ipv4.tcp_early_retrans", 0, "tail loss probes: not yet"),
+    Fixed("net.ipv4.tcp_recovery", 0, "RACK: not yet"),
+    Fixed("net.ipv4.tcp_frto", 0, "spurious time-outs found out (RFC 5682): not yet"),
+    Fixed("net.ipv4.tcp_mtu_probing", 0, "path MTU found by probing: not yet"),
+    Fixed("net.ipv4.tcp_moderate_rcvbuf", 0, "receive buffers that tune themselves: not yet"),
+    Fixed("net.ipv4.tcp_no_metrics_save", 1, "nothing is remembered of a path: not yet"),
     Span("estab.tcp_msl", &S::msl_ms, 1, 24 * kHour,
          "maximum segment lifetime; TIME_WAIT lasts twice as long"),
     Span("estab.tcp_rto_initial", &S::rto_initial_ms, 1, 120'000,
@@ -182,6 +194,8 @@ bool ReadSetting(const SettingEntry& entry, std::string_view text, tcp::Settings
       return ReadTriple(entry, text, settings);
     case Kind::kRange:
       return ReadRange(entry, text, settings);
+    case Kind::kFixed:
+      return ReadNumber(Trimmed(text), value) && value == entry.least;
   }
   return false;
 }
@@ -200,6 +214,8 @@ void CopySetting(const SettingEntry& entry, const tcp::Settings& from, tcp::Sett
     case Kind::kRange:
       to.*entry.int_member = from.*entry.int_member;
       to.*entry.second_member = from.*entry.second_member;
+      break;
+    case Kind::kFixed:
       break;
   }
 }
@@ -225,6 +241,9 @@ std::string_view WriteSetting(const SettingEntry& entry, const tcp::Settings& se
     case Kind::kRange:
       write(settings.*entry.int_member);
       write(settings.*entry.second_member);
+      break;
+    case Kind::kFixed:
+      write(entry.least);
       break;
   }
   return {out.data(), static_cast<std::size_t>(p - out.data())};

@@ -20,6 +20,8 @@ constexpr SpecialSetting kSeed = {"estab.seed",
                                   "text that all randomness comes from; before the first packet"};
 constexpr SpecialSetting kMemory = {"estab.mem_limit",
                                     "bytes of memory, 4 GiB at first; 0: no limit"};
+constexpr SpecialSetting kCongestion = {"net.ipv4.tcp_congestion_control",
+                                        "congestion control: reno"};
 constexpr SpecialSetting kDestroy = {"estab.destroy",
                                      "what the end of a stack does to connections: reset, silent"};
 
@@ -85,6 +87,10 @@ Result<void> Stack::SetSetting(std::string_view name, std::string_view value) {
     return {};
   }
   if (name == kSeed.name) return impl_->SetSeed(value);
+  if (name == kCongestion.name) {
+    if (value != "reno") return std::unexpected(Error::kInvalid);
+    return {};
+  }
   if (name == kProfile.name) return impl_->SetProfile(value);
   if (name == kMemory.name) {
     std::int64_t bytes = 0;
@@ -107,6 +113,7 @@ Result<std::string_view> Stack::GetSetting(std::string_view name,
   }
   if (name == kSeed.name) return Copy(impl_->seed_text.data(), out);
   if (name == kProfile.name) return Copy(NameOf(impl_->settings.profile), out);
+  if (name == kCongestion.name) return Copy("reno", out);
   if (name == kDestroy.name) return Copy(impl_->destroy_silently ? "silent" : "reset", out);
   if (name == kMemory.name) {
     const std::uint64_t limit = impl_->memory.limit();
@@ -120,7 +127,7 @@ void Stack::ForEachSetting(void (*visit)(void* context, const char* name, const 
   for (const stack::SettingEntry& entry : stack::SettingEntries()) {
     visit(context, entry.name, entry.gist);
   }
-  for (const SpecialSetting& s : {kProfile, kSeed, kMemory, kDestroy}) {
+  for (const SpecialSetting& s : {kProfile, kCongestion, kSeed, kMemory, kDestroy}) {
     visit(context, s.name, s.gist);
   }
 }

@@ -60,7 +60,8 @@ theirs is another. Names are Linux's where Linux has the setting; `estab.*` is w
 it is compiled. Set one with `--set NAME=VALUE` of the command, `estab_sysctl_set` of the C ABI,
 `Host::Set` or `Stack::SetSetting` of C++. Each is live: a change is felt at its next use. The
 exception is `estab.seed`, which holds from the first packet on. `estab.profile` leaves alone what
-was set by name, before it or after.
+was set by name, before it or after. What says "not yet" takes only the value shown: no other would be
+true.
 
 The times of `estab.*` and of `tcp_rto_max_ms` are milliseconds where no unit is given; `500ms`,
 `3s` and `1min` are understood too. All others have Linux's units.
