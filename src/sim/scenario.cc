@@ -138,6 +138,7 @@ std::string ErrorText(std::optional<Error> error) {
 // -------------------------------------------------------------------------------------
 
 void ScenarioContext::Tracker::OnRule(const RuleEvent& event) {
+  seen_ = static_cast<StateSet>(seen_ | In(event.from) | In(event.to));
   // Listeners are no connections.
   if (event.number == 0 || event.tuple.remote.port == 0) return;
   moves_[event.number].push_back({event.at, event.from, event.to});
@@ -512,6 +513,10 @@ void ScenarioContext::ExpectZero(Side side, std::uint64_t count, const char* wha
   if (count == 0) return;
   Fail(fmt::format("expected {} to have no {} left at {}; it has {}", SideName(side), what, When(),
                    count));
+}
+
+StateSet ScenarioContext::StatesSeen() const {
+  return static_cast<StateSet>(trackers_[0].seen() | trackers_[1].seen());
 }
 
 std::uint32_t ScenarioContext::Isn(Side side) const {

@@ -319,6 +319,9 @@ class ScenarioContext {
   /// Read gave exactly this.
   void ExpectData(const Result<std::string>& got, std::string_view expected, std::string_view what);
 
+  /// Every state that a connection of either side has been in.
+  StateSet StatesSeen() const;
+
   /// Says what was measured, apart from the ladder.
   void Say(std::string sentence) { summary_.push_back(std::move(sentence)); }
   void SetDelivered(std::uint64_t bytes) { delivered_ = bytes; }
@@ -344,9 +347,11 @@ class ScenarioContext {
     void OnRule(const RuleEvent& event) override;
     const std::vector<Move>* Youngest() const;
     void Forget() { moves_.clear(); }
+    StateSet seen() const { return seen_; }
 
    private:
     std::map<ConnectionNumber, std::vector<Move>> moves_;
+    StateSet seen_ = 0;
   };
   // Remembers what was sent.
   class Recorder : public Tap {

@@ -20,7 +20,11 @@ std::span<const Scenario> TimeWaitScenarios();
 std::span<const Scenario> TimeWaitMoreScenarios();
 std::span<const Scenario> TimeWaitWithoutScenarios();
 std::span<const Scenario> ResetScenarios();
+std::span<const Scenario> ResetMoreScenarios();
 std::span<const Scenario> HalfOpenScenarios();
+std::span<const Scenario> TimeoutScenarios();
+std::span<const Scenario> TimerMoreScenarios();
+std::span<const Scenario> MachineScenarios();
 std::span<const Scenario> TimerScenarios();
 std::span<const Scenario> DemoScenarios();
 

@@ -38,11 +38,13 @@ const std::vector<const Scenario*>& AllScenarios() {
   static const std::vector<const Scenario*> all = [] {
     std::vector<const Scenario*> list;
     for (const std::span<const Scenario> group :
-         {OpenScenarios(), OpenBesideScenarios(), OpenRecordScenarios(), OpenAgreeScenarios(),
-          OpenEndScenarios(), OpenLossScenarios(), CloseScenarios(), CloseOddScenarios(),
-          CloseLossScenarios(), TimeWaitScenarios(), TimeWaitMoreScenarios(),
-          TimeWaitWithoutScenarios(), ResetScenarios(), HalfOpenScenarios(), TimerScenarios(),
-          DemoScenarios()}) {
+         {OpenScenarios(),      OpenBesideScenarios(),   OpenRecordScenarios(),
+          OpenAgreeScenarios(), OpenEndScenarios(),      OpenLossScenarios(),
+          CloseScenarios(),     CloseOddScenarios(),     CloseLossScenarios(),
+          TimeWaitScenarios(),  TimeWaitMoreScenarios(), TimeWaitWithoutScenarios(),
+          ResetScenarios(),     ResetMoreScenarios(),    HalfOpenScenarios(),
+          TimeoutScenarios(),   TimerScenarios(),        TimerMoreScenarios(),
+          MachineScenarios(),   DemoScenarios()}) {
       for (const Scenario& scenario : group) list.push_back(&scenario);
     }
     return list;
