@@ -48,3 +48,5 @@ endif()
 if(EXISTS ${PROJECT_SOURCE_DIR}/docs/estab.1)
   install(FILES ${PROJECT_SOURCE_DIR}/docs/estab.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
 endif()
+install(FILES ${PROJECT_SOURCE_DIR}/docs/completion/estab.bash
+        DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME estab)

@@ -115,7 +115,9 @@ class Host {
   /// of segments that were refused there. With a remote end of all zeros and port 0: the listener.
   std::string Why(const Tuple& tuple);
   StackCounters Counters();
-  /// Every connection and record, alive, half-open or in TIME_WAIT.
+  /// The next connections of a walk; see Stack::List. Others may use the host between two calls.
+  std::size_t List(ListCursor& cursor, std::span<ConnectionInfo> out);
+  /// Every connection and record, alive, half-open or in TIME_WAIT, in one go.
   void ForEach(void (*visit)(void* context, const ConnectionInfo& info), void* context);
 
   /// The same host for the C functions of estab/estab.h; it stays this object's.

@@ -206,6 +206,12 @@ StackCounters Host::Counters() {
   return driver.stack().Counters();
 }
 
+std::size_t Host::List(ListCursor& cursor, std::span<ConnectionInfo> out) {
+  Driver& driver = state_->sockets().driver();
+  const Driver::Lock lock = driver.Enter();
+  return driver.stack().List(driver.Now(), cursor, out);
+}
+
 void Host::ForEach(void (*visit)(void* context, const ConnectionInfo& info), void* context) {
   Driver& driver = state_->sockets().driver();
   const Driver::Lock lock = driver.Enter();

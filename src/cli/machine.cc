@@ -104,7 +104,14 @@ void Machine::OpenLadder(const LinkOptions& options) {
   ladder_ = std::make_unique<observe::LadderBuilder>(kind);
   ladder_->SetHost(observe::Side::kA, "estab");
   ladder_->SetHost(observe::Side::kB, "peer");
-  stack_.SetObserver(ladder_->Of(observe::Side::kA));
+  observers_.Add(*ladder_->Of(observe::Side::kA));
+  stack_.SetObserver(&observers_);
+}
+
+void Machine::KeepJournal() {
+  journal_.emplace();
+  observers_.Add(*journal_);
+  stack_.SetObserver(&observers_);
 }
 
 void Machine::WriteLadder() {

@@ -14,6 +14,8 @@
 #include "estab/stack.h"
 #include "io/fd.h"
 #include "io/tun.h"
+#include "observe/fanout.h"
+#include "observe/journal.h"
 #include "observe/ladder_builder.h"
 
 namespace estab::cli {
@@ -42,6 +44,11 @@ class Machine : private PacketSink {
   /// Sends what the stack has, as far as the links take it at once.
   void Flush();
 
+  /// Keeps a journal from now on.
+  void KeepJournal();
+  /// nullptr unless one is kept.
+  const observe::Journal* journal() const { return journal_ ? &*journal_ : nullptr; }
+
   /// Draws the ladder, if one was asked for. Once, at the end.
   void WriteLadder();
 
@@ -57,6 +64,8 @@ class Machine : private PacketSink {
   std::vector<io::Tun> tuns_;  // by LinkId
   std::optional<PcapFile> pcap_;
   std::unique_ptr<observe::LadderBuilder> ladder_;
+  std::optional<observe::Journal> journal_;
+  observe::Fanout observers_;
   std::FILE* ladder_file_ = nullptr;
   io::Fd signals_;
   Time now_{};

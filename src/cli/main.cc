@@ -13,6 +13,7 @@
 #include "cli/connect.h"
 #include "cli/failure.h"
 #include "cli/serve.h"
+#include "cli/ss.h"
 #if ESTAB_HAVE_LAB
 #include "cli/lab.h"
 #endif
@@ -25,6 +26,7 @@ Examples:
   estab lab open/three-way          watch a connection open, in virtual time
   estab serve --help                serve a folder to the kernel's TCP
   estab connect 192.0.2.1 80 ...    like nc, over estab's TCP
+  estab ss --control PATH           what a running estab serve is doing; why and set likewise
 
 Exit status: 0 it worked, 1 it did not, 2 it was asked wrongly.)";
 
@@ -97,6 +99,9 @@ int Main(int argc, char** argv) {
 #endif
   AddServe(app, run);
   AddConnect(app, run);
+  AddSs(app, run);
+  AddWhy(app, run);
+  AddSet(app, run);
   try {
     app.parse(argc, argv);
     return run ? run() : 2;

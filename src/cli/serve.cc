@@ -2,9 +2,11 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "cli/control.h"
 #include "cli/failure.h"
 #include "cli/http_session.h"
 #include "cli/link_options.h"
@@ -26,6 +28,10 @@ Examples:
   Both families, small services, a recording and the first connection as a drawing:
     estab serve --link tun:estab0 --address 192.0.2.2/24 --address 2001:db8::2/64 \
       --echo 7 --discard 9 --chargen 19 --pcap packets.pcap --ladder -
+
+  One that can be asked while it serves:
+    estab serve --link tun:estab0 --address 192.0.2.2/24 --echo 7 --control /run/user/1000/estab &
+    estab ss --control /run/user/1000/estab
 
 "estab: ready" on standard output says that it serves. SIGTERM or Ctrl-C ends it in order:
 listeners close, connections may finish for some seconds (--grace), what is left is reset.
@@ -90,13 +96,15 @@ void CheckServices(const ServeOptions& options) {
 
 int Serve(const ServeOptions& options) {
   CheckLinkOptions(options.links);
-  if (!options.control.empty()) {
-    Misused("--control is not supported yet; --verbose and --ladder show what happens");
-  }
   CheckServices(options);
   const auto grace = std::chrono::seconds(ParseNumber("--grace", options.grace, 0, 3600));
   Machine machine(options.links);
-  Server server(machine);
+  std::optional<Control> control;
+  if (!options.control.empty()) {
+    machine.KeepJournal();
+    control.emplace(options.control, machine);
+  }
+  Server server(machine, control ? &*control : nullptr);
   for (const auto& service : options.services) {
     server.Listen(service.flag, service.port, service.make);
   }
@@ -143,9 +151,8 @@ void AddServe(CLI::App& app, std::function<int()>& run) {
   AddSmallService(*verb, *options, "--chargen", MakeChargen,
                   "Sends characters without end (RFC 864)");
   verb->add_option("--control", options->control,
-                   "A socket for ss, why and set (not yet supported)")
-      ->type_name("PATH")
-      ->group("");  // hidden until it is supported
+                   "Opens a Unix socket, for this user alone: estab ss, why and set ask there")
+      ->type_name("PATH");
   verb->add_option("--grace", options->grace,
                    "How long connections may take to finish after SIGTERM, 0 to 3600 (5)")
       ->type_name("SECONDS");

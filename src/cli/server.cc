@@ -79,10 +79,12 @@ void Server::DispatchReady() {
 }
 
 void Server::Turn(Time until) {
-  pollfd signal{machine_.signal_fd(), POLLIN, 0};
+  polled_.assign(1, {machine_.signal_fd(), POLLIN, 0});
+  if (control_ != nullptr) control_->Poll(polled_);
   until = std::min(until, next_tick_);
-  machine_.Turn({&signal, 1}, again_.empty() ? until : machine_.now());
-  if (signal.revents != 0 && machine_.TakeSignal() != 0) ++signals_;
+  machine_.Turn(polled_, again_.empty() ? until : machine_.now());
+  if (polled_[0].revents != 0 && machine_.TakeSignal() != 0) ++signals_;
+  if (control_ != nullptr) control_->Serve(std::span(polled_).subspan(1));
   DispatchReady();
   for (const auto& service : services_) AcceptFrom(*service);
   for (Session* session : std::exchange(again_, {})) {

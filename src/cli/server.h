@@ -7,6 +7,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "cli/control.h"
 #include "cli/session.h"
 
 namespace estab::cli {
@@ -20,7 +21,9 @@ class Server {
   /// Sessions at one time; more connections wait unaccepted.
   static constexpr std::size_t kMostSessions = 4096;
 
-  explicit Server(Machine& machine) : machine_(machine) {}
+  /// `control`, if given, is served too and must outlive the server.
+  explicit Server(Machine& machine, Control* control = nullptr)
+      : machine_(machine), control_(control) {}
 
   /// Listens on `port`, both families. `flag` is what the user asked with, for the Failure (status
   /// 1) if that cannot be.
@@ -48,6 +51,8 @@ class Server {
   void StopListening();
 
   Machine& machine_;
+  Control* control_;
+  std::vector<pollfd> polled_;
   std::vector<std::unique_ptr<Service>> services_;
   std::unordered_map<Session*, std::unique_ptr<Session>> sessions_;
   std::vector<Session*> again_;

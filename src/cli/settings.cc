@@ -10,21 +10,6 @@
 namespace estab::cli {
 namespace {
 
-struct Named {
-  std::string name;
-  std::string gist;
-};
-
-std::vector<Named> AllSettings() {
-  std::vector<Named> all;
-  Stack::ForEachSetting(
-      [](void* context, const char* name, const char* gist) {
-        static_cast<std::vector<Named>*>(context)->push_back({name, gist});
-      },
-      &all);
-  return all;
-}
-
 std::string_view LastPart(std::string_view name) { return name.substr(name.rfind('.') + 1); }
 
 // Insertions, deletions and changes that lead from one to the other.
@@ -43,18 +28,39 @@ std::size_t EditDistance(std::string_view a, std::string_view b) {
   return row[b.size()];
 }
 
+}  // namespace
+
+std::vector<SettingName> AllSettings() {
+  std::vector<SettingName> all;
+  Stack::ForEachSetting(
+      [](void* context, const char* name, const char* gist) {
+        static_cast<std::vector<SettingName>*>(context)->push_back({name, gist});
+      },
+      &all);
+  return all;
+}
+
 std::string CurrentValue(const Stack& stack, const std::string& name) {
   std::array<char, kSettingTextSize> text;
   const auto value = stack.GetSetting(name, text);
   return value ? std::string(*value) : std::string();
 }
 
-}  // namespace
+void NoSuchSetting(const std::string& name) {
+  const std::string near = NearestSettings(name);
+  if (near.empty()) {
+    Misused(
+        "--set {}: there is no such setting; names are Linux's (net.ipv4.tcp_...) or begin with "
+        "estab.",
+        name);
+  }
+  Misused("--set {}: there is no such setting; did you mean {}?", name, near);
+}
 
 std::string NearestSettings(std::string_view name) {
   const std::string_view wanted = LastPart(name);
   std::vector<std::pair<std::size_t, std::string>> near;
-  for (const Named& setting : AllSettings()) {
+  for (const SettingName& setting : AllSettings()) {
     const std::string_view last = LastPart(setting.name);
     const bool contains = wanted.size() >= 4 && last.find(wanted) != last.npos;
     const std::size_t distance = contains ? 1 : EditDistance(wanted, last);
@@ -73,19 +79,10 @@ std::string NearestSettings(std::string_view name) {
 void ApplySetting(Stack& stack, const std::string& name, const std::string& value) {
   const Result<void> set = stack.SetSetting(name, value);
   if (set) return;
-  if (set.error() == Error::kNotFound) {
-    const std::string near = NearestSettings(name);
-    if (near.empty()) {
-      Misused(
-          "--set {}: there is no such setting; names are Linux's (net.ipv4.tcp_...) or begin "
-          "with estab.",
-          name);
-    }
-    Misused("--set {}: there is no such setting; did you mean {}?", name, near);
-  }
+  if (set.error() == Error::kNotFound) NoSuchSetting(name);
   if (set.error() == Error::kBusy) Misused("--set {}: too late to change it now", name);
   std::string gist;
-  for (const Named& setting : AllSettings()) {
+  for (const SettingName& setting : AllSettings()) {
     if (setting.name == name) gist = setting.gist;
   }
   Misused("--set {}: '{}' is not a value of it ({}; it is {} now)", name, value, gist,

@@ -112,7 +112,12 @@ std::string CauseSentence(const Cause& cause) {
 
 std::string RuleSentence(RuleId id) {
   const Rule& rule = GetRule(id);
-  return fmt::format("{} ({}) [{}]", rule.gist, rule.section, rule.name);
+  // A gist that begins with its call would say it twice.
+  std::string_view gist = rule.gist;
+  for (const std::string_view call : {"connect: ", "listen: "}) {
+    if (gist.starts_with(call)) gist.remove_prefix(call.size());
+  }
+  return fmt::format("{} ({}) [{}]", gist, rule.section, rule.name);
 }
 
 std::string WaitsFor(const ConnectionInfo& info) {

@@ -52,7 +52,7 @@ TEST(Journal, TellsTheWholeStoryOldestFirst) {
        Call(CallKind::kConnect), 40001);
   Fire(journal, 3, milliseconds(25), State::kSynSent, State::kEstablished, RuleId::kSynSentSynAck,
        SynAck());
-  const std::string open = GetRule(RuleId::kActiveOpen).gist;
+  const std::string open = "a SYN asks for the connection";
   const std::string syn_ack = GetRule(RuleId::kSynSentSynAck).gist;
   EXPECT_EQ(Text(journal, 3),
             "connection 3, 192.0.2.1:40000 - 192.0.2.2:80, opened by us\n"

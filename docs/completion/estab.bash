@@ -1,0 +1,45 @@
+# bash completion for estab(1)
+# shellcheck shell=bash
+_estab() {
+  local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} verb=${COMP_WORDS[1]-}
+  local links='--link --address --route --set --pcap --ladder --no-drop --verbose'
+  COMPREPLY=()
+  if [ "$COMP_CWORD" -eq 1 ]; then
+    mapfile -t COMPREPLY < <(compgen -W 'lab serve connect ss why set --help --version' -- "$current")
+    return
+  fi
+  case $previous in
+    --pcap | --ladder | --control | -o | --output)
+      mapfile -t COMPREPLY < <(compgen -f -- "$current")
+      return
+      ;;
+    --format)
+      mapfile -t COMPREPLY < <(compgen -W 'text svg html json pcapng' -- "$current")
+      return
+      ;;
+    --profile)
+      mapfile -t COMPREPLY < <(compgen -W 'default linux rfc' -- "$current")
+      return
+      ;;
+    --state)
+      mapfile -t COMPREPLY < <(compgen -W 'LISTEN SYN_SENT SYN_RCVD ESTABLISHED FIN_WAIT_1 FIN_WAIT_2
+        CLOSE_WAIT CLOSING LAST_ACK TIME_WAIT' -- "$current")
+      return
+      ;;
+  esac
+  local words
+  case $verb in
+    lab)
+      words='--all --set --profile --seed --format --output --verdicts --help'
+      [[ $current == -* ]] || words=$("${COMP_WORDS[0]}" lab 2>/dev/null | awk '/^  [a-z]/ { print $1 }')
+      ;;
+    serve) words="$links --http --echo --discard --chargen --control --grace --help" ;;
+    connect) words="$links --help" ;;
+    ss) words='--control -l --listening -a --all --state --port -s --summary --counters --prometheus --json --help' ;;
+    why) words='--control --help' ;;
+    set) words='--control --help' ;;
+    *) return ;;
+  esac
+  mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
+}
+complete -o default -F _estab estab
