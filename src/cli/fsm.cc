@@ -5,7 +5,7 @@
 
 namespace estab::cli {
 
-bool IsFsm(std::string_view id) { return id == "fsm" || id == "fsm/eleven"; }
+bool IsFsm(std::string_view id) { return id == "fsm"; }
 
 std::string Fsm(std::string_view format, bool ascii) {
   if (format == "text") return observe::MachineToText(ascii);

@@ -6,7 +6,7 @@
 
 namespace estab::cli {
 
-/// Whether `id` asks for the state machine instead of a behaviour: "fsm" or "fsm/eleven".
+/// Whether `id` asks for the state machine instead of a behaviour.
 bool IsFsm(std::string_view id);
 
 /// The state machine in `format`: text, svg, html or json. Throws Failure of status 2 for others.
