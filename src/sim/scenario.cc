@@ -78,8 +78,10 @@ std::string WireText(Side from, const SegmentSummary& segment, const observe::Se
   out += " seq=" + number(segment.seq, bases.seq, a ? 'x' : 'y');
   if ((segment.flags & kAck) != 0) out += " ack=" + number(segment.ack, bases.ack, a ? 'y' : 'x');
   if (segment.length != 0) out += fmt::format(" len={}", segment.length);
-  if ((segment.flags & kRst) != 0 && segment.window != 0) {
-    out += fmt::format(" win={}", segment.window);  // which should be 0
+  // The window of a reset that answers should be 0; one that gives a connection up has its own.
+  const bool answers = (segment.flags & kAck) == 0 || segment.seq == 0;
+  if ((segment.flags & kRst) != 0 && answers && segment.window != 0) {
+    out += fmt::format(" win={}", segment.window);
   }
   return out;
 }

@@ -3,6 +3,7 @@
 #include "stack/engine.h"
 #include "stack/isn.h"
 #include "tcp/invariants.h"
+#include "tcp/sender.h"
 #include "tcp/timers.h"
 #include "tcp/user.h"
 #include "wire/ip.h"
@@ -151,12 +152,7 @@ void Stack::Impl::UpdateReadiness(const Context& cx, Socket& socket) {
 
 void Stack::Impl::Settle(Context& cx, Socket& socket) {
   if (socket.pending.reset) {
-    wire::Segment reset;
-    reset.source_port = socket.tuple.local.port;
-    reset.destination_port = socket.tuple.remote.port;
-    reset.flags = kRst | kAck;
-    reset.seq = socket.snd.max.raw();
-    reset.ack = socket.rcv.nxt.raw();
+    const wire::Segment reset = tcp::MakeReset(cx, socket);
     socket.pending.reset = false;
     ++counters.resets_sent;
     Reply(cx.now, socket.link, socket.tuple, socket.number, reset, socket.options->tos,

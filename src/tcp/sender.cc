@@ -197,6 +197,20 @@ wire::Segment MakeSegment(const Context& cx, const Tcb& tcb, const Plan& plan) {
   return segment;
 }
 
+wire::Segment MakeReset(const Context& cx, const Tcb& tcb) {
+  wire::Segment reset;
+  reset.source_port = tcb.tuple.local.port;
+  reset.destination_port = tcb.tuple.remote.port;
+  reset.seq = tcb.snd.max.raw();
+  reset.flags = kRst | kAck;
+  reset.ack = tcb.rcv.nxt.raw();
+  AddTimestamp(cx, tcb, reset.options);
+  const std::uint32_t open =
+      tcb.rcv.adv > tcb.rcv.nxt ? static_cast<std::uint32_t>(tcb.rcv.adv - tcb.rcv.nxt) : 0u;
+  reset.window = static_cast<std::uint16_t>(std::min(open >> tcb.receive_scale, 65535u));
+  return reset;
+}
+
 void CommitSegment(Context& cx, Tcb& tcb, const Plan& plan, const wire::Segment& segment) {
   ++tcb.segments_out;
   if (plan.repeat) ++tcb.segments_repeated;

@@ -24,6 +24,10 @@ Plan PlanSegment(const Context& cx, const Tcb& tcb);
 /// The plan as a segment, payload apart.
 wire::Segment MakeSegment(const Context& cx, const Tcb& tcb, const Plan& plan);
 
+/// The reset that gives a connection up: the next number, and what every segment of the connection
+/// carries, its timestamp included (without it the peer's PAWS or RFC 7323 §3.2 might drop it).
+wire::Segment MakeReset(const Context& cx, const Tcb& tcb);
+
 /// Takes note that `plan`, as `segment`, is on its way.
 void CommitSegment(Context& cx, Tcb& tcb, const Plan& plan, const wire::Segment& segment);
 
