@@ -32,9 +32,7 @@ void Stack::Impl::Complete(Context& cx, HalfOpenRecord& record, const wire::Segm
   socket->held_reuse = socket->options->reuse_address;
   Unqueue(record);
   half_open.Destroy(old.slot());
-  Enqueue(listener, *socket);
-  tcp::Arrive(cx, *socket, segment);
-  SettleChild(cx, listener, *socket);
+  Enqueue(cx, listener, *socket, segment);
 }
 
 // What a listener's own options say of its queue is not for the connections that come out of it.
@@ -60,14 +58,13 @@ Stack::Impl::Socket* Stack::Impl::NewChild(Context& cx, const Listener& listener
   return socket;
 }
 
-void Stack::Impl::Enqueue(Listener& listener, Socket& socket) {
+void Stack::Impl::Enqueue(Context& cx, Listener& listener, Socket& socket,
+                          const wire::Segment& segment) {
   listener.accept_queue.PushBack(socket);
   ++listener.waiting;
   ++counters.connections_accepted;
-}
-
-void Stack::Impl::SettleChild(Context& cx, const Listener& listener, Socket& socket) {
   const std::uint32_t parent = listener.socket;
+  tcp::Arrive(cx, socket, segment);
   Settle(cx, socket);
   UpdateReadiness(cx, sockets[parent]);
 }

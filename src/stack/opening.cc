@@ -123,10 +123,6 @@ Result<void> Stack::Impl::Listen(Time now, Socket& socket, int backlog) {
   socket.number = NextNumber();
   listeners[slot].socket = socket.self;
   listeners[slot].backlog = wanted;
-  if ((settings.fastopen & stack::kFastOpenServer) != 0 &&
-      (settings.fastopen & stack::kFastOpenEveryListener) != 0) {
-    EnableFastOpen(socket, wanted);
-  }
   Context cx = MakeContext(now);
   cx.cause.call = CallKind::kListen;
   tcp::Apply(cx, socket, RuleId::kPassiveOpen);
@@ -140,8 +136,7 @@ Result<void> Stack::Impl::CheckConnect(Socket& socket, const Endpoint& remote) c
   }
   if (socket.state == State::kListen) return std::unexpected(Error::kIsConnected);
   if (socket.state == State::kSynSent || socket.state == State::kSynRcvd) {
-    const bool deferred = socket.fast_open == tcp::FastOpen::kDeferred;
-    return std::unexpected(deferred ? Error::kIsConnected : Error::kAlready);
+    return std::unexpected(Error::kAlready);
   }
   if (socket.state != State::kClosed || socket.syn_acked) {
     return std::unexpected(Error::kIsConnected);
@@ -201,7 +196,7 @@ Result<void> Stack::Impl::ChooseTuple(Context& cx, Socket& socket, const Endpoin
   return std::unexpected(Error::kAddressNotAvailable);
 }
 
-Result<void> Stack::Impl::BeginConnect(Context& cx, Socket& socket, const Endpoint& remote) {
+Result<void> Stack::Impl::Connect(Time now, Socket& socket, const Endpoint& remote) {
   if (auto checked = CheckConnect(socket, remote); !checked) return checked;
   const auto path = network.Find(remote.address);
   if (!path) return std::unexpected(path.error());
@@ -210,6 +205,7 @@ Result<void> Stack::Impl::BeginConnect(Context& cx, Socket& socket, const Endpoi
   if (!bound.is_any() && bound.is_v4() != remote.address.is_v4()) {
     return std::unexpected(Error::kFamilyNotSupported);
   }
+  Context cx = MakeContext(now);
   cx.cause.call = CallKind::kConnect;
   const Tuple before = socket.tuple;
   if (socket.tuple.local.address.is_any()) socket.tuple.local.address = path->source;
@@ -227,15 +223,7 @@ Result<void> Stack::Impl::BeginConnect(Context& cx, Socket& socket, const Endpoi
   socket.ts.offset = stack::TimestampOffset(keys.sequence, socket.tuple);
   tcp::BeginOpen(cx, socket, network.link(path->link).mtu);
   ++counters.connections_opened;
-  return {};
-}
-
-Result<void> Stack::Impl::Connect(Time now, Socket& socket, const Endpoint& remote) {
-  Context cx = MakeContext(now);
-  if (auto begun = BeginConnect(cx, socket, remote); !begun) return begun;
-  const bool later = ConnectLater(cx, socket);
   Settle(cx, socket);
-  if (later) return {};
   return std::unexpected(Error::kInProgress);
 }
 

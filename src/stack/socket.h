@@ -36,7 +36,6 @@ struct Socket final : tcp::Tcb,
   bool held_reuse : 1 = false;       // how it is counted at its port
   bool counted_orphan : 1 = false;
   bool fast_open_pending : 1 = false;  // counted so at its listener
-  bool fast_open_renew : 1 = false;    // its SYN|ACK brings a new Fast Open cookie
 };
 static_assert(sizeof(Socket) <= 384, "an idle connection must stay within six cache lines");
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "tcp/ack_policy.h"
 #include "tcp/arrive.h"
 #include "tcp/challenge.h"
 #include "tcp/recovery.h"
@@ -23,6 +24,8 @@ std::optional<AckOutcome> CompleteOpening(Context& cx, Tcb& tcb, const Arriving&
   if (segment.ack <= tcb.snd.una || segment.ack > tcb.snd.max) {
     return Ends(cx, tcb, RuleId::kSynRcvdBadAck, Answer::kReset);
   }
+  // Both have sent SYN|ACK now: who hears the other's says so.
+  if (segment.Has(kSyn) && cx.settings.policy.crossed_syn_ack_as_linux) AckOnce(tcb);
   Apply(cx, tcb, segment.Has(kSyn) ? RuleId::kSynRcvdSynAck : RuleId::kSynRcvdAck);
   return std::nullopt;
 }
@@ -143,6 +146,9 @@ AckOutcome TakeAck(Context& cx, Tcb& tcb, Arriving& segment) {
   const bool syn_was_acked = tcb.syn_acked;
   if (advances) Acknowledge(cx, tcb, segment);
   const bool window_changed = UpdateWindow(tcb, segment);
+  if (tcb.persisting && cx.settings.policy.probes_wait_from_answer) {
+    ArmPersist(cx, tcb, BackedOffRto(cx, tcb));
+  }
   RuleId rule = advances ? RuleId::kAck : RuleId::kAckNothingNew;
   if (!syn_was_acked && tcb.syn_acked) BecomeEstablished(cx, tcb);
   if (opening) {

@@ -29,9 +29,7 @@ HalfOpenVerdict ChallengeOf(const Settings& settings, Stamp now, HalfOpen& half,
 // RFC 5961 §3.2.
 HalfOpenVerdict TakeReset(const Settings& settings, Stamp now, RcvSeq seq, HalfOpen& half,
                           ChallengeBudget& challenges) {
-  if (seq == half.irs + 1 || !settings.policy.exact_reset_half_open) {
-    return {RuleId::kSynRcvdRst, HalfOpenStep::kForget};
-  }
+  if (seq == half.irs + 1) return {RuleId::kSynRcvdRst, HalfOpenStep::kForget};
   if (!InWindow(WindowOf(half), seq)) return {RuleId::kSynRcvdOutOfWindowRst, HalfOpenStep::kDrop};
   return ChallengeOf(settings, now, half, challenges, RuleId::kSynRcvdRstChallenge);
 }

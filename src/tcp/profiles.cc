@@ -10,13 +10,14 @@ void MakeLinux(Settings& s) {
   s.syn_linear_timeouts = 4;
   s.keepalive_probes = 9;
   s.policy.other_syn = Policy::OtherSyn::kReset;
-  s.policy.exact_reset_half_open = false;
   s.policy.syn_queue_by_backlog = true;
   s.policy.bad_ack_hastens_syn = true;
   s.policy.give_up_by_time = true;
   s.policy.shut_read_discards = false;
   s.policy.connect_timeout_ends = false;
   s.policy.icmp_may_quote_next = true;
+  s.policy.crossed_syn_ack_as_linux = true;
+  s.policy.probes_wait_from_answer = true;
   s.policy.isn_tick_ns = 64;
   s.policy.time_wait_shows_closed = true;
 }

@@ -103,6 +103,17 @@ void AddSackBlocks(const Context& cx, const Tcb& tcb, wire::TcpOptions& options)
   for (std::uint32_t i = 0; i < waiting.count && options.sack_count < most; ++i) {
     if (i != waiting.newest) add(waiting.runs[i]);
   }
+  if (!waiting.has_fin) return;
+  // The FIN's number lies behind the last data, or alone behind a gap.
+  for (std::uint8_t i = 0; i < options.sack_count; ++i) {
+    if (options.sack[i].right != waiting.fin.raw()) continue;
+    ++options.sack[i].right;
+    return;
+  }
+  const bool last_told = waiting.count == 0 || waiting.runs[waiting.count - 1].end() != waiting.fin;
+  if (last_told && options.sack_count < most) {
+    options.sack[options.sack_count++] = {waiting.fin.raw(), waiting.fin.raw() + 1};
+  }
 }
 
 RuleId TakeText(Context& cx, Tcb& tcb, Arriving& segment) {

@@ -18,9 +18,6 @@ struct Policy {
     kListen,     // RFC 9293 §3.10.7.4 as it stands without RFC 5961: back to LISTEN, silently
   };
   OtherSyn other_syn = OtherSyn::kChallenge;
-  /// A reset drops a half-open record only with the exact number (RFC 5961 §3.2); on Linux any in
-  /// the window does.
-  bool exact_reset_half_open = true;
   /// The SYN queue of a listener is limited by its backlog (holding one more), as on Linux, where
   /// tcp_max_syn_backlog counts only without SYN cookies, and three quarters of it; or simply by
   /// tcp_max_syn_backlog.
@@ -47,6 +44,12 @@ struct Policy {
   bool reset_refuses_active_opener = false;
   /// LAST_ACK begins when the FIN goes out (RFC 9293 §3.10.4), or with the call that queued it.
   bool last_ack_when_sent = false;
+  /// On Linux the SYN|ACK of a simultaneous open offers all options, whatever the peer's SYN had
+  /// (by RFC 7323 those that it had), and is itself answered with an ACK.
+  bool crossed_syn_ack_as_linux = false;
+  /// The wait before the next probe of a closed window begins with the answer to the last one, as
+  /// on Linux, or with that probe.
+  bool probes_wait_from_answer = false;
   /// Nanoseconds between two ticks of the ISN's clock (RFC 6528: 4 µs; Linux: 64 ns).
   std::int64_t isn_tick_ns = 4000;
   /// The handle of a connection in TIME_WAIT tells CLOSED, as on Linux, where the record has taken

@@ -62,7 +62,7 @@ bool TimestampsAgree(const Trace& kernel, const Trace& estab, std::size_t packet
 }
 
 /// How wide an open window is depends on how buffers are accounted for, and is not compared; what a
-/// SYN or RST says, and whether a window is closed, is.
+/// SYN says, and whether a window is closed, is.
 bool WindowsAgree(const Entry& k, const Entry& e) {
   return k.opening ? k.window == e.window : (k.window == 0) == (e.window == 0);
 }

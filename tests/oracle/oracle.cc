@@ -220,7 +220,8 @@ std::vector<Script> Choose(const Settings& settings) {
                   [&](const Script& s) { return s.name.find(settings.only) == std::string::npos; });
     return scripts;
   }
-  std::erase_if(scripts, [](const Script& s) { return s.Duration() > kLongestBase; });
+  std::erase_if(scripts,
+                [](const Script& s) { return s.Duration() > kLongestBase || s.MayWait(); });
   std::vector<Script> mutants;
   const auto first = static_cast<std::uint64_t>(std::max<std::int64_t>(settings.mutant, 0));
   const std::uint64_t count = settings.mutant >= 0 ? 1 : settings.mutants;

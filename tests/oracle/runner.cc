@@ -163,7 +163,7 @@ class Runner {
     const std::string options = OptionsText(s.options, &base);
     if (!options.empty()) entry->text += " <" + options + ">";
     entry->window = s.window;
-    entry->opening = (s.flags & (kSyn | kRst)) != 0;
+    entry->opening = (s.flags & kSyn) != 0;
     if (base.has_timestamp) {
       if (!flow.has_ts) flow.first_ts = base.ts_value;
       flow.has_ts = true;

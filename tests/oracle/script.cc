@@ -151,6 +151,13 @@ Micros Script::Duration() const {
   return sum;
 }
 
+bool Script::MayWait() const {
+  return std::any_of(steps.begin(), steps.end(), [](const Step& step) {
+    return step.verb == "setsockopt" && step.arguments[1] == "SO_LINGER" &&
+           step.arguments.back() != "0";
+  });
+}
+
 std::string Script::Text() const {
   std::string text = "=== " + name + "\n";
   if (ipv6) text += "family: 6\n";

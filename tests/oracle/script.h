@@ -31,6 +31,8 @@ struct Script {
   std::vector<Step> steps;
 
   Micros Duration() const;
+  /// Whether close() lingers: changed, it might wait, and nobody would end that.
+  bool MayWait() const;
   std::string Text() const;
 };
 

@@ -15,7 +15,7 @@ struct Entry {
   bool packet = false;
   std::string text;      // numbers relative to the ISNs; without window, timestamp and time
   int window = -1;       // as it stands in the packet; -1: a call, or a segment without ACK and SYN
-  bool opening = false;  // a SYN or an RST: its window is told exactly
+  bool opening = false;  // a SYN: its window is told exactly
   bool has_timestamp = false;
   std::int64_t timestamp = 0;  // ms since the flow's first
 

@@ -85,18 +85,36 @@ TEST(OtherSyn, ATcbIsChallengedInEveryProfile) {
   }
 }
 
+// --- Simultaneous open ---
+
+TEST(CrossedSyns, LinuxOffersAgainAndAcknowledges) {
+  for (const char* profile : {"default", "linux", "rfc"}) {
+    const bool as_linux = std::string_view(profile) == "linux";
+    RawPeer peer;
+    SetProfile(peer, profile);
+    peer.scaling = false;
+    const SocketId id = peer.Connect();
+    peer.Segment(kSyn, peer.irs, 0);
+    const auto sent = peer.Take();
+    ASSERT_EQ(sent.size(), 1u) << profile;
+    EXPECT_EQ(sent[0].segment.options.has_window_scale, as_linux) << profile;
+    peer.Segment(kSyn | kAck, peer.irs, sent[0].segment.seq + 1);
+    EXPECT_EQ(peer.Take().size(), as_linux ? 1u : 0u) << profile;
+    EXPECT_EQ(peer.StateOf(id), State::kEstablished);
+  }
+}
+
 // --- Resets in SYN_RCVD ---
 
-TEST(HalfOpenReset, LinuxTakesAnyInTheWindow) {
+TEST(HalfOpenReset, MustBeExactInEveryProfile) {
   for (const char* profile : {"default", "linux", "rfc"}) {
     RawPeer peer;
     SetProfile(peer, profile);
     peer.Listen();
     peer.HalfOpen();
     peer.Segment(kRst, peer.irs + 9, 0);
-    const bool dropped = std::string_view(profile) == "linux";
-    EXPECT_EQ(peer.stack->Counters().half_open, dropped ? 0u : 1u) << profile;
-    EXPECT_EQ(peer.Take().size(), dropped ? 0u : 1u);
+    EXPECT_EQ(peer.stack->Counters().half_open, 1u) << profile;
+    EXPECT_EQ(peer.Take().size(), 1u);
   }
 }
 
