@@ -41,6 +41,7 @@ enum class Error : std::uint8_t {
   kNotOnNetwork,           // ENONET         ICMP source host isolated
   kAccessDenied,           // EACCES         ICMPv6: prohibited on the way
   kIo,                     // EIO            the operating system failed
+  kNotSocket,              // ENOTSOCK       the handle is an epoll's, not a socket's
 };
 
 /// The Linux errno for `error` (a number of this platform's <cerrno>).

@@ -257,7 +257,8 @@ ESTAB_API int estab_getpeername(estab_stack* stack, int s, struct sockaddr* addr
 /* Waits until one of the sockets is ready, or timeout_ms (-1: without limit, 0: not at all) of the
  * stack's clock. Returns how many have revents set. Bits as Linux sets them for TCP: POLLIN and
  * POLLRDNORM (data, end of stream, a connection to accept), POLLOUT and POLLWRNORM, POLLRDHUP, and,
- * asked for or not, POLLERR, POLLHUP, POLLNVAL (no such handle). Negative handles are skipped. */
+ * asked for or not, POLLERR, POLLHUP, POLLNVAL (no such handle); POLLPRI: an urgent byte. Negative
+ * handles are skipped. An epoll is POLLIN while it has events. */
 ESTAB_API int estab_poll(estab_stack* stack, struct pollfd* fds, nfds_t count, int timeout_ms);
 
 /* F_GETFL (O_RDWR and O_NONBLOCK), F_SETFL (O_NONBLOCK), F_GETFD and F_SETFD (FD_CLOEXEC is kept
@@ -268,10 +269,25 @@ ESTAB_API int estab_fcntl(estab_stack* stack, int s, int command, long argument)
  * EINVAL for a listener. FIONBIO. Each takes an int*. Others: ENOTTY. */
 ESTAB_API int estab_ioctl(estab_stack* stack, int s, unsigned long request, void* argument);
 
-/* Not there yet: always ENOSYS. */
+/* A new epoll: a handle that watches others, as epoll(7). flags: EPOLL_CLOEXEC; others EINVAL.
+ * EMFILE. It is closed by estab_close, can be duplicated by F_DUPFD, polled, and watched by another
+ * epoll; the socket functions give ENOTSOCK on it. */
 ESTAB_API int estab_epoll_create1(estab_stack* stack, int flags);
+
+/* Adds (EPOLL_CTL_ADD), changes (EPOLL_CTL_MOD) or ends (EPOLL_CTL_DEL) the watching of handle `s`.
+ * Bits as poll's, and EPOLLET (told when something new has come), EPOLLONESHOT (told once, until
+ * EPOLL_CTL_MOD), EPOLLEXCLUSIVE (of several epolls that watch, one that is waiting is told).
+ * EPOLLERR and EPOLLHUP are always watched. What is watched is the open file behind the handle: the
+ * watching lasts until its last handle is closed. EBADF: either handle; EEXIST; ENOENT; EINVAL: not
+ * an epoll, itself, an unknown operation, or EPOLLEXCLUSIVE where Linux does not allow it; ELOOP:
+ * epolls that watch each other, or more than five of them stacked; EFAULT. */
 ESTAB_API int estab_epoll_ctl(estab_stack* stack, int epoll, int operation, int s,
                               struct epoll_event* event);
+
+/* Waits until a watched handle is ready, or timeout_ms (-1: without limit, 0: not at all) of the
+ * stack's clock. Writes up to `count` events and returns how many; those that do not fit come first
+ * at the next call. Costs the same however many handles are watched. EBADF; EINVAL: not an epoll,
+ * or count is not positive; EFAULT. */
 ESTAB_API int estab_epoll_wait(estab_stack* stack, int epoll, struct epoll_event* events, int count,
                                int timeout_ms);
 

@@ -23,6 +23,9 @@ struct SocketOptions {
   bool no_delay = false;                 // TCP_NODELAY
   bool v6_only = false;                  // IPV6_V6ONLY; before bind only
   bool linger = false;                   // SO_LINGER l_onoff
+  bool reuse_port = false;               // SO_REUSEPORT
+  bool cork = false;                     // TCP_CORK: only full segments, or after an RTO
+  bool urgent_inline = false;            // SO_OOBINLINE: urgent data stays in the stream
   std::uint8_t tos = 0;                  // IP_TOS, IPV6_TCLASS; ECN bits are the stack's own
   std::uint8_t ttl = 0;                  // IP_TTL, IPV6_UNICAST_HOPS
   std::uint8_t syn_count = 0;            // TCP_SYNCNT, 1-127; listener: SYN|ACK repeats
@@ -39,6 +42,9 @@ struct SocketOptions {
   std::uint32_t keepalive_interval = 0;  // TCP_KEEPINTVL, s, 1-32767
   std::int32_t fin_wait2_seconds = 0;    // TCP_LINGER2, s; negative: no FIN_WAIT_2 for an orphan
   std::uint32_t user_timeout_ms = 0;     // TCP_USER_TIMEOUT
+  std::uint32_t receive_low_water = 0;   // SO_RCVLOWAT, bytes that make a socket readable; 0: 1
+  std::uint32_t unsent_low_water = 0;    // TCP_NOTSENT_LOWAT, bytes that may wait unsent; 0: any
+  std::uint32_t window_clamp = 0;        // TCP_WINDOW_CLAMP, bytes; 0: none
   friend bool operator==(const SocketOptions&, const SocketOptions&) = default;
 };
 
@@ -49,6 +55,7 @@ enum Readiness : std::uint8_t {
   kReadClosed = 4,  // the peer has sent its FIN, or SHUT_RD (POLLRDHUP)
   kHangup = 8,      // both directions are closed (POLLHUP)
   kErrorPending = 16,  // an error waits to be fetched (POLLERR)
+  kUrgent = 32,        // an urgent byte can be read (POLLPRI)
 };
 
 /// What holds a connection: a socket with its TCB, or one of the two small records.
@@ -83,6 +90,7 @@ struct ConnectionInfo {
   std::uint8_t receive_window_scale = 0;
   std::uint32_t send_mss = 0;     // payload bytes of a full segment, options taken off
   std::uint32_t receive_mss = 0;  // what we announced
+  std::uint32_t typical_in = 0;   // the largest payload that came
   // Time.
   Duration rto{};
   Duration srtt{};
@@ -90,7 +98,12 @@ struct ConnectionInfo {
   Duration min_rtt{};
   unsigned retransmits = 0;  // repeats of the segment in flight now
   unsigned backoff = 0;
-  unsigned probes = 0;  // zero-window or keepalive probes unanswered
+  unsigned probes = 0;            // zero-window or keepalive probes unanswered
+  Duration ack_delay{};           // how long an ACK may wait for company
+  Duration since_data_sent{};     // age of the last data sent ...
+  Duration since_data_arrived{};  // ... and received ...
+  Duration since_heard{};         // ... and of the last acceptable segment
+  std::uint32_t timestamp = 0;    // what a timestamp option would say now
   // Windows; congestion windows in bytes.
   std::uint32_t congestion_window = 0;
   std::uint32_t slow_start_threshold = 0;
@@ -107,6 +120,9 @@ struct ConnectionInfo {
   std::uint32_t send_queue = 0;  // not yet acknowledged
   std::uint32_t unsent = 0;
   std::uint32_t receive_queue = 0;  // in order, not yet read
+  std::uint32_t readable = 0;       // of those, what lies before an urgent byte
+  bool at_mark = false;             // the next byte is the urgent one (SIOCATMARK)
+  bool quick_ack = false;           // ACKs do not wait for data to ride on (TCP_QUICKACK)
   std::uint32_t accept_queue = 0;   // listener: connections waiting
   std::uint32_t backlog = 0;        // listener
   std::uint32_t syn_queue = 0;      // listener: half-open connections

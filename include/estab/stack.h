@@ -52,6 +52,12 @@ struct LinkConfig {
 /// Room for the value of a setting as text, terminator included.
 inline constexpr std::size_t kSettingTextSize = 128;
 
+/// How Send shall treat its bytes.
+struct SendFlags {
+  bool more = false;    // more will follow at once: a segment that is not full may wait (MSG_MORE)
+  bool urgent = false;  // the last byte is urgent (MSG_OOB, RFC 9293 §3.8.5, RFC 6093)
+};
+
 /// Which direction Shutdown closes.
 enum class How : std::uint8_t { kRead, kWrite, kBoth };
 
@@ -59,6 +65,7 @@ enum class How : std::uint8_t { kRead, kWrite, kBoth };
 struct ReadyEvent {
   SocketId socket;
   std::uint8_t readiness = 0;  // Readiness bits now
+  std::uint8_t raised = 0;     // those that are new; kReadable also for more of what was there
   void* user = nullptr;        // as given to SetUser
 };
 
@@ -178,10 +185,19 @@ class Stack {
   Result<SocketId> Accept(Time now, SocketId listener);
   /// Queues bytes for sending and returns how many fitted (possibly fewer). kWouldBlock (no room,
   /// or not connected yet), kBrokenPipe, or the pending error, once.
-  Result<std::size_t> Send(Time now, SocketId socket, std::span<const std::byte> data);
-  /// Takes bytes that arrived in order; 0 is the end of the stream. `peek` leaves them.
+  Result<std::size_t> Send(Time now, SocketId socket, std::span<const std::byte> data,
+                           SendFlags flags = {});
+  /// Takes bytes that arrived in order; 0 is the end of the stream. `peek` leaves them. Stops in
+  /// front of an urgent byte; when it stands there it leaves the byte out (unless urgent_inline).
   /// kWouldBlock, kNotConnected, or the pending error, once.
   Result<std::size_t> Read(Time now, SocketId socket, std::span<std::byte> into, bool peek = false);
+  /// Takes the urgent byte out of band (MSG_OOB), as Linux: into.size() may be 0. kInvalid: none
+  /// was announced, it was read already, or it is in line; kWouldBlock: it has not come yet.
+  Result<std::size_t> ReadUrgent(Time now, SocketId socket, std::span<std::byte> into,
+                                 bool peek = false);
+  /// TCP_QUICKACK: on, a waiting ACK goes out and the next ones do not wait; off, ACKs wait for
+  /// data to ride on. Not permanent: what the connection does changes it again.
+  Result<void> SetQuickAck(Time now, SocketId socket, bool on);
   /// Closes one direction or both. kNotConnected.
   Result<void> Shutdown(Time now, SocketId socket, How how);
   /// Gives up the handle. The connection closes in order behind it (an orphan), or by a reset if
@@ -205,6 +221,9 @@ class Stack {
   Result<void> SetUser(SocketId socket, void* user);
   /// The pending error, cleared by the asking (SO_ERROR); nullopt if there is none.
   Result<std::optional<Error>> TakeError(SocketId socket);
+  /// Lets `error` be the pending error of a socket that is closed: what a new attempt in its place
+  /// has to tell of the one before it.
+  Result<void> SetError(SocketId socket, Error error);
   /// Local and remote endpoints; ports 0 where there is none yet.
   Result<Tuple> GetTuple(SocketId socket) const;
   Result<SocketOptions> GetOptions(SocketId socket) const;

@@ -1,19 +1,26 @@
 // The C interface: bytes in and out.
+#include <fcntl.h>
 #include <limits.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+
+#include <algorithm>
+#include <cstring>
 
 #include "api/c_common.h"
 
 using estab::Error;
 using estab::api::Fail;
+using estab::api::OpenFile;
 using estab::api::Run;
 using estab::api::Sockets;
 using estab::api::ToCount;
 
 namespace {
 
-constexpr int kSendFlags = MSG_DONTWAIT | MSG_NOSIGNAL;
-constexpr int kReceiveFlags =
-    MSG_DONTWAIT | MSG_PEEK | MSG_WAITALL | MSG_TRUNC | MSG_NOSIGNAL | MSG_CMSG_CLOEXEC;
+constexpr int kSendFlags = MSG_DONTWAIT | MSG_NOSIGNAL | MSG_MORE | MSG_OOB;
+constexpr int kReceiveFlags = MSG_DONTWAIT | MSG_PEEK | MSG_WAITALL | MSG_TRUNC | MSG_OOB |
+                              MSG_NOSIGNAL | MSG_CMSG_CLOEXEC | MSG_ERRQUEUE;
 constexpr std::size_t kMaxPieces = 1024;  // UIO_MAXIOV
 
 // 0, or why the pieces cannot be used. `blank` allows NULL where bytes are only counted.
@@ -32,24 +39,66 @@ ssize_t Send(estab_stack* stack, int s, const iovec* pieces, std::size_t count, 
   return Run(stack, [&](Sockets& sockets) -> ssize_t {
     if (const int error = CheckPieces(pieces, count)) return Fail(error);
     if ((flags & ~kSendFlags) != 0) return Fail(EOPNOTSUPP);
-    const auto sent = sockets.Send(s, {pieces, count}, (flags & MSG_DONTWAIT) != 0);
+    const auto sent =
+        sockets.Send(s, {pieces, count}, (flags & MSG_DONTWAIT) != 0,
+                     {.more = (flags & MSG_MORE) != 0, .urgent = (flags & MSG_OOB) != 0});
     // As Linux: for a sender, a socket that was never connected is a broken pipe.
     if (!sent && sent.error() == Error::kNotConnected) return Fail(EPIPE);
     return ToCount(sent);
   });
 }
 
-ssize_t Receive(estab_stack* stack, int s, const iovec* pieces, std::size_t count, int flags) {
+ssize_t Receive(estab_stack* stack, int s, const iovec* pieces, std::size_t count, int flags,
+                int* queued = nullptr) {
   return Run(stack, [&](Sockets& sockets) -> ssize_t {
     if (const int error = CheckPieces(pieces, count, (flags & MSG_TRUNC) != 0)) return Fail(error);
-    if ((flags & MSG_OOB) != 0) return Fail(EINVAL);
     if ((flags & ~kReceiveFlags) != 0) return Fail(EOPNOTSUPP);
+    if ((flags & MSG_ERRQUEUE) != 0) {  // nothing is ever in that queue
+      const auto there = sockets.With(
+          s, [](OpenFile&, estab::Stack&, estab::Time) -> estab::Result<bool> { return true; });
+      return there ? Fail(EAGAIN) : Fail(there.error());
+    }
     return ToCount(sockets.Receive(s, {pieces, count},
                                    {.dont_wait = (flags & MSG_DONTWAIT) != 0,
                                     .peek = (flags & MSG_PEEK) != 0,
                                     .wait_all = (flags & MSG_WAITALL) != 0,
-                                    .discard = (flags & MSG_TRUNC) != 0}));
+                                    .discard = (flags & MSG_TRUNC) != 0,
+                                    .urgent = (flags & MSG_OOB) != 0},
+                                   queued));
   });
+}
+
+std::size_t TotalSize(const iovec* pieces, std::size_t count) {
+  std::size_t total = 0;
+  for (std::size_t i = 0; i < count; ++i) total += pieces[i].iov_len;
+  return total;
+}
+
+// read and write know nothing of sockets: what is none, an epoll, is EINVAL to them.
+ssize_t AsFile(ssize_t n) { return n < 0 && errno == ENOTSOCK ? Fail(EINVAL) : n; }
+
+// Whether `s` is open; if it is none, errno says so.
+bool IsOpen(estab_stack* stack, int s) { return estab_fcntl(stack, s, F_GETFD, 0) >= 0; }
+
+// Puts the one control message that there is, TCP_INQ's, into `message`, as far as there is room.
+void PutQueued(int queued, msghdr* message) {
+  const std::size_t room = message->msg_controllen;
+  message->msg_controllen = 0;
+  if (queued < 0) return;
+  if (message->msg_control == nullptr || room < sizeof(cmsghdr)) {
+    message->msg_flags |= MSG_CTRUNC;
+    return;
+  }
+  alignas(cmsghdr) unsigned char bytes[CMSG_SPACE(sizeof(int))] = {};
+  cmsghdr header{};
+  header.cmsg_level = SOL_TCP;
+  header.cmsg_type = TCP_CM_INQ;
+  header.cmsg_len = std::min(room, std::size_t{CMSG_LEN(sizeof(int))});
+  if (header.cmsg_len < CMSG_LEN(sizeof(int))) message->msg_flags |= MSG_CTRUNC;
+  std::memcpy(bytes, &header, sizeof(header));
+  std::memcpy(bytes + CMSG_LEN(0), &queued, sizeof(queued));
+  std::memcpy(message->msg_control, bytes, header.cmsg_len);
+  message->msg_controllen = std::min(room, sizeof(bytes));
 }
 
 }  // namespace
@@ -65,19 +114,24 @@ ssize_t estab_recv(estab_stack* stack, int s, void* data, size_t size, int flags
 }
 
 ssize_t estab_sendto(estab_stack* stack, int s, const void* data, size_t size, int flags,
-                     const sockaddr*, socklen_t) {
+                     const sockaddr* address, socklen_t length) {
+  if (address != nullptr && length > sizeof(sockaddr_storage)) return Fail(EINVAL);
   return estab_send(stack, s, data, size, flags);
 }
 
 ssize_t estab_recvfrom(estab_stack* stack, int s, void* data, size_t size, int flags,
                        sockaddr* address, socklen_t* length) {
   const ssize_t n = estab_recv(stack, s, data, size, flags);
-  if (n >= 0 && address != nullptr && length != nullptr) *length = 0;
+  if (n < 0 || address == nullptr) return n;
+  if (length == nullptr) return Fail(EFAULT);
+  if (static_cast<int>(*length) < 0) return Fail(EINVAL);
+  *length = 0;
   return n;
 }
 
 ssize_t estab_sendmsg(estab_stack* stack, int s, const msghdr* message, int flags) {
   if (message == nullptr) return Fail(EFAULT);
+  if (static_cast<int>(message->msg_namelen) < 0) return Fail(EINVAL);
   if (message->msg_iovlen > kMaxPieces) return Fail(EMSGSIZE);
   if (message->msg_controllen > 0) return Fail(EOPNOTSUPP);
   return Send(stack, s, message->msg_iov, message->msg_iovlen, flags);
@@ -85,30 +139,43 @@ ssize_t estab_sendmsg(estab_stack* stack, int s, const msghdr* message, int flag
 
 ssize_t estab_recvmsg(estab_stack* stack, int s, msghdr* message, int flags) {
   if (message == nullptr) return Fail(EFAULT);
+  if (static_cast<int>(message->msg_namelen) < 0) return Fail(EINVAL);
   if (message->msg_iovlen > kMaxPieces) return Fail(EMSGSIZE);
-  const ssize_t n = Receive(stack, s, message->msg_iov, message->msg_iovlen, flags);
-  if (n >= 0) {
-    message->msg_namelen = 0;
-    message->msg_controllen = 0;
-    message->msg_flags = 0;
+  int queued = -1;
+  const ssize_t n = Receive(stack, s, message->msg_iov, message->msg_iovlen, flags, &queued);
+  if (n < 0) return n;
+  if (message->msg_name != nullptr) message->msg_namelen = 0;
+  message->msg_flags = flags & MSG_CMSG_CLOEXEC;
+  if ((flags & MSG_OOB) != 0) {
+    message->msg_flags |= MSG_OOB;
+    if (TotalSize(message->msg_iov, message->msg_iovlen) == 0) message->msg_flags |= MSG_TRUNC;
   }
+  PutQueued(queued, message);
   return n;
 }
 
 ssize_t estab_read(estab_stack* stack, int s, void* data, size_t size) {
-  return estab_recv(stack, s, data, size, 0);
+  const iovec piece{data, size};
+  return estab_readv(stack, s, &piece, 1);
 }
 
 ssize_t estab_write(estab_stack* stack, int s, const void* data, size_t size) {
-  return estab_send(stack, s, data, size, 0);
+  return AsFile(estab_send(stack, s, data, size, 0));
 }
 
 ssize_t estab_readv(estab_stack* stack, int s, const iovec* pieces, int count) {
+  if (!IsOpen(stack, s)) return -1;
   if (count < 0 || static_cast<std::size_t>(count) > kMaxPieces) return Fail(EINVAL);
-  return Receive(stack, s, pieces, static_cast<std::size_t>(count), 0);
+  const auto n = static_cast<std::size_t>(count);
+  // As Linux: no bytes are no question; recv would ask whether there could be some.
+  if ((pieces != nullptr || n == 0) && TotalSize(pieces, n) == 0) return 0;
+  return AsFile(Receive(stack, s, pieces, n, 0));
 }
 
 ssize_t estab_writev(estab_stack* stack, int s, const iovec* pieces, int count) {
+  if (!IsOpen(stack, s)) return -1;
   if (count < 0 || static_cast<std::size_t>(count) > kMaxPieces) return Fail(EINVAL);
-  return Send(stack, s, pieces, static_cast<std::size_t>(count), 0);
+  const auto n = static_cast<std::size_t>(count);
+  if ((pieces != nullptr || n == 0) && TotalSize(pieces, n) == 0) return 0;
+  return AsFile(Send(stack, s, pieces, n, 0));
 }

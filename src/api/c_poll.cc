@@ -1,4 +1,6 @@
 // The C interface: waiting for several sockets.
+#include <sys/epoll.h>
+
 #include <vector>
 
 #include "api/c_common.h"
@@ -9,29 +11,22 @@ using estab::api::Sockets;
 
 namespace {
 
-constexpr short kIn = POLLIN | POLLRDNORM;
-constexpr short kOut = POLLOUT | POLLWRNORM;
-#ifndef POLLRDHUP
-#define POLLRDHUP 0x2000
-#endif
-
 std::uint8_t Wanted(short events) {
   int wanted = 0;
-  if ((events & kIn) != 0) wanted |= estab::kReadable;
-  if ((events & kOut) != 0) wanted |= estab::kWritable;
+  if ((events & (POLLIN | POLLRDNORM)) != 0) wanted |= estab::kReadable;
+  if ((events & (POLLOUT | POLLWRNORM)) != 0) wanted |= estab::kWritable;
   if ((events & POLLRDHUP) != 0) wanted |= estab::kReadClosed;
+  if ((events & POLLPRI) != 0) wanted |= estab::kUrgent;
   return static_cast<std::uint8_t>(wanted);
 }
 
-short Bits(const Sockets::PollItem& item) {
-  if (item.bad) return POLLNVAL;
-  int bits = 0;
-  if ((item.readiness & estab::kReadable) != 0) bits |= kIn;
-  if ((item.readiness & estab::kWritable) != 0) bits |= kOut;
-  if ((item.readiness & estab::kReadClosed) != 0) bits |= POLLRDHUP;
-  if ((item.readiness & estab::kHangup) != 0) bits |= POLLHUP;
-  if ((item.readiness & estab::kErrorPending) != 0) bits |= POLLERR;
-  return static_cast<short>(bits);
+int Bits(const Sockets::PollItem& item) {
+  return item.bad ? POLLNVAL : static_cast<int>(estab::api::PollBitsOf(item.readiness));
+}
+
+// The timeout of poll and epoll_wait.
+estab::Duration TimeoutOf(int timeout_ms) {
+  return timeout_ms < 0 ? estab::api::kNoTimeout : std::chrono::milliseconds(timeout_ms);
 }
 
 }  // namespace
@@ -45,9 +40,7 @@ int estab_poll(estab_stack* stack, pollfd* fds, nfds_t count, int timeout_ms) {
       items[i].handle = fds[i].fd;
       items[i].wanted = Wanted(fds[i].events);
     }
-    const estab::Duration timeout =
-        timeout_ms < 0 ? estab::api::kNoTimeout : std::chrono::milliseconds(timeout_ms);
-    const auto result = sockets.Poll(items, timeout);
+    const auto result = sockets.Poll(items, TimeoutOf(timeout_ms));
     if (!result) return Fail(result.error());
     int ready = 0;
     for (nfds_t i = 0; i < count; ++i) {
@@ -60,14 +53,31 @@ int estab_poll(estab_stack* stack, pollfd* fds, nfds_t count, int timeout_ms) {
   });
 }
 
-int estab_epoll_create1(estab_stack* stack, int) {
-  return Fail(stack == nullptr ? EFAULT : ENOSYS);
+int estab_epoll_create1(estab_stack* stack, int flags) {
+  return Run(stack, [&](Sockets& sockets) {
+    if ((flags & ~EPOLL_CLOEXEC) != 0) return Fail(EINVAL);
+    const auto handle = sockets.OpenEpoll((flags & EPOLL_CLOEXEC) != 0);
+    if (handle) return *handle;
+    return handle.error() == estab::Error::kNoBuffers ? Fail(EMFILE) : Fail(handle.error());
+  });
 }
 
-int estab_epoll_ctl(estab_stack* stack, int, int, int, epoll_event*) {
-  return Fail(stack == nullptr ? EFAULT : ENOSYS);
+int estab_epoll_ctl(estab_stack* stack, int epoll, int operation, int s, epoll_event* event) {
+  return Run(stack, [&](Sockets& sockets) {
+    if (operation != EPOLL_CTL_DEL && event == nullptr) return Fail(EFAULT);
+    const int error = sockets.ControlEpoll(epoll, operation, s, event);
+    return error == 0 ? 0 : Fail(error);
+  });
 }
 
-int estab_epoll_wait(estab_stack* stack, int, epoll_event*, int, int) {
-  return Fail(stack == nullptr ? EFAULT : ENOSYS);
+int estab_epoll_wait(estab_stack* stack, int epoll, epoll_event* events, int count,
+                     int timeout_ms) {
+  return Run(stack, [&](Sockets& sockets) {
+    constexpr int kMost = INT32_MAX / static_cast<int>(sizeof(epoll_event));
+    if (count <= 0 || count > kMost) return Fail(EINVAL);
+    if (events == nullptr) return Fail(EFAULT);
+    const auto n =
+        sockets.WaitEpoll(epoll, {events, static_cast<std::size_t>(count)}, TimeoutOf(timeout_ms));
+    return n ? static_cast<int>(*n) : Fail(n.error());
+  });
 }

@@ -27,6 +27,10 @@ Sockets::Flags FlagsOf(int bits) {
   return {.nonblocking = (bits & SOCK_NONBLOCK) != 0, .close_on_exec = (bits & SOCK_CLOEXEC) != 0};
 }
 
+bool Exists(Sockets& sockets, int s) {
+  return sockets.WithAny(s, [](OpenFile&) -> Result<bool> { return true; }).has_value();
+}
+
 // A new handle, or -1; where a handle could be short, that is EMFILE.
 int ToHandle(const Result<int>& handle) {
   if (handle) return *handle;
@@ -69,6 +73,7 @@ int estab_listen(estab_stack* stack, int s, int backlog) {
 
 int estab_accept4(estab_stack* stack, int s, sockaddr* address, socklen_t* length, int flags) {
   return Run(stack, [&](Sockets& sockets) {
+    if (!Exists(sockets, s)) return Fail(EBADF);
     if ((flags & ~kTypeFlags) != 0) return Fail(EINVAL);
     if (address != nullptr) {
       if (length == nullptr) return Fail(EFAULT);
@@ -111,7 +116,7 @@ int estab_shutdown(estab_stack* stack, int s, int how) {
       case SHUT_RDWR:
         return ToInt(sockets.Shutdown(s, estab::How::kBoth));
       default:
-        return Fail(EINVAL);
+        return Exists(sockets, s) ? Fail(EINVAL) : Fail(EBADF);
     }
   });
 }
@@ -123,14 +128,14 @@ int estab_close(estab_stack* stack, int s) {
 namespace {
 
 int GetFlags(Sockets& sockets, int s) {
-  const Result<bool> nonblocking = sockets.With(
-      s, [](OpenFile& file, estab::Stack&, Time) -> Result<bool> { return file.nonblocking; });
+  const Result<bool> nonblocking =
+      sockets.WithAny(s, [](OpenFile& file) -> Result<bool> { return file.nonblocking; });
   if (!nonblocking) return Fail(nonblocking.error());
   return O_RDWR | (*nonblocking ? O_NONBLOCK : 0);
 }
 
 int SetNonblocking(Sockets& sockets, int s, bool on) {
-  return ToInt(sockets.With(s, [&](OpenFile& file, estab::Stack&, Time) -> Result<void> {
+  return ToInt(sockets.WithAny(s, [&](OpenFile& file) -> Result<void> {
     file.nonblocking = on;
     return {};
   }));
@@ -146,14 +151,13 @@ int Duplicate(Sockets& sockets, int s, long lowest, bool close_on_exec) {
 int estab_fcntl(estab_stack* stack, int s, int command, long argument) {
   return Run(stack, [&](Sockets& sockets) {
     const auto with_files = [&](auto use) {
-      return sockets.With(
-          s, [&](OpenFile&, estab::Stack&, Time) -> Result<int> { return use(sockets.files()); });
+      return sockets.WithAny(s, [&](OpenFile&) -> Result<int> { return use(sockets.files()); });
     };
     switch (command) {
       case F_GETFL:
         return GetFlags(sockets, s);
       case F_SETFL:
-        if (!IsIpv6(sockets, s)) return Fail(EBADF);
+        if (!Exists(sockets, s)) return Fail(EBADF);
         if ((argument & ~static_cast<long>(O_NONBLOCK | O_ACCMODE)) != 0) return Fail(EINVAL);
         return SetNonblocking(sockets, s, (argument & O_NONBLOCK) != 0);
       case F_GETFD: {
@@ -173,7 +177,7 @@ int estab_fcntl(estab_stack* stack, int s, int command, long argument) {
       case F_DUPFD_CLOEXEC:
         return Duplicate(sockets, s, argument, true);
       default:
-        return IsIpv6(sockets, s) ? Fail(EINVAL) : Fail(EBADF);
+        return Exists(sockets, s) ? Fail(EINVAL) : Fail(EBADF);
     }
   });
 }
@@ -193,6 +197,16 @@ int CountBytes(Sockets& sockets, int s, std::uint32_t ConnectionInfo::* count, i
   return 0;
 }
 
+int AtMark(Sockets& sockets, int s, int* out) {
+  if (out == nullptr) return Fail(EFAULT);
+  const auto info = sockets.With(s, [](OpenFile& file, estab::Stack& engine, Time now) {
+    return engine.GetInfo(now, file.socket);
+  });
+  if (!info) return Fail(info.error());
+  *out = info->at_mark ? 1 : 0;
+  return 0;
+}
+
 }  // namespace
 
 int estab_ioctl(estab_stack* stack, int s, unsigned long request, void* argument) {
@@ -200,16 +214,18 @@ int estab_ioctl(estab_stack* stack, int s, unsigned long request, void* argument
     int* value = static_cast<int*>(argument);
     switch (request) {
       case FIONREAD:
-        return CountBytes(sockets, s, &ConnectionInfo::receive_queue, value);
+        return CountBytes(sockets, s, &ConnectionInfo::readable, value);
       case SIOCOUTQ:
         return CountBytes(sockets, s, &ConnectionInfo::send_queue, value);
       case SIOCOUTQNSD:
         return CountBytes(sockets, s, &ConnectionInfo::unsent, value);
+      case SIOCATMARK:
+        return AtMark(sockets, s, value);
       case FIONBIO:
         if (value == nullptr) return Fail(EFAULT);
         return SetNonblocking(sockets, s, *value != 0);
       default:
-        return IsIpv6(sockets, s) ? Fail(ENOTTY) : Fail(EBADF);
+        return Exists(sockets, s) ? Fail(ENOTTY) : Fail(EBADF);
     }
   });
 }

@@ -18,9 +18,9 @@ Result<void> Sockets::Reopen(OpenFile& file) {
   const Result<SocketId> fresh = stack.Open(file.ipv6);
   if (!fresh) return std::unexpected(fresh.error());
   if (info && info->number != 0) file.past_connection = info->number;
-  file.connecting = false;
+  file.stage = SocketStage::kUnconnected;
   static_cast<void>(stack.Abort(driver_->Now(), file.socket));
-  file.socket = *fresh;
+  Place(file, *fresh);
   if (options) {
     if (auto set = stack.SetOptions(driver_->Now(), *fresh, *options); !set) return set;
   }
@@ -39,8 +39,10 @@ Result<void> Sockets::ConnectOutcome(OpenFile& file) {
   if (info->state == State::kSynSent || info->state == State::kSynRcvd) {
     return std::unexpected(Error::kWouldBlock);
   }
-  file.connecting = false;
-  if (info->state != State::kClosed) return {};
+  if (info->state != State::kClosed) {
+    file.stage = SocketStage::kConnected;
+    return {};
+  }
   const auto error = stack.TakeError(file.socket);
   // The socket is as new, and may connect again.
   static_cast<void>(Reopen(file));
@@ -59,10 +61,13 @@ Result<void> Sockets::AwaitConnect(Driver::Lock& lock, OpenFile& file) {
 
 Result<void> Sockets::Connect(int handle, const Endpoint& remote) {
   Driver::Lock lock = driver_->Enter();
-  OpenFile* file = Find(handle);
-  if (file == nullptr) return std::unexpected(Error::kBadHandle);
+  const Result<OpenFile*> found = FindSocket(handle);
+  if (!found) return std::unexpected(found.error());
+  OpenFile* file = *found;
   const Use use(*this, file);
-  if (file->connecting) {
+  if (file->stage == SocketStage::kConnected) return std::unexpected(Error::kIsConnected);
+  if (file->stage == SocketStage::kDisconnecting) return std::unexpected(Error::kInvalid);
+  if (file->stage == SocketStage::kConnecting) {
     if (!file->nonblocking) return AwaitConnect(lock, *file);
     Result<void> outcome = ConnectOutcome(*file);
     driver_->Settle();
@@ -75,17 +80,32 @@ Result<void> Sockets::Connect(int handle, const Endpoint& remote) {
     driver_->Settle();
     return begun;
   }
-  file->connecting = true;
+  file->stage = SocketStage::kConnecting;
   driver_->Settle();
   if (file->nonblocking) return std::unexpected(Error::kInProgress);
   return AwaitConnect(lock, *file);
 }
 
+// Linux's tcp_disconnect: the socket is as new, and what was open or opening leaves an error.
+Result<void> Sockets::DropConnection(OpenFile& file) {
+  const Result<ConnectionInfo> info = driver_->stack().GetInfo(driver_->Now(), file.socket);
+  constexpr StateSet kLeavesError = In(State::kSynSent) | In(State::kSynRcvd) |
+                                    In(State::kEstablished) | In(State::kFinWait1) |
+                                    In(State::kFinWait2) | In(State::kCloseWait);
+  const bool error = info && (In(info->state) & kLeavesError) != 0;
+  const Result<void> result = Reopen(file);
+  if (result && error) {
+    static_cast<void>(driver_->stack().SetError(file.socket, Error::kConnectionReset));
+  }
+  return result;
+}
+
 Result<void> Sockets::Disconnect(int handle) {
   const Driver::Lock lock = driver_->Enter();
-  OpenFile* file = Find(handle);
-  if (file == nullptr) return std::unexpected(Error::kBadHandle);
-  const Result<void> result = Reopen(*file);
+  const Result<OpenFile*> found = FindSocket(handle);
+  if (!found) return std::unexpected(found.error());
+  OpenFile* file = *found;
+  const Result<void> result = DropConnection(*file);
   driver_->Settle();
   driver_->WakeAll();
   return result;

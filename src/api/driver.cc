@@ -93,6 +93,7 @@ bool Driver::DrainReady() {
   bool any = false;
   while (const std::size_t n = stack_->DrainReady(events)) {
     any = true;
+    for (std::size_t i = 0; i < n && ready_sink_ != nullptr; ++i) ready_sink_->OnReady(events[i]);
     if (n < events.size()) break;
   }
   return any;

@@ -18,6 +18,15 @@
 
 namespace estab::api {
 
+/// Is told of every socket that becomes readier, under the lock.
+class ReadySink {
+ public:
+  virtual void OnReady(const ReadyEvent& event) = 0;
+
+ protected:
+  ~ReadySink() = default;
+};
+
 /// The one place with a lock. Every call begins with Enter, uses the stack under the lock, and
 /// calls Settle when it may have caused something; a call that has to wait makes a Waiter and calls
 /// Wait.
@@ -63,6 +72,8 @@ class Driver {
   const observe::Journal& journal() const { return journal_; }
   /// Attaches another observer beside the journal; it must outlive the driver.
   void AddObserver(Observer& observer);
+  /// Who is told of sockets that become readier; it must outlive the driver's last call.
+  void set_ready_sink(ReadySink* sink) { ready_sink_ = sink; }
   /// The time, real or virtual, to be told to the stack.
   Time Now();
   /// The same, for everything else.
@@ -113,6 +124,7 @@ class Driver {
   std::condition_variable changed_;  // epoch_ grew, or somebody must take the lead
   std::condition_variable settled_;  // lookers_ became 0, an advance or the last waiter is done
 
+  ReadySink* ready_sink_ = nullptr;
   observe::Journal journal_;
   observe::Fanout observers_;
   std::optional<Stack> stack_;

@@ -5,6 +5,9 @@
 namespace estab::api {
 
 FileTable::~FileTable() {
+  for (const Slot& slot : slots_) {  // so that no epoll outlives what it watches
+    if (slot.file != nullptr) Epoll::Forget(*slot.file);
+  }
   for (Slot& slot : slots_) {
     if (slot.file != nullptr && --slot.file->references == 0) delete slot.file;
   }

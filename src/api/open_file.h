@@ -8,6 +8,7 @@
 #include <queue>
 #include <vector>
 
+#include "api/epoll.h"
 #include "estab/address.h"
 #include "estab/observer.h"
 #include "estab/stack.h"
@@ -15,20 +16,31 @@
 
 namespace estab::api {
 
-/// What a handle stands for. More kinds will come (datagram sockets, epoll).
-enum class FileKind : std::uint8_t { kTcpSocket };
+/// What a handle stands for. More kinds will come (datagram sockets).
+enum class FileKind : std::uint8_t { kTcpSocket, kEpoll };
+
+/// What a socket's calls have led to, whatever the connection does meanwhile (Linux: socket_state).
+enum class SocketStage : std::uint8_t {
+  kUnconnected,
+  kConnecting,     // connect has begun, and its outcome has not been told by connect
+  kConnected,      // connect or accept has said so
+  kDisconnecting,  // shut down before the outcome was told: only AF_UNSPEC leads out
+};
 
 /// One open file: what all its handles (dup) share. Lives as long as a handle or a call uses it.
 struct OpenFile {
   FileKind kind = FileKind::kTcpSocket;
   bool ipv6 = false;         // the family it was made with
   bool nonblocking = false;  // O_NONBLOCK
-  bool connecting = false;   // connect has begun, and its outcome has not been told by connect
+  SocketStage stage = SocketStage::kUnconnected;
   SocketId socket;
   Duration receive_timeout{};            // SO_RCVTIMEO; kNoTimeout: none
   Duration send_timeout{};               // SO_SNDTIMEO
   std::optional<Endpoint> bound;         // as bind asked for it
   ConnectionNumber past_connection = 0;  // the last connection before `socket`'s own
+  bool report_queue = false;             // TCP_INQ
+  std::unique_ptr<Epoll> epoll;          // kEpoll
+  std::vector<EpollItem*> watchers;      // epolls that watch this file
   unsigned references = 0;
 };
 

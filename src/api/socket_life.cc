@@ -19,15 +19,29 @@ OpenFile* Sockets::Find(int handle) const {
   return driver_->ending() ? nullptr : files_.Find(handle);
 }
 
+Result<OpenFile*> Sockets::FindSocket(int handle) const {
+  OpenFile* file = Find(handle);
+  if (file == nullptr) return std::unexpected(Error::kBadHandle);
+  if (file->kind != FileKind::kTcpSocket) return std::unexpected(Error::kNotSocket);
+  return file;
+}
+
+void Sockets::Place(OpenFile& file, SocketId socket) {
+  file.socket = socket;
+  static_cast<void>(driver_->stack().SetUser(socket, &file));
+}
+
 Result<int> Sockets::Adopt(SocketId socket, bool ipv6, Flags flags, const OpenFile* parent) {
   auto file = std::make_unique<OpenFile>();
   file->ipv6 = ipv6;
   file->nonblocking = flags.nonblocking;
-  file->socket = socket;
+  if (parent != nullptr) file->stage = SocketStage::kConnected;
+  file->report_queue = parent != nullptr && parent->report_queue;
   file->receive_timeout = parent != nullptr ? parent->receive_timeout : kNoTimeout;
   file->send_timeout = parent != nullptr ? parent->send_timeout : kNoTimeout;
   const int handle = files_.Add(file.get(), flags.close_on_exec);
   if (handle < 0) return std::unexpected(Error::kNoBuffers);
+  Place(*file, socket);
   file.release();
   return handle;
 }
@@ -51,15 +65,17 @@ Result<void> Sockets::Bind(int handle, const Endpoint& local) {
 }
 
 Result<void> Sockets::Listen(int handle, int backlog) {
-  return With(handle, [&](OpenFile& file, Stack& stack, Time now) {
+  return With(handle, [&](OpenFile& file, Stack& stack, Time now) -> Result<void> {
+    if (file.stage != SocketStage::kUnconnected) return std::unexpected(Error::kInvalid);
     return stack.Listen(now, file.socket, backlog < 0 ? INT32_MAX : backlog);
   });
 }
 
 Result<int> Sockets::Accept(int handle, Flags flags) {
   Driver::Lock lock = driver_->Enter();
-  OpenFile* file = Find(handle);
-  if (file == nullptr) return std::unexpected(Error::kBadHandle);
+  const Result<OpenFile*> found = FindSocket(handle);
+  if (!found) return std::unexpected(found.error());
+  OpenFile* file = *found;
   const Use use(*this, file);
   const Duration timeout = file->nonblocking ? Duration::zero() : file->receive_timeout;
   const Result<SocketId> socket = Blocking(
@@ -75,15 +91,27 @@ Result<int> Sockets::Accept(int handle, Flags flags) {
 
 Result<void> Sockets::Shutdown(int handle, How how) {
   const Driver::Lock lock = driver_->Enter();
-  OpenFile* file = Find(handle);
-  if (file == nullptr) return std::unexpected(Error::kBadHandle);
+  const Result<OpenFile*> found = FindSocket(handle);
+  if (!found) return std::unexpected(found.error());
+  OpenFile* file = *found;
   Stack& stack = driver_->stack();
   Result<void> result;
-  if (stack.IsListening(file->socket).value_or(false)) {
+  const Result<ConnectionInfo> info = stack.GetInfo(driver_->Now(), file->socket);
+  const State state = info ? info->state : State::kClosed;
+  if (state == State::kListen) {
     // As Linux: the receiving side of a listener is its listening.
     if (how != How::kWrite) result = Reopen(*file);
+  } else if (state == State::kSynSent) {
+    // As Linux: whichever side it is, the attempt is over and the socket as new.
+    static_cast<void>(stack.Shutdown(driver_->Now(), file->socket, How::kBoth));
+    result = Reopen(*file);
+    static_cast<void>(stack.SetError(file->socket, Error::kConnectionReset));
   } else {
     result = stack.Shutdown(driver_->Now(), file->socket, how);
+    const bool undecided = state == State::kClosed || state == State::kSynRcvd;
+    if (file->stage == SocketStage::kConnecting) {
+      file->stage = undecided ? SocketStage::kDisconnecting : SocketStage::kConnected;
+    }
   }
   driver_->Settle();
   driver_->WakeAll();  // others may wait on this socket
@@ -91,7 +119,7 @@ Result<void> Sockets::Shutdown(int handle, How how) {
 }
 
 Result<int> Sockets::Duplicate(int handle, int lowest, bool close_on_exec) {
-  return With(handle, [&](OpenFile& file, Stack&, Time) -> Result<int> {
+  return WithAny(handle, [&](OpenFile& file) -> Result<int> {
     const int duplicate = files_.Add(&file, close_on_exec, lowest);
     if (duplicate < 0) return std::unexpected(Error::kNoBuffers);
     return duplicate;
@@ -102,7 +130,7 @@ Result<void> Sockets::Close(int handle) {
   Driver::Lock lock = driver_->Enter();
   if (Find(handle) == nullptr) return std::unexpected(Error::kBadHandle);
   OpenFile* file = files_.Remove(handle);
-  if (file->references == 1) Linger(lock, *file);
+  if (file->references == 1 && file->kind == FileKind::kTcpSocket) Linger(lock, *file);
   Release(file);
   driver_->Settle();
   return {};
@@ -110,7 +138,8 @@ Result<void> Sockets::Close(int handle) {
 
 void Sockets::Release(OpenFile* file) {
   if (--file->references > 0) return;
-  driver_->stack().Close(driver_->Now(), file->socket);
+  Epoll::Forget(*file);
+  if (file->kind == FileKind::kTcpSocket) driver_->stack().Close(driver_->Now(), file->socket);
   delete file;
 }
 
@@ -140,9 +169,9 @@ Result<void> Sockets::Poll(std::span<PollItem> items, Duration timeout) {
     bool any = false;
     for (PollItem& item : items) {
       if (item.handle < 0) continue;
-      const OpenFile* file = Find(item.handle);
+      OpenFile* file = Find(item.handle);
       item.bad = file == nullptr;
-      if (!item.bad) item.readiness = driver_->stack().GetReadiness(file->socket).value_or(0);
+      if (!item.bad) item.readiness = ReadinessOf(*file);
       any |= item.bad || (item.readiness & (item.wanted | kHangup | kErrorPending)) != 0;
     }
     if (!any) return std::unexpected(Error::kWouldBlock);

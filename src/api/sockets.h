@@ -18,9 +18,13 @@
 
 namespace estab::api {
 
-/// The stream sockets of one stack. Every call takes the lock itself; those that wait say so. All
-/// of them can fail with kBadHandle: no such handle, or the stack is being destroyed.
-class Sockets {
+/// What poll(2) calls a socket's readiness.
+std::uint32_t PollBitsOf(std::uint8_t readiness);
+
+/// The stream sockets of one stack, and the epolls that watch them. Every call takes the lock
+/// itself; those that wait say so. All of them can fail with kBadHandle (no such handle, or the
+/// stack is being destroyed) and kNotSocket (the handle is an epoll's).
+class Sockets final : private ReadySink, private FilePoller {
  public:
   static Result<std::unique_ptr<Sockets>> Create(
       const std::optional<std::array<std::uint8_t, 32>>& seed = std::nullopt);
@@ -60,15 +64,20 @@ class Sockets {
   // -------------------------------------------------------------------------
 
   /// Queues the pieces; waits until all are queued unless told not to. Partial counts as POSIX.
-  Result<std::size_t> Send(int handle, std::span<const iovec> pieces, bool dont_wait);
+  Result<std::size_t> Send(int handle, std::span<const iovec> pieces, bool dont_wait,
+                           SendFlags flags = {});
 
   struct ReceiveFlags {
     bool dont_wait = false;
     bool peek = false;
     bool wait_all = false;
     bool discard = false;  // the bytes are dropped; `pieces` only count
+    bool urgent = false;   // the urgent byte, and nothing else
   };
-  Result<std::size_t> Receive(int handle, std::span<const iovec> pieces, ReceiveFlags flags);
+  /// Waits for one byte or SO_RCVLOWAT of them (or all), unless told not to. `*queued`, if given,
+  /// becomes what TCP_INQ tells afterwards; -1: the option is off.
+  Result<std::size_t> Receive(int handle, std::span<const iovec> pieces, ReceiveFlags flags,
+                              int* queued = nullptr);
 
   // --- Asking and setting ------------------------------------------------------------------------
 
@@ -86,12 +95,30 @@ class Sockets {
   auto With(int handle, Use&& use)
       -> decltype(use(std::declval<OpenFile&>(), std::declval<Stack&>(), Time{})) {
     const Driver::Lock lock = driver_->Enter();
-    OpenFile* file = Find(handle);
-    if (file == nullptr) return std::unexpected(Error::kBadHandle);
-    auto result = use(*file, driver_->stack(), driver_->Now());
+    const Result<OpenFile*> file = FindSocket(handle);
+    if (!file) return std::unexpected(file.error());
+    auto result = use(**file, driver_->stack(), driver_->Now());
     driver_->Settle();
     return result;
   }
+  /// Calls `use(OpenFile&)`, which returns a Result, under the lock, whatever the handle stands
+  /// for.
+  template <class Use>
+  auto WithAny(int handle, Use&& use) -> decltype(use(std::declval<OpenFile&>())) {
+    const Driver::Lock lock = driver_->Enter();
+    OpenFile* file = Find(handle);
+    if (file == nullptr) return std::unexpected(Error::kBadHandle);
+    return use(*file);
+  }
+
+  // --- epoll (epoll_calls.cc) --------------------------------------------------------------------
+
+  /// A new epoll's handle. kNoBuffers: there are no more.
+  Result<int> OpenEpoll(bool close_on_exec);
+  /// 0 or an errno. `event` may be NULL for EPOLL_CTL_DEL.
+  int ControlEpoll(int epoll, int operation, int handle, const epoll_event* event);
+  /// Waits for events, at most `timeout`. kInvalid: not an epoll.
+  Result<std::size_t> WaitEpoll(int epoll, std::span<epoll_event> events, Duration timeout);
 
   FileTable& files() { return files_; }
   /// The journal's story of a handle's connection, or of the one before it.
@@ -112,18 +139,30 @@ class Sockets {
     OpenFile* file_;
   };
 
-  explicit Sockets(std::unique_ptr<Driver> driver) : driver_(std::move(driver)) {}
+  explicit Sockets(std::unique_ptr<Driver> driver) : driver_(std::move(driver)) {
+    driver_->set_ready_sink(this);
+  }
+  void OnReady(const ReadyEvent& event) override;
+  std::uint32_t PollBits(OpenFile& file) override;
+  // Readiness of whatever the file is.
+  std::uint8_t ReadinessOf(OpenFile& file);
   OpenFile* Find(int handle) const;
+  // kBadHandle, kNotSocket.
+  Result<OpenFile*> FindSocket(int handle) const;
+  // Puts an engine socket behind a file.
+  void Place(OpenFile& file, SocketId socket);
   Result<int> Adopt(SocketId socket, bool ipv6, Flags flags, const OpenFile* parent);
   // Drops a reference; the last one closes the socket, without lingering.
   void Release(OpenFile* file);
   void Linger(Driver::Lock& lock, OpenFile& file);
   Result<void> Reopen(OpenFile& file);
+  Result<void> DropConnection(OpenFile& file);
   Result<void> ConnectOutcome(OpenFile& file);
   Result<void> AwaitConnect(Driver::Lock& lock, OpenFile& file);
   Duration ConnectTimeout(const OpenFile& file) const;
   Result<std::size_t> ReceiveSome(OpenFile& file, std::span<const iovec> pieces, std::size_t offset,
                                   const ReceiveFlags& flags);
+  int QueueOf(Stack& stack, const OpenFile& file);
 
   /// Calls `attempt` until it gives something else than kWouldBlock, `timeout` has passed (then
   /// that is kWouldBlock), or the stack ends (kBadHandle). `timeout` zero: one attempt.

@@ -36,10 +36,12 @@ bool ErrorWaits(const Stack& stack, SocketId socket) {
 
 }  // namespace
 
-Result<std::size_t> Sockets::Send(int handle, std::span<const iovec> pieces, bool dont_wait) {
+Result<std::size_t> Sockets::Send(int handle, std::span<const iovec> pieces, bool dont_wait,
+                                  SendFlags flags) {
   Driver::Lock lock = driver_->Enter();
-  OpenFile* file = Find(handle);
-  if (file == nullptr) return std::unexpected(Error::kBadHandle);
+  const Result<OpenFile*> found = FindSocket(handle);
+  if (!found) return std::unexpected(found.error());
+  OpenFile* file = *found;
   const Use use(*this, file);
   Stack& stack = driver_->stack();
   const std::size_t total = TotalSize(pieces);
@@ -50,7 +52,12 @@ Result<std::size_t> Sockets::Send(int handle, std::span<const iovec> pieces, boo
     Result<std::size_t> last = std::size_t{0};
     if (total == 0) last = stack.Send(driver_->Now(), file->socket, {});
     ForEachPart<const std::byte>(pieces, sent, [&](std::span<const std::byte> part) {
-      last = stack.Send(driver_->Now(), file->socket, part);
+      // Pieces of one call belong together: none but the last one ends a segment.
+      SendFlags now = flags;
+      const bool ends = sent + part.size() == total;
+      now.more |= !ends;
+      now.urgent &= ends;
+      last = stack.Send(driver_->Now(), file->socket, part, now);
       if (last) sent += *last;
       return last && *last == part.size();
     });
@@ -78,9 +85,9 @@ Result<std::size_t> Sockets::ReceiveSome(OpenFile& file, std::span<const iovec> 
   ForEachPart<std::byte>(pieces, offset, [&](std::span<std::byte> part) {
     std::size_t left = part.size();
     while (left != 0) {
-      if (offset + got > 0) {
+      if (offset + got > 0) {  // the next call's: what lies behind an urgent byte, and the end
         const auto info = stack.GetInfo(driver_->Now(), file.socket);
-        if (!info || info->receive_queue == 0) return false;
+        if (!info || info->receive_queue == 0 || info->at_mark) return false;
       }
       // Discarding, the caller's memory may not even be there.
       const std::span<std::byte> into =
@@ -122,24 +129,53 @@ Result<std::size_t> Peek(Stack& stack, Time now, SocketId socket, std::span<cons
   return n;
 }
 
-// Nothing will be added to what can be read.
-bool NoMoreToCome(const Stack& stack, SocketId socket) {
+// Nothing will be added to what this call can read.
+bool NoMoreToCome(const Stack& stack, Time now, SocketId socket) {
+  const auto info = stack.GetInfo(now, socket);
+  if (!info || info->at_mark) return true;
   return (stack.GetReadiness(socket).value_or(kHangup) & (kReadClosed | kHangup | kErrorPending)) !=
          0;
 }
 
+// SO_RCVLOWAT, as far as this call can take so much.
+std::size_t LowWater(const Stack& stack, SocketId socket, std::size_t total) {
+  const auto options = stack.GetOptions(socket);
+  const std::size_t low = options ? options->receive_low_water : 0;
+  return std::min(std::max<std::size_t>(low, 1), total);
+}
+
+// MSG_OOB: never waits, as on Linux.
+Result<std::size_t> ReceiveUrgent(Stack& stack, Time now, SocketId socket,
+                                  std::span<const iovec> pieces,
+                                  const Sockets::ReceiveFlags& flags) {
+  std::byte byte{};
+  const bool room = TotalSize(pieces) > 0;
+  const auto n =
+      stack.ReadUrgent(now, socket, {&byte, room ? std::size_t{1} : std::size_t{0}}, flags.peek);
+  if (!n || *n == 0 || flags.discard) return n;
+  ForEachPart<std::byte>(pieces, 0, [&](std::span<std::byte> part) {
+    part[0] = byte;
+    return false;
+  });
+  return n;
+}
+
 }  // namespace
 
-Result<std::size_t> Sockets::Receive(int handle, std::span<const iovec> pieces,
-                                     ReceiveFlags flags) {
+Result<std::size_t> Sockets::Receive(int handle, std::span<const iovec> pieces, ReceiveFlags flags,
+                                     int* queued) {
   Driver::Lock lock = driver_->Enter();
-  OpenFile* file = Find(handle);
-  if (file == nullptr) return std::unexpected(Error::kBadHandle);
+  const Result<OpenFile*> found = FindSocket(handle);
+  if (!found) return std::unexpected(found.error());
+  OpenFile* file = *found;
   const Use use(*this, file);
   Stack& stack = driver_->stack();
+  if (flags.urgent) return ReceiveUrgent(stack, driver_->Now(), file->socket, pieces, flags);
   const std::size_t total = TotalSize(pieces);
+  const std::size_t target = flags.wait_all ? total : LowWater(stack, file->socket, total);
   std::size_t got = 0;
   const auto attempt = [&]() -> Result<std::size_t> {
+    if (total == 0) return stack.Read(driver_->Now(), file->socket, {}, flags.peek);
     if (flags.peek) {
       const Result<std::size_t> n =
           Peek(stack, driver_->Now(), file->socket, pieces, flags.discard);
@@ -152,17 +188,25 @@ Result<std::size_t> Sockets::Receive(int handle, std::span<const iovec> pieces,
       if (n && *n == 0) return got;
       got += n.value_or(0);
     }
-    if (got > 0 && flags.wait_all && got < total && !NoMoreToCome(stack, file->socket)) {
+    if (got > 0 && got < target && !NoMoreToCome(stack, driver_->Now(), file->socket)) {
       return std::unexpected(Error::kWouldBlock);
     }
     return got;
   };
-  if (total == 0) return std::size_t{0};
   const bool wait = !flags.dont_wait && !file->nonblocking;
   Result<std::size_t> result =
       Blocking(lock, wait ? file->receive_timeout : Duration::zero(), attempt);
   if (!result && got > 0) result = got;
+  if (result && queued != nullptr && file->report_queue) *queued = QueueOf(stack, *file);
   return result;
+}
+
+// TCP_INQ: bytes that wait, and, after a FIN, at least 1, so that the end is read too.
+int Sockets::QueueOf(Stack& stack, const OpenFile& file) {
+  const auto info = stack.GetInfo(driver_->Now(), file.socket);
+  if (!info) return 0;
+  const bool ended = (stack.GetReadiness(file.socket).value_or(0) & kReadClosed) != 0;
+  return static_cast<int>(info->receive_queue) + (ended ? 1 : 0);
 }
 
 }  // namespace estab::api

@@ -44,6 +44,7 @@ constexpr Entry kEntries[] = {
     {Error::kNotOnNetwork, ENONET, "the network does not know this host"},
     {Error::kAccessDenied, EACCES, "prohibited on the way to the host"},
     {Error::kIo, EIO, "input or output failed"},
+    {Error::kNotSocket, ENOTSOCK, "the handle is not a socket's"},
 };
 constexpr std::size_t kCount = sizeof(kEntries) / sizeof(kEntries[0]);
 
@@ -51,7 +52,7 @@ constexpr bool InOrder() {
   for (std::size_t i = 0; i < kCount; ++i) {
     if (static_cast<std::size_t>(kEntries[i].error) != i + 1) return false;
   }
-  return static_cast<std::size_t>(Error::kIo) == kCount;
+  return static_cast<std::size_t>(Error::kNotSocket) == kCount;
 }
 static_assert(InOrder());
 

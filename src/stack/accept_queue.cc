@@ -62,6 +62,7 @@ void Stack::Impl::Enqueue(Context& cx, Listener& listener, Socket& socket,
                           const wire::Segment& segment) {
   listener.accept_queue.PushBack(socket);
   ++listener.waiting;
+  sockets[listener.socket].pending.news = true;
   ++counters.connections_accepted;
   const std::uint32_t parent = listener.socket;
   tcp::Arrive(cx, socket, segment);

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "stack/engine.h"
+#include "tcp/sender.h"
 #include "tcp/timers.h"
 #include "tcp/user.h"
 
@@ -18,7 +19,8 @@ bool ValidOptions(const SocketOptions& o) {
          Within<int>(o.max_segment, 88, 32767) &&
          Within<std::uint32_t>(o.keepalive_idle, 1, 32767) &&
          Within<std::uint32_t>(o.keepalive_interval, 1, 32767) && o.send_buffer <= 1u << 30 &&
-         o.receive_buffer <= 1u << 30 && o.user_timeout_ms <= INT32_MAX;
+         o.receive_buffer <= 1u << 30 && o.user_timeout_ms <= INT32_MAX &&
+         o.receive_low_water <= INT32_MAX;
 }
 
 }  // namespace
@@ -47,10 +49,14 @@ Result<void> Stack::Impl::SetOptions(Time now, Socket& socket, const SocketOptio
   if (block == nullptr) return std::unexpected(Error::kNoMemory);
   const bool keepalive_changed =
       wanted.keepalive != old.keepalive || wanted.keepalive_idle != old.keepalive_idle;
+  const bool old_cork = old.cork;
+  const bool old_no_delay = old.no_delay;
   options.Unref(socket.options);
   socket.options = block;
   if (socket.binding != kNoSlot) ports[socket.binding].reuse_address = wanted.reuse_address;
   Context cx = MakeContext(now);
+  const bool held_back = old_cork || socket.more;
+  if (wanted.no_delay && !old_no_delay && held_back) tcp::PushOnce(cx, socket);
   if (keepalive_changed && socket.attached) tcp::UpdateKeepalive(cx, socket);
   if (socket.state != State::kListen) Settle(cx, socket);
   return {};
@@ -59,6 +65,7 @@ Result<void> Stack::Impl::SetOptions(Time now, Socket& socket, const SocketOptio
 // TIME_WAIT is in a record, not in the socket that it came from: it is over when the record is.
 State Stack::Impl::StateOf(const Socket& socket) const {
   if (socket.state != State::kTimeWait) return socket.state;
+  if (settings.policy.time_wait_shows_closed) return State::kClosed;
   const Ref ref = Lookup(socket.tuple);
   return ref.found() && NumberOf(ref) == socket.number ? State::kTimeWait : State::kClosed;
 }

@@ -144,7 +144,8 @@ std::uint8_t Stack::Impl::Readiness(const Context& cx, const Socket& socket) con
 void Stack::Impl::UpdateReadiness(const Context& cx, Socket& socket) {
   if (socket.queued || socket.orphan) return;
   const std::uint8_t now = Readiness(cx, socket);
-  const bool gained = (now & ~socket.reported) != 0;
+  const bool gained =
+      (now & ~socket.reported) != 0 || (socket.pending.news && (now & kReadable) != 0);
   socket.reported &= now;
   ListNode<stack::QueueTag>& node = socket;
   if (gained && !node.linked()) ready.PushBack(socket);

@@ -4,6 +4,7 @@
 #include "tcp/rtt.h"
 #include "tcp/send_queue.h"
 #include "tcp/timers.h"
+#include "tcp/urgent.h"
 
 namespace estab {
 namespace {
@@ -63,6 +64,18 @@ void TimerOfRecord(Time now, const stack::TimerNode& node, TimerKind kind, Conne
   info.timer_in = at > now ? at - now : Duration::zero();
 }
 
+// How long ago things were.
+void InfoOfAges(const tcp::Context& cx, const tcp::Tcb& tcb, ConnectionInfo& info) {
+  const auto age = [&](tcp::Stamp at) -> Duration {
+    return std::chrono::milliseconds(cx.stamp() - at);
+  };
+  info.ack_delay = std::chrono::milliseconds(tcb.ack_delay_ms);
+  if (tcb.last_sent != 0) info.since_data_sent = age(tcb.last_sent);
+  if (tcb.last_data_at != 0) info.since_data_arrived = age(tcb.last_data_at);
+  if (tcb.last_heard != 0) info.since_heard = age(tcb.last_heard);
+  info.timestamp = cx.stamp() + tcb.ts.offset;
+}
+
 }  // namespace
 
 ConnectionInfo Stack::Impl::Info(Time now, const Socket& socket) const {
@@ -86,6 +99,7 @@ ConnectionInfo Stack::Impl::Info(Time now, const Socket& socket) const {
   info.receive_window_scale = tcb.receive_scale;
   info.send_mss = tcb.send_mss;
   info.receive_mss = tcb.announced_mss;
+  info.typical_in = tcb.typical_in;
   info.rto = tcp::BackedOffRto(cx, tcb);
   info.srtt = std::chrono::microseconds(tcb.rtt.srtt8 / 8);
   info.rttvar = std::chrono::microseconds(tcb.rtt.rttvar4 / 4);
@@ -109,6 +123,10 @@ ConnectionInfo Stack::Impl::Info(Time now, const Socket& socket) const {
     info.unsent = static_cast<std::uint32_t>(tcp::DataEnd(cx, tcb) - tcb.snd.nxt);
   }
   info.receive_queue = buffers.ReceiveSize(tcb);
+  info.readable = tcp::ReadableBytes(cx, tcb);
+  info.at_mark = tcp::AtMark(cx, tcb);
+  info.quick_ack = !tcb.interactive;
+  InfoOfAges(cx, tcb, info);
   if (socket.state == State::kListen) {
     info.accept_queue = listeners[socket.listener].waiting;
     info.backlog = listeners[socket.listener].backlog;

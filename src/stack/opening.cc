@@ -87,9 +87,8 @@ Result<void> Stack::Impl::Bind(Socket& socket, const Endpoint& local) {
     return std::unexpected(Error::kInvalid);
   }
   const bool v4 = local.address.is_v4();
-  if ((!socket.ipv6 && !v4) || (socket.ipv6 && v4 && socket.options->v6_only)) {
-    return std::unexpected(Error::kFamilyNotSupported);
-  }
+  if (!socket.ipv6 && !v4) return std::unexpected(Error::kFamilyNotSupported);
+  if (socket.ipv6 && v4 && socket.options->v6_only) return std::unexpected(Error::kInvalid);
   if (!local.address.is_any() && !network.IsLocal(local.address)) {
     return std::unexpected(Error::kAddressNotAvailable);
   }
@@ -131,8 +130,9 @@ Result<void> Stack::Impl::Listen(Time now, Socket& socket, int backlog) {
 
 Result<void> Stack::Impl::CheckConnect(Socket& socket, const Endpoint& remote) const {
   const bool v4 = remote.address.is_v4();
-  if ((!socket.ipv6 && !v4) || (socket.ipv6 && v4 && socket.options->v6_only)) {
-    return std::unexpected(Error::kFamilyNotSupported);
+  if (!socket.ipv6 && !v4) return std::unexpected(Error::kFamilyNotSupported);
+  if (socket.ipv6 && v4 && socket.options->v6_only) {
+    return std::unexpected(Error::kNetworkUnreachable);  // as Linux
   }
   if (socket.state == State::kListen) return std::unexpected(Error::kIsConnected);
   if (socket.state == State::kSynSent || socket.state == State::kSynRcvd) {
@@ -141,7 +141,9 @@ Result<void> Stack::Impl::CheckConnect(Socket& socket, const Endpoint& remote) c
   if (socket.state != State::kClosed || socket.syn_acked) {
     return std::unexpected(Error::kIsConnected);
   }
-  if (auto error = tcp::TakePendingError(socket)) return std::unexpected(*error);
+  // What a disconnected attempt has left behind does not count for the next one.
+  const auto error = tcp::TakePendingError(socket);
+  if (error && socket.number != 0) return std::unexpected(*error);
   if (remote.address.is_any() || remote.address.is_multicast() ||
       network.IsBroadcast(remote.address)) {
     return std::unexpected(Error::kNetworkUnreachable);

@@ -12,8 +12,10 @@ std::uint32_t HashOptions(const SocketOptions& o) {
     h = (h ^ value) * 0xff51afd7ed558ccdu;
     h ^= h >> 32;
   };
-  mix((std::uint64_t{o.reuse_address} << 4) | (std::uint64_t{o.keepalive} << 3) |
-      (std::uint64_t{o.no_delay} << 2) | (std::uint64_t{o.v6_only} << 1) | std::uint64_t{o.linger});
+  mix((std::uint64_t{o.reuse_port} << 7) | (std::uint64_t{o.cork} << 6) |
+      (std::uint64_t{o.urgent_inline} << 5) | (std::uint64_t{o.reuse_address} << 4) |
+      (std::uint64_t{o.keepalive} << 3) | (std::uint64_t{o.no_delay} << 2) |
+      (std::uint64_t{o.v6_only} << 1) | std::uint64_t{o.linger});
   mix((std::uint64_t{o.tos} << 24) | (std::uint64_t{o.ttl} << 16) |
       (std::uint64_t{o.syn_count} << 8) | o.keepalive_count);
   mix((std::uint64_t{o.max_segment} << 32) | o.linger_seconds);
@@ -22,6 +24,8 @@ std::uint32_t HashOptions(const SocketOptions& o) {
   mix((std::uint64_t{o.send_buffer} << 32) | o.receive_buffer);
   mix((std::uint64_t{o.keepalive_idle} << 32) | o.keepalive_interval);
   mix((std::uint64_t{static_cast<std::uint32_t>(o.fin_wait2_seconds)} << 32) | o.user_timeout_ms);
+  mix((std::uint64_t{o.receive_low_water} << 32) | o.unsent_low_water);
+  mix(o.window_clamp);
   return static_cast<std::uint32_t>(h);
 }
 

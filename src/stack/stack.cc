@@ -110,11 +110,12 @@ Result<SocketId> Stack::Accept(Time now, SocketId id) {
   return result;
 }
 
-Result<std::size_t> Stack::Send(Time now, SocketId id, std::span<const std::byte> data) {
+Result<std::size_t> Stack::Send(Time now, SocketId id, std::span<const std::byte> data,
+                                SendFlags flags) {
   Impl::Socket* socket = impl_->Get(id);
   if (socket == nullptr) return std::unexpected(kBad);
   auto cx = impl_->MakeContext(now);
-  const auto result = tcp::UserSend(cx, *socket, data);
+  const auto result = tcp::UserSend(cx, *socket, data, flags.more, flags.urgent);
   impl_->recorder.Call(now, socket->number, socket->tuple, CallKind::kSend,
                        result ? static_cast<std::int64_t>(*result) : -1,
                        result ? Error{} : result.error());
@@ -132,6 +133,27 @@ Result<std::size_t> Stack::Read(Time now, SocketId id, std::span<std::byte> into
                        result ? Error{} : result.error());
   if (socket->state != State::kListen) impl_->Settle(cx, *socket);
   return result;
+}
+
+Result<std::size_t> Stack::ReadUrgent(Time now, SocketId id, std::span<std::byte> into, bool peek) {
+  Impl::Socket* socket = impl_->Get(id);
+  if (socket == nullptr) return std::unexpected(kBad);
+  auto cx = impl_->MakeContext(now);
+  const auto result = tcp::UserReadUrgent(cx, *socket, into, peek);
+  impl_->recorder.Call(now, socket->number, socket->tuple, CallKind::kReceive,
+                       result ? static_cast<std::int64_t>(*result) : -1,
+                       result ? Error{} : result.error());
+  if (socket->state != State::kListen) impl_->Settle(cx, *socket);
+  return result;
+}
+
+Result<void> Stack::SetQuickAck(Time now, SocketId id, bool on) {
+  Impl::Socket* socket = impl_->Get(id);
+  if (socket == nullptr) return std::unexpected(kBad);
+  auto cx = impl_->MakeContext(now);
+  tcp::UserQuickAck(cx, *socket, on);
+  if (socket->state != State::kListen) impl_->Settle(cx, *socket);
+  return {};
 }
 
 Result<void> Stack::Shutdown(Time now, SocketId id, How how) {
@@ -200,8 +222,12 @@ std::size_t Stack::DrainReady(std::span<ReadyEvent> events) {
   while (n < events.size()) {
     Impl::Socket* socket = impl_->ready.PopFront();
     if (socket == nullptr) break;
-    socket->reported = impl_->Readiness(impl_->MakeContext(Time{}), *socket);
-    events[n++] = {impl_->IdOf(*socket), socket->reported, socket->user};
+    const std::uint8_t bits = impl_->Readiness(impl_->MakeContext(Time{}), *socket);
+    const int news = socket->pending.news ? bits & kReadable : 0;
+    const auto raised = static_cast<std::uint8_t>((bits & ~socket->reported) | news);
+    socket->reported = bits;
+    socket->pending.news = false;
+    events[n++] = {impl_->IdOf(*socket), bits, raised, socket->user};
   }
   return n;
 }
@@ -217,6 +243,14 @@ Result<std::optional<Error>> Stack::TakeError(SocketId id) {
   Impl::Socket* socket = impl_->Get(id);
   if (socket == nullptr) return std::unexpected(kBad);
   return tcp::TakeAnyError(*socket);
+}
+
+Result<void> Stack::SetError(SocketId id, Error error) {
+  Impl::Socket* socket = impl_->Get(id);
+  if (socket == nullptr) return std::unexpected(kBad);
+  tcp::SetError(*socket, error);
+  impl_->UpdateReadiness(impl_->MakeContext(Time{}), *socket);
+  return {};
 }
 
 Result<Tuple> Stack::GetTuple(SocketId id) const {

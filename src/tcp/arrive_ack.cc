@@ -10,6 +10,7 @@
 #include "tcp/rtt.h"
 #include "tcp/send_queue.h"
 #include "tcp/timers.h"
+#include "tcp/urgent.h"
 
 namespace estab::tcp {
 namespace {
@@ -67,6 +68,7 @@ void Acknowledge(Context& cx, Tcb& tcb, const Arriving& segment) {
   if (bytes != 0) cx.buffers.send[tcb.send_buffer].bytes.Consume(cx.buffers.chunks, bytes);
   tcb.snd.una = segment.ack;
   tcb.snd.nxt = Later(tcb.snd.nxt, tcb.snd.una);
+  NoteUrgentAcknowledged(cx, tcb);
   tcb.bytes_acked += bytes;
   Sample(cx, tcb, segment);
   tcb.rtt.repeats = 0;
@@ -132,6 +134,7 @@ std::optional<AckOutcome> FinAcknowledged(Context& cx, Tcb& tcb, const Arriving&
 
 AckOutcome TakeAck(Context& cx, Tcb& tcb, Arriving& segment) {
   const bool opening = tcb.state == State::kSynRcvd;
+  tcb.more = false;  // as Linux: MSG_MORE holds for its own push, not against every later ACK
   if (opening) {
     if (auto done = CompleteOpening(cx, tcb, segment)) return *done;
   } else if (auto done = CheckRange(cx, tcb, segment)) {

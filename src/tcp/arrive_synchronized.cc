@@ -10,6 +10,7 @@
 #include "tcp/receiver.h"
 #include "tcp/rtt.h"
 #include "tcp/timers.h"
+#include "tcp/urgent.h"
 
 namespace estab::tcp {
 namespace {
@@ -169,6 +170,7 @@ Verdict TakeTextAndFin(Context& cx, Tcb& tcb, Arriving& segment, RuleId ack_rule
     return {beyond && !moved ? RuleId::kDataAfterFin : ack_rule};
   }
   if (auto done = CheckOrphan(cx, tcb, segment)) return *done;
+  TakeUrgent(cx, tcb, segment);
   RuleId rule = ack_rule;
   if (!segment.data.empty() || segment.fin) rule = TakeText(cx, tcb, segment);
   if (!segment.fin) return {rule};

@@ -50,7 +50,9 @@ void Buffers::DropReassembly(Tcb& tcb) {
 
 void Buffers::DetachEmpty(Tcb& tcb) {
   if (SendSize(tcb) == 0) DetachQueue(send, tcb.send_buffer, chunks);
-  if (ReceiveSize(tcb) == 0) DetachQueue(receive, tcb.receive_buffer, chunks);
+  const bool urgent =
+      tcb.receive_buffer != kNoSlot && receive[tcb.receive_buffer].urgent != Urgent::kNone;
+  if (ReceiveSize(tcb) == 0 && !urgent) DetachQueue(receive, tcb.receive_buffer, chunks);
   if (tcb.reassembly != kNoSlot && reassembly[tcb.reassembly].count == 0 &&
       !reassembly[tcb.reassembly].has_fin) {
     reassembly.Destroy(tcb.reassembly);

@@ -15,11 +15,24 @@ namespace estab::tcp {
 /// unacknowledged).
 struct SendBuffer {
   ByteQueue bytes;
+  bool urgent = false;  // SND.UP is ahead of what is acknowledged
+  SndSeq up;            // one past the urgent byte
+};
+
+/// The peer's urgent byte, as Linux knows it: one at a time, the latest.
+enum class Urgent : std::uint8_t {
+  kNone,
+  kAwaited,  // announced by an urgent pointer; the byte itself is still to come
+  kHere,     // not read yet
+  kRead,     // read by MSG_OOB; its place in the stream is still ahead of the reader
 };
 
 /// What arrived in order and waits to be read.
 struct ReceiveBuffer {
   ByteQueue bytes;
+  Urgent urgent = Urgent::kNone;
+  std::byte urgent_byte{};
+  RcvSeq urgent_at;  // the byte's own number
 };
 
 /// What arrived ahead of a gap: runs in order of sequence, never touching. Bounded: the (kMaxRuns +

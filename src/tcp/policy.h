@@ -33,8 +33,10 @@ inline std::uint8_t Ttl(const Settings& settings, const SocketOptions& options) 
   return options.ttl != 0 ? options.ttl : static_cast<std::uint8_t>(settings.default_ttl);
 }
 inline std::uint32_t ReceiveLimit(const Settings& settings, const SocketOptions& options) {
-  return options.receive_buffer != 0 ? options.receive_buffer
-                                     : static_cast<std::uint32_t>(settings.rmem[1]);
+  const std::uint32_t limit = options.receive_buffer != 0
+                                  ? options.receive_buffer
+                                  : static_cast<std::uint32_t>(settings.rmem[1]);
+  return options.window_clamp != 0 && options.window_clamp < limit ? options.window_clamp : limit;
 }
 /// Bytes that may wait in the send queue. Without SO_SNDBUF it grows with the congestion window, so
 /// that the buffer never is what limits a fast path (Linux: tcp_sndbuf_expand).

@@ -15,6 +15,7 @@ std::uint32_t Deliver(Context& cx, Tcb& tcb, std::span<const std::byte> data) {
   if (!tcb.read_shut && !data.empty()) {
     ReceiveBuffer* buffer = cx.buffers.AttachReceive(tcb);
     taken = buffer == nullptr ? 0 : buffer->bytes.Append(cx.buffers.chunks, data);
+    tcb.pending.news = true;
   }
   tcb.rcv.nxt += static_cast<std::uint32_t>(taken);
   tcb.bytes_received += taken;

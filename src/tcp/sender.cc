@@ -9,6 +9,7 @@
 #include "tcp/rtt.h"
 #include "tcp/send_queue.h"
 #include "tcp/timers.h"
+#include "tcp/urgent.h"
 
 namespace estab::tcp {
 namespace {
@@ -16,16 +17,19 @@ namespace {
 constexpr StateSet kSendsData = In(State::kEstablished) | In(State::kCloseWait) |
                                 In(State::kFinWait1) | In(State::kClosing) | In(State::kLastAck);
 
-// Nagle as Minshall refines it (and Linux does it): a small segment waits only for another one.
-bool NagleHolds(const Tcb& tcb) {
-  if (tcb.options->no_delay || tcb.fin_queued) return false;
+// Whether a small segment at the end of the queue waits: for more, if the user has said that more
+// will come; or by Nagle as Minshall refines it (and Linux does it), for another small one's ACK.
+bool Holds(const Context& cx, const Tcb& tcb) {
+  if (tcb.fin_queued || UrgentMode(cx, tcb)) return false;
+  if (tcb.options->cork || tcb.more) return true;
+  if (tcb.options->no_delay) return false;
   return tcb.snd.small > tcb.snd.una && tcb.snd.small <= tcb.snd.max;
 }
 
 // The sender's half of silly-window avoidance (RFC 9293 §3.8.6.2.1).
-bool WorthSending(const Tcb& tcb, std::uint32_t length, bool last, bool repeat) {
+bool WorthSending(const Context& cx, const Tcb& tcb, std::uint32_t length, bool last, bool repeat) {
   if (length >= tcb.send_mss || repeat || tcb.pending.force) return true;
-  if (last && !NagleHolds(tcb)) return true;
+  if (last && !Holds(cx, tcb)) return true;
   return !last && tcb.snd.max_wnd != 0 && length >= (tcb.snd.max_wnd + 1) / 2;
 }
 
@@ -38,12 +42,12 @@ Plan DataFrom(const Context& cx, const Tcb& tcb, SndSeq seq, std::uint32_t room)
   plan.offset = static_cast<std::uint32_t>(seq - FirstByte(tcb));
   plan.length = std::min({available, std::uint32_t{tcb.send_mss}, room});
   plan.flags = kAck;
-  const bool last = plan.length == available;
-  const bool fin =
-      tcb.fin_queued && !tcb.fin_acked && last && plan.length < room && seq + plan.length == end;
+  plan.last = plan.length == available;
+  const bool fin = tcb.fin_queued && !tcb.fin_acked && plan.last && plan.length < room &&
+                   seq + plan.length == end;
   if (plan.length == 0 && !fin) return Plan{};
   if (fin) plan.flags |= kFin;
-  if (plan.length != 0 && last) plan.flags |= kPsh;
+  if (plan.length != 0 && plan.last && (!tcb.more || fin)) plan.flags |= kPsh;
   plan.repeat = seq < tcb.snd.max;
   plan.kind = Plan::Kind::kData;
   return plan;
@@ -68,8 +72,7 @@ Plan PlanData(const Context& cx, const Tcb& tcb) {
   Plan plan = DataFrom(cx, tcb, tcb.snd.nxt, room);
   if (plan.kind == Plan::Kind::kNothing) return plan;
   const bool fits = flight == 0 || flight + plan.length <= tcb.cwnd;
-  const bool last = (plan.flags & (kPsh | kFin)) != 0;
-  if (!fits || !WorthSending(tcb, plan.length, last, plan.repeat)) return Plan{};
+  if (!fits || !WorthSending(cx, tcb, plan.length, plan.last, plan.repeat)) return Plan{};
   return plan;
 }
 
@@ -162,10 +165,15 @@ std::uint32_t UsableWindow(const Tcb& tcb) {
   return usable > 0 ? static_cast<std::uint32_t>(usable) : 0;
 }
 
+void PushOnce(const Context& cx, Tcb& tcb) {
+  tcb.more = false;
+  const bool waits = IsIn(tcb.state, kSendsData) && DataEnd(cx, tcb) > tcb.snd.nxt;
+  if (waits && UsableWindow(tcb) > 0) tcb.pending.force = true;
+}
+
 bool WindowAllowsSending(const Context& cx, const Tcb& tcb) {
   const Plan plan = DataFrom(cx, tcb, tcb.snd.nxt, UsableWindow(tcb));
-  const bool last = (plan.flags & (kPsh | kFin)) != 0;
-  return plan.kind != Plan::Kind::kNothing && WorthSending(tcb, plan.length, last, false);
+  return plan.kind != Plan::Kind::kNothing && WorthSending(cx, tcb, plan.length, plan.last, false);
 }
 
 Plan PlanSegment(const Context& cx, const Tcb& tcb) {
@@ -199,6 +207,7 @@ wire::Segment MakeSegment(const Context& cx, const Tcb& tcb, const Plan& plan) {
   if (tcb.sack) AddSackBlocks(cx, tcb, segment.options);
   FitSackBlocks(tcb, plan.length, segment.options);
   segment.window = WindowField(cx, tcb);
+  PutUrgentPointer(cx, tcb, segment);
   return segment;
 }
 

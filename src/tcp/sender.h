@@ -12,6 +12,7 @@ struct Plan {
   Kind kind = Kind::kNothing;
   bool repeat = false;       // it begins with what was sent before
   bool head = false;         // it is the repeat that fast recovery asked for
+  bool last = false;         // nothing that is queued lies behind it
   std::uint32_t offset = 0;  // of the payload, in the send buffer
   std::uint32_t length = 0;
   std::uint16_t flags = 0;
@@ -30,6 +31,9 @@ wire::Segment MakeReset(const Context& cx, const Tcb& tcb);
 
 /// Takes note that `plan`, as `segment`, is on its way.
 void CommitSegment(Context& cx, Tcb& tcb, const Plan& plan, const wire::Segment& segment);
+
+/// Sends what is queued although TCP_CORK or MSG_MORE hold it back (TCP_NODELAY, when it is set).
+void PushOnce(const Context& cx, Tcb& tcb);
 
 /// Bytes that the peer's window leaves beyond SND.NXT.
 std::uint32_t UsableWindow(const Tcb& tcb);

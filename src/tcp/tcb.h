@@ -48,6 +48,7 @@ struct Pending {
   bool probe : 1 = false;  // an empty segment with SEQ = SND.UNA - 1
   bool force : 1 = false;  // what fits the window, however little (the persist timer's override)
   bool reset : 1 = false;  // R. seq=SND.NXT; the state is CLOSED already
+  bool news : 1 = false;   // something to read has come that the user has not been told of
 };
 
 struct Tcb {
@@ -72,6 +73,7 @@ struct Tcb {
   bool timing : 1 = false;          // rtt.timed_* is meaningful
   bool syn_repeated : 1 = false;    // our SYN went out more than once
   bool interactive : 1 = false;     // we answer data with data: ACKs can wait for a ride
+  bool more : 1 = false;            // the last send said that more would follow (MSG_MORE)
   bool persisting : 1 = false;      // the retransmission deadline stands for a window probe
   Pending pending;
   std::uint8_t soft_error = 0;  // Error that ICMP told; replaces a time-out's

@@ -9,6 +9,7 @@
 #include "tcp/rtt.h"
 #include "tcp/send_queue.h"
 #include "tcp/timers.h"
+#include "tcp/urgent.h"
 
 namespace estab::tcp {
 namespace {
@@ -42,6 +43,22 @@ void CloseSending(Context& cx, Tcb& tcb) {
     default:
       return;  // closed before: nothing changes
   }
+}
+
+// Bytes that are queued and have not been sent.
+std::uint32_t Unsent(const Context& cx, const Tcb& tcb) {
+  const SndSeq end = DataEnd(cx, tcb);
+  return tcb.syn_acked && end > tcb.snd.nxt ? static_cast<std::uint32_t>(end - tcb.snd.nxt) : 0;
+}
+
+// Room that TCP_NOTSENT_LOWAT leaves; whole segments, so that its limit does not make small ones.
+std::uint32_t RoomUnsent(const Context& cx, const Tcb& tcb) {
+  const std::uint32_t limit = tcb.options->unsent_low_water;
+  const std::uint32_t unsent = Unsent(cx, tcb);
+  if (limit == 0) return UINT32_MAX;
+  if (unsent >= limit) return 0;
+  const std::uint32_t mss = tcb.send_mss;
+  return (limit - unsent + mss - 1) / mss * mss;
 }
 
 // Whether there ever was a connection here that has ended.
@@ -81,7 +98,8 @@ std::optional<Error> TakeAnyError(Tcb& tcb) {
   return error;
 }
 
-Result<std::size_t> UserSend(Context& cx, Tcb& tcb, std::span<const std::byte> data) {
+Result<std::size_t> UserSend(Context& cx, Tcb& tcb, std::span<const std::byte> data, bool more,
+                             bool urgent) {
   if (auto error = TakePendingError(tcb)) return std::unexpected(*error);
   if (IsIn(tcb.state, In(State::kSynSent) | In(State::kSynRcvd)) && !tcb.fin_queued) {
     return std::unexpected(Error::kWouldBlock);
@@ -90,24 +108,24 @@ Result<std::size_t> UserSend(Context& cx, Tcb& tcb, std::span<const std::byte> d
   if (data.empty()) return 0;
   const std::uint32_t held = cx.buffers.SendSize(tcb);
   const std::uint32_t limit = SendLimit(cx.settings, tcb);
-  if (held >= limit) return std::unexpected(Error::kWouldBlock);
+  const std::uint32_t room_unsent = RoomUnsent(cx, tcb);
+  if (held >= limit || room_unsent == 0) return std::unexpected(Error::kWouldBlock);
   RestartAfterIdle(cx, tcb);
   SendBuffer* buffer = cx.buffers.AttachSend(tcb);
   if (buffer == nullptr) return std::unexpected(Error::kNoMemory);
-  const std::size_t room = std::min<std::size_t>(data.size(), limit - held);
+  const std::size_t room = std::min<std::size_t>(data.size(), std::min(limit - held, room_unsent));
   const std::size_t taken = buffer->bytes.Append(cx.buffers.chunks, data.first(room));
   if (taken == 0) return std::unexpected(held == 0 ? Error::kNoMemory : Error::kWouldBlock);
+  tcb.more = more;
+  if (urgent) MarkUrgent(cx, tcb);
   return taken;
 }
 
 Result<std::size_t> UserRead(Context& cx, Tcb& tcb, std::span<std::byte> into, bool peek) {
   if (cx.buffers.ReceiveSize(tcb) != 0 && !tcb.read_shut) {
-    ByteQueue& bytes = cx.buffers.receive[tcb.receive_buffer].bytes;
-    const std::size_t n = bytes.CopyOut(0, into);
-    if (peek) return n;
-    bytes.Consume(cx.buffers.chunks, n);
-    AckIfWindowOpens(cx, tcb);
-    return n;
+    const std::size_t n = TakeStream(cx, tcb, into, peek);
+    if (!peek) AckIfWindowOpens(cx, tcb);
+    if (n != 0 || into.empty()) return n;  // 0: only an urgent byte was there
   }
   if (tcb.fin_received) return 0;
   if (auto error = TakePendingError(tcb)) return std::unexpected(*error);
@@ -116,6 +134,19 @@ Result<std::size_t> UserRead(Context& cx, Tcb& tcb, std::span<std::byte> into, b
     return std::unexpected(Error::kNotConnected);
   }
   return std::unexpected(Error::kWouldBlock);
+}
+
+Result<std::size_t> UserReadUrgent(Context& cx, Tcb& tcb, std::span<std::byte> into, bool peek) {
+  if (tcb.state == State::kListen) return std::unexpected(Error::kNotConnected);
+  return TakeUrgentByte(cx, tcb, into, peek);
+}
+
+void UserQuickAck(Context& cx, Tcb& tcb, bool on) {
+  tcb.interactive = !on;
+  constexpr StateSet kOpen = In(State::kEstablished) | In(State::kCloseWait);
+  if (!on || !IsIn(tcb.state, kOpen) || tcb.delayed_ack_at == kNever) return;
+  DisarmDelayedAck(cx, tcb);
+  AckOnce(tcb);
 }
 
 void UserShutdownWrite(Context& cx, Tcb& tcb) {
@@ -177,6 +208,20 @@ void UserAbort(Context& cx, Tcb& tcb) {
   ApplyClosed(cx, tcb, tcb.pending.reset ? RuleId::kAbort : RuleId::kAbortQuiet);
 }
 
+namespace {
+
+// Linux's tcp_stream_is_readable: SO_RCVLOWAT bytes are there, an urgent byte at the mark not
+// counted; or the window is so small that no more can come.
+bool Readable(const Context& cx, const Tcb& tcb) {
+  std::uint32_t available = cx.buffers.ReceiveSize(tcb);
+  if (available != 0 && !tcb.options->urgent_inline && AtMark(cx, tcb)) --available;
+  if (available == 0) return false;
+  if (available >= tcb.options->receive_low_water) return true;
+  return tcb.rcv.adv - tcb.rcv.nxt <= std::int32_t{tcb.typical_in};
+}
+
+}  // namespace
+
 std::uint8_t ReadinessOf(const Context& cx, const Tcb& tcb) {
   const bool closed = IsIn(tcb.state, In(State::kClosed) | In(State::kTimeWait));
   const bool over = Over(tcb);
@@ -189,10 +234,13 @@ std::uint8_t ReadinessOf(const Context& cx, const Tcb& tcb) {
   if (IsIn(tcb.state, In(State::kSynSent) | In(State::kSynRcvd))) {
     return static_cast<std::uint8_t>(bits);
   }
-  if (cx.buffers.ReceiveSize(tcb) != 0) bits |= kReadable;
+  if (Readable(cx, tcb)) bits |= kReadable;
+  if (UrgentHere(cx, tcb)) bits |= kUrgent;
   const std::uint32_t held = cx.buffers.SendSize(tcb);
   const std::uint32_t limit = closed ? 1 : SendLimit(cx.settings, tcb);
-  const bool room = held < limit && limit - held >= held / 2;
+  const std::uint32_t low_water = tcb.options->unsent_low_water;
+  const bool room = held < limit && limit - held >= held / 2 &&
+                    (low_water == 0 || std::uint64_t{2} * Unsent(cx, tcb) < low_water);
   if (write_closed || room) bits |= kWritable;
   return static_cast<std::uint8_t>(bits);
 }

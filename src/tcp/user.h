@@ -12,11 +12,19 @@ namespace estab::tcp {
 /// be in place; `mtu` is the link's.
 void BeginOpen(Context& cx, Tcb& tcb, std::uint32_t mtu);
 
-/// Takes as much of `data` as the send buffer has room for. Errors as Stack::Send.
-Result<std::size_t> UserSend(Context& cx, Tcb& tcb, std::span<const std::byte> data);
+/// Takes as much of `data` as the send buffer has room for. `more`: a segment that is not full may
+/// wait for the rest; `urgent`: the last byte is urgent. Errors as Stack::Send.
+Result<std::size_t> UserSend(Context& cx, Tcb& tcb, std::span<const std::byte> data,
+                             bool more = false, bool urgent = false);
 
 /// Gives the user what has arrived in order. Errors as Stack::Read.
 Result<std::size_t> UserRead(Context& cx, Tcb& tcb, std::span<std::byte> into, bool peek);
+
+/// The urgent byte, out of band. Errors as Stack::ReadUrgent.
+Result<std::size_t> UserReadUrgent(Context& cx, Tcb& tcb, std::span<std::byte> into, bool peek);
+
+/// TCP_QUICKACK.
+void UserQuickAck(Context& cx, Tcb& tcb, bool on);
 
 /// Closes the sending side: our FIN follows the queued data.
 void UserShutdownWrite(Context& cx, Tcb& tcb);
