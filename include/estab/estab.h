@@ -185,18 +185,23 @@ ESTAB_API int estab_connect(estab_stack* stack, int s, const struct sockaddr* ad
 /* Queues bytes for sending. A blocking call waits until all of them are queued, or SO_SNDTIMEO has
  * run out; O_NONBLOCK or MSG_DONTWAIT queues what fits. Returns how many were queued; if none:
  * EAGAIN. EPIPE: the sending side is closed, or was never connected; ECONNRESET, ETIMEDOUT, ...:
- * how the connection ended, told once. flags: MSG_DONTWAIT, MSG_NOSIGNAL; others EOPNOTSUPP. */
+ * how the connection ended, told once. flags: MSG_DONTWAIT, MSG_NOSIGNAL, MSG_MORE (a segment that
+ * is not full waits for more: until the next send without it, an ACK, or an RTO), MSG_OOB (the last
+ * byte is urgent, RFC 6093); others EOPNOTSUPP. */
 ESTAB_API ssize_t estab_send(estab_stack* stack, int s, const void* data, size_t size, int flags);
 
 /* Takes bytes that arrived. Waits for at least one (with MSG_WAITALL for all of them), the end of
  * the stream, an error or SO_RCVTIMEO; O_NONBLOCK or MSG_DONTWAIT: EAGAIN. Returns 0 at the end of
  * the stream and for size 0. ENOTCONN; ECONNRESET, ...: once, after the data that came before.
  * flags: MSG_DONTWAIT, MSG_PEEK (leaves the bytes), MSG_WAITALL, MSG_TRUNC (drops the bytes; data
- * may be NULL), MSG_NOSIGNAL, MSG_CMSG_CLOEXEC. MSG_OOB: EINVAL (there is no urgent data); others
- * EOPNOTSUPP. */
+ * may be NULL), MSG_OOB (the urgent byte; never waits. EINVAL: there is none, it was read, or
+ * SO_OOBINLINE; EAGAIN: it was announced and has not come), MSG_NOSIGNAL, MSG_CMSG_CLOEXEC,
+ * MSG_ERRQUEUE (EAGAIN: that queue is always empty); others EOPNOTSUPP. A read ends in front of an
+ * urgent byte; the one that begins there leaves it out. */
 ESTAB_API ssize_t estab_recv(estab_stack* stack, int s, void* data, size_t size, int flags);
 
-/* estab_send; the address is not looked at, as for every stream socket on Linux. */
+/* estab_send; the address is not looked at, as for every stream socket on Linux (but EINVAL for a
+ * length over 128). */
 ESTAB_API ssize_t estab_sendto(estab_stack* stack, int s, const void* data, size_t size, int flags,
                                const struct sockaddr* address, socklen_t length);
 
@@ -207,7 +212,9 @@ ESTAB_API ssize_t estab_recvfrom(estab_stack* stack, int s, void* data, size_t s
 /* estab_send of several pieces. EMSGSIZE: over 1024 of them. Control data: EOPNOTSUPP. */
 ESTAB_API ssize_t estab_sendmsg(estab_stack* stack, int s, const struct msghdr* message, int flags);
 
-/* estab_recv into several pieces. msg_namelen, msg_controllen and msg_flags become 0. */
+/* estab_recv into several pieces. msg_namelen becomes 0 if there is a msg_name. msg_flags: MSG_OOB
+ * with an urgent byte, MSG_CTRUNC if the control data did not fit. Control data: with TCP_INQ one
+ * message {SOL_TCP, TCP_CM_INQ, int}: the bytes that still wait. */
 ESTAB_API ssize_t estab_recvmsg(estab_stack* stack, int s, struct msghdr* message, int flags);
 
 /* estab_recv and estab_send without flags, for one piece or for `count` (0 to 1024: EINVAL). */
@@ -265,8 +272,9 @@ ESTAB_API int estab_poll(estab_stack* stack, struct pollfd* fds, nfds_t count, i
  * but means nothing: handles do not survive exec), F_DUPFD, F_DUPFD_CLOEXEC. Others: EINVAL. */
 ESTAB_API int estab_fcntl(estab_stack* stack, int s, int command, long argument);
 
-/* FIONREAD (SIOCINQ): bytes to read; SIOCOUTQ: bytes not acknowledged; SIOCOUTQNSD: bytes not sent;
- * EINVAL for a listener. FIONBIO. Each takes an int*. Others: ENOTTY. */
+/* FIONREAD (SIOCINQ): bytes to read, up to an urgent one; SIOCATMARK: whether the urgent byte is
+ * next; SIOCOUTQ: bytes not acknowledged; SIOCOUTQNSD: bytes not sent; EINVAL for a listener.
+ * FIONBIO. Each takes an int*. Others: ENOTTY. */
 ESTAB_API int estab_ioctl(estab_stack* stack, int s, unsigned long request, void* argument);
 
 /* A new epoll: a handle that watches others, as epoll(7). flags: EPOLL_CLOEXEC; others EINVAL.

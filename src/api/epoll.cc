@@ -4,6 +4,7 @@
 #include <sys/epoll.h>
 
 #include <algorithm>
+#include <ranges>
 
 #include "api/open_file.h"
 
@@ -150,18 +151,21 @@ bool Epoll::Ready() {
   return false;
 }
 
-// As Linux: everybody who watches is told, but of those who watch exclusively only as many as it
-// takes to find one that is waiting.
+// As Linux: everybody who watches is told, the youngest first; of those who watch exclusively only
+// as many as it takes to find one that is waiting.
 void Epoll::Wake(OpenFile& file, std::uint32_t raised) {
-  bool taken = false;
+  const auto tell = [raised](EpollItem& item) {
+    const bool wanted = (item.events & ~kPrivate) != 0;  // else EPOLLONESHOT has disabled it
+    if (!wanted || (raised != 0 && (raised & item.events) == 0)) return false;
+    item.epoll->Queue(item);
+    Wake(item.epoll->own_, EPOLLIN);
+    return item.epoll->waiting_ != 0;
+  };
+  for (EpollItem* item : std::views::reverse(file.watchers)) {
+    if ((item->events & EPOLLEXCLUSIVE) == 0) tell(*item);
+  }
   for (EpollItem* item : file.watchers) {
-    const bool exclusive = (item->events & EPOLLEXCLUSIVE) != 0;
-    const bool wanted = (item->events & ~kPrivate) != 0;  // else EPOLLONESHOT has disabled it
-    if (!wanted || (raised != 0 && (raised & item->events) == 0)) continue;
-    if (exclusive && taken) continue;
-    item->epoll->Queue(*item);
-    if (exclusive && item->epoll->waiting_ != 0) taken = true;
-    Wake(item->epoll->own_, EPOLLIN);
+    if ((item->events & EPOLLEXCLUSIVE) != 0 && tell(*item)) break;
   }
 }
 

@@ -61,7 +61,7 @@ Result<std::size_t> Sockets::Send(int handle, std::span<const iovec> pieces, boo
       if (last) sent += *last;
       return last && *last == part.size();
     });
-    if (!last && last.error() != Error::kWouldBlock) {
+    if (!last && (last.error() != Error::kWouldBlock || total == 0)) {
       return sent > 0 ? Result<std::size_t>(sent) : last;
     }
     if (sent < total) return std::unexpected(Error::kWouldBlock);

@@ -116,7 +116,7 @@ TEST_F(ApiSocket, VectorsPeekAndDiscard) {
   EXPECT_EQ(estab_recvmsg(b, c.server, &message, MSG_PEEK), 6);
   EXPECT_STREQ(x, "ab");
   EXPECT_STREQ(y, "cdef");
-  EXPECT_EQ(message.msg_namelen, 0u);
+  EXPECT_EQ(message.msg_namelen, 9u);  // there is no msg_name that it could belong to
   EXPECT_EQ(message.msg_flags, 0);
   EXPECT_EQ(estab_recv(b, c.server, nullptr, 3, MSG_TRUNC), 3);
   EXPECT_EQ(estab_readv(b, c.server, in, 2), 3);
@@ -215,6 +215,8 @@ TEST_F(ApiSocket, UnspecEndsAConnection) {
   sockaddr none{};
   none.sa_family = AF_UNSPEC;
   EXPECT_EQ(estab_connect(a, c.client, &none, sizeof(none)), 0);
+  EXPECT_EQ(a.Bits(c.client), kOut | kHup | kErr);
+  EXPECT_EQ(a.Error(c.client), ECONNRESET);
   EXPECT_EQ(a.Bits(c.client), kOut | kHup);
   Exchange();
   char text[1];

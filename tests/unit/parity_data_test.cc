@@ -5,6 +5,5 @@ namespace estab_test {
 
 std::vector<Script> DataScripts() { return {}; }
 std::vector<Script> OptionScripts() { return {}; }
-std::vector<Script> EpollScripts() { return {}; }
 
 }  // namespace estab_test

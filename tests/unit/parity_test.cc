@@ -67,7 +67,8 @@ TEST_P(Parity, SameAnswers) {
     const std::string got = i < mine.lines.size() ? mine.lines[i] : "(nothing)";
     const Accepted* accepted = FindAccepted(script.name, want);
     if (accepted != nullptr) {
-      if (want == got) std::printf("equal now, take it off: %s (%s)\n", want.c_str(), accepted->reason);
+      if (want == got)
+        std::printf("equal now, take it off: %s (%s)\n", want.c_str(), accepted->reason);
     } else {
       EXPECT_EQ(want, got) << "  the kernel: " << want << "\n  estab:      " << got;
     }
