@@ -234,23 +234,30 @@ ESTAB_API int estab_shutdown(estab_stack* stack, int s, int how);
 ESTAB_API int estab_close(estab_stack* stack, int s);
 
 /* Sets an option. Supported:
- *  SOL_SOCKET    SO_REUSEADDR SO_LINGER SO_KEEPALIVE SO_RCVTIMEO SO_SNDTIMEO SO_RCVBUF SO_SNDBUF
- *  IPPROTO_TCP   TCP_NODELAY TCP_MAXSEG TCP_KEEPIDLE TCP_KEEPINTVL TCP_KEEPCNT TCP_SYNCNT
- *                TCP_LINGER2 TCP_USER_TIMEOUT
+ *  SOL_SOCKET    SO_REUSEADDR SO_REUSEPORT SO_LINGER SO_KEEPALIVE SO_RCVTIMEO SO_SNDTIMEO
+ *                SO_RCVBUF SO_SNDBUF SO_RCVBUFFORCE SO_SNDBUFFORCE SO_RCVLOWAT SO_OOBINLINE
+ *  IPPROTO_TCP   TCP_NODELAY TCP_CORK TCP_QUICKACK TCP_MAXSEG TCP_KEEPIDLE TCP_KEEPINTVL
+ *                TCP_KEEPCNT TCP_SYNCNT TCP_LINGER2 TCP_USER_TIMEOUT TCP_NOTSENT_LOWAT
+ *                TCP_WINDOW_CLAMP TCP_INQ
  *  IPPROTO_IP    IP_TOS IP_TTL
  *  IPPROTO_IPV6  IPV6_V6ONLY (before bind) IPV6_TCLASS IPV6_UNICAST_HOPS (AF_INET6 sockets)
  * Everything else: ENOPROTOOPT. SO_RCVBUF and SO_SNDBUF: n bytes of payload are held and 2n is what
  * estab_getsockopt then says, as on Linux (where the other half pays for overhead); at least 2304
- * and 4608, at most twice 4 MiB. A socket has one TOS and one TTL, whichever family's option set
- * it; the two ECN bits of a TOS cannot be set. SO_RCVTIMEO, SO_SNDTIMEO: struct timeval; 0 is "no
- * limit". EINVAL: a value or length out of range; EDOM: tv_usec; EFAULT. */
+ * and 4608, at most twice net.core.rmem_max and wmem_max (the _FORCE ones: 1 GiB). SO_REUSEPORT:
+ * several sockets, each with the option, may be bound to and listen at one address and port; each
+ * SYN goes to one of them, by a keyed hash of its four-tuple; at most 256 of them (ENOMEM).
+ * TCP_CORK: a segment that is not full waits until the option is off, TCP_NODELAY is set, or an RTO
+ * (200 ms or more). TCP_QUICKACK is not permanent, as on Linux. A socket has one TOS and one TTL,
+ * whichever family's option set it; the two ECN bits of a TOS cannot be set. SO_RCVTIMEO,
+ * SO_SNDTIMEO: struct timeval; 0 is "no limit". EINVAL: a value or length out of range; EDOM:
+ * tv_usec; EFAULT. */
 ESTAB_API int estab_setsockopt(estab_stack* stack, int s, int level, int name, const void* value,
                                socklen_t length);
 
 /* Asks for an option: those of estab_setsockopt, and SO_ERROR (the pending error, cleared by
- * asking), SO_TYPE, SO_DOMAIN, SO_PROTOCOL, SO_ACCEPTCONN, TCP_INFO (struct tcp_info of
- * <linux/tcp.h>; what is not known is 0). The value is cut to *length, and *length becomes what was
- * written. */
+ * asking), SO_TYPE, SO_DOMAIN, SO_PROTOCOL, SO_ACCEPTCONN, SO_SNDLOWAT (1), TCP_TIMESTAMP, TCP_INFO
+ * (struct tcp_info of <linux/tcp.h>; what is not known is 0). The value is cut to *length, and
+ * *length becomes what was written. */
 ESTAB_API int estab_getsockopt(estab_stack* stack, int s, int level, int name, void* value,
                                socklen_t* length);
 

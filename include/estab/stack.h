@@ -196,8 +196,9 @@ class Stack {
   Result<std::size_t> ReadUrgent(Time now, SocketId socket, std::span<std::byte> into,
                                  bool peek = false);
   /// TCP_QUICKACK: on, a waiting ACK goes out and the next ones do not wait; off, ACKs wait for
-  /// data to ride on. Not permanent: what the connection does changes it again.
-  Result<void> SetQuickAck(Time now, SocketId socket, bool on);
+  /// data to ride on. Not permanent: what the connection does changes it again. Whether an ACK
+  /// waited.
+  Result<bool> SetQuickAck(Time now, SocketId socket, bool on);
   /// Closes one direction or both. kNotConnected.
   Result<void> Shutdown(Time now, SocketId socket, How how);
   /// Gives up the handle. The connection closes in order behind it (an orphan), or by a reset if
@@ -233,6 +234,9 @@ class Stack {
   Result<ConnectionInfo> GetInfo(Time now, SocketId socket) const;
   /// True once everything sent, FIN included, has been acknowledged, or the connection is gone.
   Result<bool> Drained(SocketId socket) const;
+  /// Whether a connect that its caller's timeout cuts short ends the attempt (profiles `default`
+  /// and `rfc`); if not, it goes on behind the caller, as on Linux.
+  bool ConnectTimeoutEnds() const;
   /// True for sockets in LISTEN (SO_ACCEPTCONN).
   Result<bool> IsListening(SocketId socket) const;
 

@@ -1,5 +1,6 @@
 // The C interface: socket options.
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/time.h>
 
 #include <algorithm>
@@ -20,9 +21,17 @@ using estab::api::Sockets;
 
 namespace {
 
+// The two layouts of Linux are one where a long has 64 bits.
+#ifndef SO_RCVTIMEO_NEW
+#define SO_RCVTIMEO_NEW 66
+#define SO_SNDTIMEO_NEW 67
+#endif
+static_assert(sizeof(timeval) == 2 * sizeof(std::int64_t));
+
 // The timeout that `name` means.
 Duration OpenFile::* TimeoutOf(int name) {
-  return name == SO_RCVTIMEO ? &OpenFile::receive_timeout : &OpenFile::send_timeout;
+  const bool receive = name == SO_RCVTIMEO || name == SO_RCVTIMEO_NEW;
+  return receive ? &OpenFile::receive_timeout : &OpenFile::send_timeout;
 }
 
 int SetTimeout(OpenFile& file, int name, const OptionIn& in) {
@@ -49,7 +58,17 @@ void GetTimeout(const OpenFile& file, int name, OptionOut* out) {
 }
 
 bool IsTimeout(int level, int name) {
-  return level == SOL_SOCKET && (name == SO_RCVTIMEO || name == SO_SNDTIMEO);
+  return level == SOL_SOCKET && (name == SO_RCVTIMEO || name == SO_SNDTIMEO ||
+                                 name == SO_RCVTIMEO_NEW || name == SO_SNDTIMEO_NEW);
+}
+
+bool IsInq(int level, int name) { return level == IPPROTO_TCP && name == TCP_INQ; }
+
+int SetInq(OpenFile& file, const OptionIn& in) {
+  const auto value = in.As<int>();
+  if (!value || *value < 0 || *value > 1) return EINVAL;
+  file.report_queue = *value != 0;
+  return 0;
 }
 
 int GetError(estab::Stack& stack, const OpenFile& file, OptionOut* out) {
@@ -89,6 +108,7 @@ int estab_setsockopt(estab_stack* stack, int s, int level, int name, const void*
       if (value == nullptr && length > 0) return EFAULT;
       const OptionIn in{value, length};
       if (IsTimeout(level, name)) return SetTimeout(file, name, in);
+      if (IsInq(level, name)) return SetInq(file, in);
       return estab::api::SetStackOption(engine, now, file.socket, file.ipv6, level, name, in);
     });
   });
@@ -105,6 +125,8 @@ int estab_getsockopt(estab_stack* stack, int s, int level, int name, void* value
       int error = 0;
       if (IsTimeout(level, name)) {
         GetTimeout(file, name, &out);
+      } else if (IsInq(level, name)) {
+        out.Set(file.report_queue ? 1 : 0);
       } else if (level == SOL_SOCKET && name == SO_ERROR) {
         error = GetError(engine, file, &out);
       } else {

@@ -7,6 +7,7 @@ namespace estab::api {
 
 Duration Sockets::ConnectTimeout(const OpenFile& file) const {
   if (file.nonblocking) return Duration::zero();
+  if (!driver_->stack().ConnectTimeoutEnds()) return file.send_timeout;
   return std::min(file.send_timeout, file.receive_timeout);
 }
 
@@ -50,10 +51,14 @@ Result<void> Sockets::ConnectOutcome(OpenFile& file) {
   return std::unexpected(error->value_or(Error::kConnectionAborted));
 }
 
-Result<void> Sockets::AwaitConnect(Driver::Lock& lock, OpenFile& file) {
+// `begun` by this very call: then Linux's answer to a time-out is "in progress".
+Result<void> Sockets::AwaitConnect(Driver::Lock& lock, OpenFile& file, bool begun) {
   const Result<void> result =
       Blocking(lock, ConnectTimeout(file), [&] { return ConnectOutcome(file); });
   if (result || result.error() != Error::kWouldBlock) return result;
+  if (!driver_->stack().ConnectTimeoutEnds()) {
+    return std::unexpected(begun ? Error::kInProgress : Error::kAlready);
+  }
   static_cast<void>(Reopen(file));
   driver_->Settle();
   return std::unexpected(Error::kTimedOut);
@@ -68,7 +73,7 @@ Result<void> Sockets::Connect(int handle, const Endpoint& remote) {
   if (file->stage == SocketStage::kConnected) return std::unexpected(Error::kIsConnected);
   if (file->stage == SocketStage::kDisconnecting) return std::unexpected(Error::kInvalid);
   if (file->stage == SocketStage::kConnecting) {
-    if (!file->nonblocking) return AwaitConnect(lock, *file);
+    if (!file->nonblocking) return AwaitConnect(lock, *file, false);
     Result<void> outcome = ConnectOutcome(*file);
     driver_->Settle();
     if (!outcome && outcome.error() == Error::kWouldBlock)
@@ -83,7 +88,7 @@ Result<void> Sockets::Connect(int handle, const Endpoint& remote) {
   file->stage = SocketStage::kConnecting;
   driver_->Settle();
   if (file->nonblocking) return std::unexpected(Error::kInProgress);
-  return AwaitConnect(lock, *file);
+  return AwaitConnect(lock, *file, true);
 }
 
 // Linux's tcp_disconnect: the socket is as new, and what was open or opening leaves an error.

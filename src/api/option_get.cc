@@ -3,6 +3,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstdint>
@@ -49,6 +50,18 @@ int GetSocketLevel(const Asked& asked, bool ipv6, int name, OptionOut* out) {
       return 0;
     case SO_REUSEADDR:
       out->Set(options.reuse_address ? 1 : 0);
+      return 0;
+    case SO_REUSEPORT:
+      out->Set(options.reuse_port ? 1 : 0);
+      return 0;
+    case SO_OOBINLINE:
+      out->Set(options.urgent_inline ? 1 : 0);
+      return 0;
+    case SO_RCVLOWAT:
+      out->Set(static_cast<int>(std::max(options.receive_low_water, 1u)));
+      return 0;
+    case SO_SNDLOWAT:  // as Linux, where it cannot be set
+      out->Set(1);
       return 0;
     case SO_KEEPALIVE:
       out->Set(options.keepalive ? 1 : 0);
@@ -122,6 +135,21 @@ int GetTcpLevel(const Asked& asked, int name, OptionOut* out) {
     case TCP_LINGER2:
       out->Set(asked.Or(options.fin_wait2_seconds, "net.ipv4.tcp_fin_timeout", 60));
       return 0;
+    case TCP_CORK:
+      out->Set(options.cork ? 1 : 0);
+      return 0;
+    case TCP_QUICKACK:
+      out->Set(asked.info.quick_ack ? 1 : 0);
+      return 0;
+    case TCP_NOTSENT_LOWAT:
+      out->Set(static_cast<int>(options.unsent_low_water));
+      return 0;
+    case TCP_WINDOW_CLAMP:
+      out->Set(static_cast<int>(options.window_clamp));
+      return 0;
+    case TCP_TIMESTAMP:
+      out->Set(static_cast<int>(asked.info.timestamp));
+      return 0;
     case TCP_USER_TIMEOUT:
       out->Set(static_cast<int>(options.user_timeout_ms));
       return 0;
@@ -174,7 +202,7 @@ int GetStackOption(const Stack& stack, Time now, SocketId socket, bool ipv6, int
   if (level == IPPROTO_TCP) return GetTcpLevel(asked, name, out);
   if (level == IPPROTO_IP) return GetIpLevel(asked, name, out);
   if (level == IPPROTO_IPV6 && ipv6) return GetIpv6Level(asked, name, out);
-  return ENOPROTOOPT;
+  return ipv6 ? ENOPROTOOPT : EOPNOTSUPP;  // as Linux, for a level that is not there
 }
 
 }  // namespace estab::api

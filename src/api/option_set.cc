@@ -14,39 +14,82 @@ namespace {
 // held is what was asked for, and only the double has Linux's lower bounds.
 constexpr std::uint32_t kMinSendBuffer = 4608 / 2;
 constexpr std::uint32_t kMinReceiveBuffer = 2304 / 2;
-constexpr std::uint32_t kMaxBuffer = 4u << 20;  // net.core.wmem_max, rmem_max
+constexpr std::uint32_t kMaxBuffer = 1u << 30;
 constexpr int kEcnBits = 3;
 
-std::uint32_t BufferSize(int value, std::uint32_t least) {
-  return std::clamp(static_cast<std::uint32_t>(value), least, kMaxBuffer);
+std::uint32_t BufferSize(int value, std::uint32_t least, int most) {
+  // As Linux, which compares without signs: what is negative is very large.
+  return std::clamp(static_cast<std::uint32_t>(value), least, static_cast<std::uint32_t>(most));
 }
 
-int SetSocketLevel(SocketOptions& options, int name, const OptionIn& in) {
-  if (name == SO_LINGER) {
-    const auto value = in.As<linger>();
-    if (!value) return EINVAL;
-    options.linger = value->l_onoff != 0;
-    if (options.linger) options.linger_seconds = static_cast<std::uint32_t>(value->l_linger);
-    return 0;
+// SO_SNDBUFFORCE and SO_RCVBUFFORCE: whoever has the stack may go beyond its settings.
+std::uint32_t ForcedSize(int value, std::uint32_t least) {
+  return std::clamp(static_cast<std::uint32_t>(std::max(value, 0)), least, kMaxBuffer);
+}
+
+int SetLinger(SocketOptions& options, const OptionIn& in) {
+  const auto value = in.As<linger>();
+  if (!value) return EINVAL;
+  options.linger = value->l_onoff != 0;
+  if (options.linger) options.linger_seconds = static_cast<std::uint32_t>(value->l_linger);
+  return 0;
+}
+
+// Linux's tcp_set_rcvlowat: at most half of what the buffer counts as, and the buffer grows to hold
+// so much, or the window would close before it is reached.
+void SetLowWater(const Stack& stack, SocketOptions& options, int value) {
+  const auto wanted = static_cast<std::uint32_t>(value < 0 ? INT32_MAX : value);
+  const std::uint32_t cap =
+      options.receive_buffer != 0
+          ? options.receive_buffer
+          : static_cast<std::uint32_t>(SettingNumber(stack, "net.ipv4.tcp_rmem", 2, 6291456)) / 2;
+  const auto held =
+      static_cast<std::uint32_t>(SettingNumber(stack, "net.ipv4.tcp_rmem", 1, 131072));
+  options.receive_low_water = std::max(std::min(wanted, cap), 1u);
+  if (options.receive_buffer == 0 && options.receive_low_water > held) {
+    options.receive_buffer = options.receive_low_water;
   }
-  const auto value = in.As<int>();
+}
+
+int SetSocketLevel(const Stack& stack, SocketOptions& options, int name, const OptionIn& in) {
+  const auto given = in.As<int>();
+  if (!given) return EINVAL;
+  const int value = *given;
   switch (name) {
+    case SO_LINGER:
+      return SetLinger(options, in);
     case SO_REUSEADDR:
-      if (value) options.reuse_address = *value != 0;
-      break;
+      options.reuse_address = value != 0;
+      return 0;
+    case SO_REUSEPORT:
+      options.reuse_port = value != 0;
+      return 0;
     case SO_KEEPALIVE:
-      if (value) options.keepalive = *value != 0;
-      break;
+      options.keepalive = value != 0;
+      return 0;
+    case SO_OOBINLINE:
+      options.urgent_inline = value != 0;
+      return 0;
     case SO_SNDBUF:
-      if (value) options.send_buffer = BufferSize(*value, kMinSendBuffer);
-      break;
+      options.send_buffer =
+          BufferSize(value, kMinSendBuffer, SettingNumber(stack, "net.core.wmem_max", 0, 4194304));
+      return 0;
     case SO_RCVBUF:
-      if (value) options.receive_buffer = BufferSize(*value, kMinReceiveBuffer);
-      break;
+      options.receive_buffer = BufferSize(value, kMinReceiveBuffer,
+                                          SettingNumber(stack, "net.core.rmem_max", 0, 4194304));
+      return 0;
+    case SO_SNDBUFFORCE:
+      options.send_buffer = ForcedSize(value, kMinSendBuffer);
+      return 0;
+    case SO_RCVBUFFORCE:
+      options.receive_buffer = ForcedSize(value, kMinReceiveBuffer);
+      return 0;
+    case SO_RCVLOWAT:
+      SetLowWater(stack, options, value);
+      return 0;
     default:
       return ENOPROTOOPT;
   }
-  return value ? 0 : EINVAL;
 }
 
 // Stores `value` if it lies in [least, most].
@@ -79,21 +122,33 @@ std::uint8_t TimeoutsIn(int seconds) {
   return count;
 }
 
-int SetTcpLevel(SocketOptions& options, int name, const OptionIn& in) {
+// Linux's tcp_set_window_clamp: none only before there is a connection.
+int SetWindowClamp(SocketOptions& options, bool closed, int value) {
+  constexpr int kLeast = static_cast<int>(kMinReceiveBuffer);
+  if (value == 0 && !closed) return EINVAL;
+  options.window_clamp = value == 0 ? 0 : static_cast<std::uint32_t>(std::max(value, kLeast));
+  return 0;
+}
+
+int SetTcpLevel(SocketOptions& options, bool closed, int name, const OptionIn& in) {
   constexpr int kMaxKeep = 32767;  // MAX_TCP_KEEPIDLE, MAX_TCP_KEEPINTVL
   constexpr int kMaxCount = 127;   // MAX_TCP_KEEPCNT, MAX_TCP_SYNCNT
   constexpr int kMaxFinWait2 = 120;
-  const int value = in.As<int>().value_or(0);
-  const bool short_value = in.length < sizeof(int);
+  const auto given = in.As<int>();
+  if (!given) return EINVAL;
+  const int value = *given;
   switch (name) {
     case TCP_NODELAY:
       options.no_delay = value != 0;
-      return short_value ? EINVAL : 0;
+      return 0;
+    case TCP_CORK:
+      options.cork = value != 0;
+      return 0;
     case TCP_MAXSEG:
-      return short_value ? EINVAL : SetMaxSegment(options, value);
+      return SetMaxSegment(options, value);
     case TCP_DEFER_ACCEPT:
       options.defer_accept = TimeoutsIn(value);
-      return short_value ? EINVAL : 0;
+      return 0;
     case TCP_KEEPIDLE:
       return SetInRange(options.keepalive_idle, value, 1, kMaxKeep);
     case TCP_KEEPINTVL:
@@ -104,9 +159,14 @@ int SetTcpLevel(SocketOptions& options, int name, const OptionIn& in) {
       return SetInRange(options.syn_count, value, 1, kMaxCount);
     case TCP_LINGER2:
       options.fin_wait2_seconds = value < 0 ? -1 : std::min(value, kMaxFinWait2);
-      return short_value ? EINVAL : 0;
+      return 0;
     case TCP_USER_TIMEOUT:
-      return short_value ? EINVAL : SetInRange(options.user_timeout_ms, value, 0, INT32_MAX);
+      return SetInRange(options.user_timeout_ms, value, 0, INT32_MAX);
+    case TCP_NOTSENT_LOWAT:
+      options.unsent_low_water = static_cast<std::uint32_t>(value);
+      return 0;
+    case TCP_WINDOW_CLAMP:
+      return SetWindowClamp(options, closed, value);
     default:
       return ENOPROTOOPT;
   }
@@ -124,7 +184,8 @@ int SetTtl(SocketOptions& options, int value) {
 
 int SetIpLevel(SocketOptions& options, int name, const OptionIn& in) {
   if (name != IP_TOS && name != IP_TTL) return ENOPROTOOPT;
-  const auto value = in.IntOrByte();
+  // As Linux: no bytes at all are a TOS of 0, but no TTL.
+  const auto value = name == IP_TOS && in.length == 0 ? std::optional<int>(0) : in.IntOrByte();
   if (!value) return EINVAL;
   // As Linux, which keeps the low byte of a TOS.
   return name == IP_TOS ? SetTos(options, *value & 0xff) : SetTtl(options, *value);
@@ -146,19 +207,34 @@ int SetIpv6Level(SocketOptions& options, bool bound, int name, const OptionIn& i
   }
 }
 
+// Linux's tcp_sock_set_quickack: an even value lets the ACK go that waits, and then waits again.
+int SetQuickAck(Stack& stack, Time now, SocketId socket, const OptionIn& in) {
+  const auto value = in.As<int>();
+  if (!value) return EINVAL;
+  const Result<bool> waited = stack.SetQuickAck(now, socket, *value != 0);
+  if (waited.value_or(false) && *value % 2 == 0) {
+    static_cast<void>(stack.SetQuickAck(now, socket, false));
+  }
+  return 0;
+}
+
 }  // namespace
 
 int SetStackOption(Stack& stack, Time now, SocketId socket, bool ipv6, int level, int name,
                    const OptionIn& value) {
   auto options = stack.GetOptions(socket);
-  const auto tuple = stack.GetTuple(socket);
-  if (!options || !tuple) return EBADF;
+  const auto info = stack.GetInfo(now, socket);
+  if (!options || !info) return EBADF;
+  const bool closed = info->state == State::kClosed;
+  if (level == IPPROTO_TCP && name == TCP_QUICKACK) {
+    return SetQuickAck(stack, now, socket, value);
+  }
   int error = ENOPROTOOPT;
-  if (level == SOL_SOCKET) error = SetSocketLevel(*options, name, value);
-  if (level == IPPROTO_TCP) error = SetTcpLevel(*options, name, value);
+  if (level == SOL_SOCKET) error = SetSocketLevel(stack, *options, name, value);
+  if (level == IPPROTO_TCP) error = SetTcpLevel(*options, closed, name, value);
   if (level == IPPROTO_IP) error = SetIpLevel(*options, name, value);
   if (level == IPPROTO_IPV6 && ipv6) {
-    error = SetIpv6Level(*options, tuple->local.port != 0, name, value);
+    error = SetIpv6Level(*options, info->tuple.local.port != 0, name, value);
   }
   if (error != 0) return error;
   const Result<void> result = stack.SetOptions(now, socket, *options);

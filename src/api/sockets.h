@@ -158,7 +158,7 @@ class Sockets final : private ReadySink, private FilePoller {
   Result<void> Reopen(OpenFile& file);
   Result<void> DropConnection(OpenFile& file);
   Result<void> ConnectOutcome(OpenFile& file);
-  Result<void> AwaitConnect(Driver::Lock& lock, OpenFile& file);
+  Result<void> AwaitConnect(Driver::Lock& lock, OpenFile& file, bool begun);
   Duration ConnectTimeout(const OpenFile& file) const;
   Result<std::size_t> ReceiveSome(OpenFile& file, std::span<const iovec> pieces, std::size_t offset,
                                   const ReceiveFlags& flags);

@@ -13,6 +13,11 @@ std::uint32_t Microseconds(Duration time) {
       std::chrono::duration_cast<std::chrono::microseconds>(time).count());
 }
 
+std::uint32_t Milliseconds(Duration time) {
+  return static_cast<std::uint32_t>(
+      std::chrono::duration_cast<std::chrono::milliseconds>(time).count());
+}
+
 // Linux counts windows and queues in segments.
 std::uint32_t Segments(std::uint64_t bytes, std::uint32_t mss) {
   return mss == 0 ? 0 : static_cast<std::uint32_t>((bytes + mss - 1) / mss);
@@ -37,13 +42,15 @@ void WriteState(const ConnectionInfo& info, tcp_info& out) {
 void WriteWindows(const ConnectionInfo& info, tcp_info& out) {
   const std::uint32_t mss = info.send_mss;
   out.tcpi_snd_mss = mss;
-  out.tcpi_rcv_mss = info.receive_mss;
+  out.tcpi_rcv_mss = std::min(info.typical_in, info.receive_mss);
   out.tcpi_advmss = info.receive_mss;
   out.tcpi_snd_cwnd = Segments(info.congestion_window, mss);
   const bool infinite = info.slow_start_threshold == 0 || info.slow_start_threshold >= kNoThreshold;
   out.tcpi_snd_ssthresh = infinite ? kNoThreshold : Segments(info.slow_start_threshold, mss);
   out.tcpi_rcv_space = info.receive_window;
   out.tcpi_snd_wnd = info.send_window;
+  out.tcpi_rcv_ssthresh = info.receive_window;
+  out.tcpi_reordering = 3;             // duplicate ACKs that mean a loss
   if (info.state == State::kListen) {  // as Linux: the accept queue and its limit
     out.tcpi_unacked = info.accept_queue;
     out.tcpi_sacked = info.backlog;
@@ -58,6 +65,10 @@ std::size_t WriteTcpInfo(const ConnectionInfo& info, std::span<std::byte> into) 
   tcp_info out{};
   WriteState(info, out);
   WriteWindows(info, out);
+  out.tcpi_ato = Microseconds(info.ack_delay);
+  out.tcpi_last_data_sent = Milliseconds(info.since_data_sent);
+  out.tcpi_last_data_recv = Milliseconds(info.since_data_arrived);
+  out.tcpi_last_ack_recv = Milliseconds(info.since_heard);
   out.tcpi_rto = Microseconds(info.rto);
   out.tcpi_rtt = Microseconds(info.srtt);
   out.tcpi_rttvar = Microseconds(info.rttvar);

@@ -18,7 +18,7 @@ void Stack::Impl::Complete(Context& cx, HalfOpenRecord& record, const wire::Segm
   }
   Socket* socket = NewChild(cx, listener, record.state);
   const bool held =
-      socket != nullptr && ports.Hold(socket->tuple.local.port, socket->options->reuse_address);
+      socket != nullptr && ports.Hold(socket->tuple.local.port, SharingOf(*socket->options));
   if (!held) {
     if (socket != nullptr) Destroy(*socket);
     return FireHalfOpen(cx, record, RuleId::kSynRcvdNoMemory);
@@ -29,7 +29,7 @@ void Stack::Impl::Complete(Context& cx, HalfOpenRecord& record, const wire::Segm
   }) & 0x3fffffffu);
   index.Replace(record.hash, old.raw, Ref(Owner::kSocket, socket->self).raw);
   socket->attached = true;
-  socket->held_reuse = socket->options->reuse_address;
+  socket->held = {socket->options->reuse_address, socket->options->reuse_port};
   Unqueue(record);
   half_open.Destroy(old.slot());
   Enqueue(cx, listener, *socket, segment);
@@ -92,7 +92,7 @@ void Stack::Impl::CloseListener(Context& cx, Socket& socket) {
   Listener& listener = listeners[slot];
   cx.cause = Cause{};
   cx.cause.call = CallKind::kClose;
-  index.Erase(Hash(ListenerTuple(socket.tuple.local)), Ref(Owner::kSocket, socket.self).raw);
+  Delist(socket);
   listener.syn_queue.ForEach([&](HalfOpenRecord& record) {
     FireHalfOpen(cx, record, RuleId::kListenerGone);
     Forget(record);

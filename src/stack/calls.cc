@@ -53,7 +53,7 @@ Result<void> Stack::Impl::SetOptions(Time now, Socket& socket, const SocketOptio
   const bool old_no_delay = old.no_delay;
   options.Unref(socket.options);
   socket.options = block;
-  if (socket.binding != kNoSlot) ports[socket.binding].reuse_address = wanted.reuse_address;
+  if (socket.binding != kNoSlot) ports[socket.binding].sharing = SharingOf(wanted);
   Context cx = MakeContext(now);
   const bool held_back = old_cork || socket.more;
   if (wanted.no_delay && !old_no_delay && held_back) tcp::PushOnce(cx, socket);

@@ -49,10 +49,15 @@ ConnectionNumber Stack::Impl::NumberOf(Ref ref) const {
   }
 }
 
-Stack::Impl::Listener* Stack::Impl::FindListener(const Endpoint& local) {
+Stack::Impl::Listener* Stack::Impl::FindListener(const Tuple& tuple) {
+  const Endpoint& local = tuple.local;
   const auto find = [&](const IpAddress& address) -> Listener* {
     const Ref ref = Lookup(ListenerTuple({address, local.port}));
-    return ref.found() ? &listeners[sockets[ref.slot()].listener] : nullptr;
+    if (!ref.found()) return nullptr;
+    Listener& listener = listeners[sockets[ref.slot()].listener];
+    if (listener.group == kNoSlot) return &listener;
+    const stack::ListenerGroup& group = groups[listener.group];
+    return &listeners[group.members[std::uint64_t{Hash(tuple)} * group.count >> 32]];
   };
   if (Listener* exact = find(local.address)) return exact;
   if (!local.address.is_v4()) return find(IpAddress::AnyV6());
@@ -105,13 +110,13 @@ Stack::Impl::Socket* Stack::Impl::NewSocket(bool ipv6, const SocketOptions* from
 }
 
 bool Stack::Impl::Attach(Socket& socket) {
-  const bool reuse = socket.options->reuse_address;
-  if (!ports.Hold(socket.tuple.local.port, reuse)) return false;
+  const stack::Sharing sharing = SharingOf(*socket.options);
+  if (!ports.Hold(socket.tuple.local.port, sharing)) return false;
   if (!index.Insert(Hash(socket.tuple), Ref(Owner::kSocket, socket.self).raw)) {
-    ports.Release(socket.tuple.local.port, reuse);
+    ports.Release(socket.tuple.local.port, sharing);
     return false;
   }
-  socket.held_reuse = reuse;
+  socket.held = {sharing.address, sharing.port};
   socket.attached = true;
   return true;
 }
@@ -119,7 +124,7 @@ bool Stack::Impl::Attach(Socket& socket) {
 void Stack::Impl::Detach(Socket& socket) {
   if (!socket.attached) return;
   index.Erase(Hash(socket.tuple), Ref(Owner::kSocket, socket.self).raw);
-  ports.Release(socket.tuple.local.port, socket.held_reuse);
+  ports.Release(socket.tuple.local.port, {socket.held.address, socket.held.port});
   IntrusiveList<Socket, stack::OutputTag>::Remove(socket);
   socket.attached = false;
 }

@@ -22,6 +22,7 @@ Stack::Impl::Impl(const StackConfig& config, Allocator& from)
       time_wait4(memory),
       time_wait6(memory),
       listeners(memory),
+      groups(memory),
       loans(memory),
       index(memory),
       ports(memory),

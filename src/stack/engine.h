@@ -67,7 +67,9 @@ struct Stack::Impl {
   Ref Lookup(const Tuple& tuple) const;
   bool Matches(Ref ref, const Tuple& tuple) const;
   ConnectionNumber NumberOf(Ref ref) const;
-  Listener* FindListener(const Endpoint& local);
+  /// Who takes a SYN of that tuple; of those that share a port (SO_REUSEPORT) the one that the
+  /// tuple's keyed hash says, always the same as long as the group is the same.
+  Listener* FindListener(const Tuple& tuple);
 
   // --- connections.cc: the life of a socket ---
   Socket* Get(SocketId id);
@@ -95,6 +97,9 @@ struct Stack::Impl {
 
   // --- listener.cc: passive opening ---
   /// The tuple under which a listener stands in the table.
+  static stack::Sharing SharingOf(const SocketOptions& options) {
+    return {options.reuse_address, options.reuse_port};
+  }
   static Tuple ListenerTuple(const Endpoint& local) {
     return {local, {local.address.is_v4() ? IpAddress::AnyV4() : IpAddress::AnyV6(), 0}};
   }
@@ -114,6 +119,11 @@ struct Stack::Impl {
   void OnHalfOpenDeadline(Context& cx, HalfOpenRecord& record);
   void FireHalfOpen(Context& cx, const HalfOpenRecord& record, RuleId rule);
   const SocketOptions& OptionsOf(const Listener& listener) const;
+  /// Puts a listener into the table, or beside those that listen there already; false: no memory,
+  /// or kMost are there.
+  bool Enlist(Socket& socket);
+  /// Takes it out again.
+  void Delist(Socket& socket);
   static bool AcceptQueueFull(const Listener& listener) {
     return listener.waiting > listener.backlog;
   }
@@ -227,6 +237,7 @@ struct Stack::Impl {
   Slab<stack::TimeWait4> time_wait4;
   Slab<stack::TimeWait6> time_wait6;
   Slab<Listener, 16> listeners;
+  Slab<stack::ListenerGroup, 4> groups;
   Slab<Loan, 16> loans;
   HashIndex index;
   stack::PortTable ports;

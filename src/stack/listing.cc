@@ -161,7 +161,7 @@ ConnectionInfo Stack::Impl::InfoOfTimeWait(Time now, Ref ref, const Tuple& tuple
 Result<ConnectionInfo> Stack::Impl::Info(Time now, const Tuple& tuple) const {
   const bool listener = tuple.remote.port == 0 && tuple.remote.address.is_any();
   if (listener) {
-    const Listener* found = const_cast<Impl*>(this)->FindListener(tuple.local);
+    const Listener* found = const_cast<Impl*>(this)->FindListener(tuple);
     if (found == nullptr) return std::unexpected(Error::kNotFound);
     return Info(now, sockets[found->socket]);
   }

@@ -26,23 +26,24 @@ bool Covers(const Binding& binding, const IpAddress& address) {
 bool Stack::Impl::PortConflicts(const Binding& wanted, std::uint32_t except) const {
   if (ports.Conflicts(wanted, except)) return true;
   const std::uint16_t port = wanted.local.port;
-  const std::uint32_t hindering =
-      wanted.reuse_address ? ports.HeldExclusively(port) : ports.Held(port);
-  if (hindering == 0) return false;
+  if (ports.Hindering(port, wanted.sharing) == 0) return false;
   if (wanted.local.address.is_any()) return true;
   // Rare: a bind to one address of a port that has connections. Do they concern that address?
   bool found = false;
-  const auto check = [&](const Tuple& tuple, bool reuse) {
-    if (tuple.local.port != port || (wanted.reuse_address && reuse)) return;
+  const auto check = [&](const Tuple& tuple, bool address, bool shared_port) {
+    if (tuple.local.port != port) return;
+    if ((wanted.sharing.address && address) || (wanted.sharing.port && shared_port)) return;
     found = found || Covers(wanted, tuple.local.address);
   };
   sockets.ForEach([&](std::uint32_t, const Socket& s) {
-    if (s.attached) check(s.tuple, s.held_reuse);
+    if (s.attached) check(s.tuple, s.held.address, s.held.port);
   });
-  time_wait4.ForEach(
-      [&](std::uint32_t, const stack::TimeWait4& r) { check(r.tuple(), r.state.reuse_address); });
-  time_wait6.ForEach(
-      [&](std::uint32_t, const stack::TimeWait6& r) { check(r.tuple(), r.state.reuse_address); });
+  time_wait4.ForEach([&](std::uint32_t, const stack::TimeWait4& r) {
+    check(r.tuple(), r.state.reuse_address, r.state.reuse_port);
+  });
+  time_wait6.ForEach([&](std::uint32_t, const stack::TimeWait6& r) {
+    check(r.tuple(), r.state.reuse_address, r.state.reuse_port);
+  });
   return found;
 }
 
@@ -65,7 +66,7 @@ Result<void> Stack::Impl::BindTo(Socket& socket, const Endpoint& local, bool lis
   Binding binding;
   binding.local = local;
   binding.socket = socket.self;
-  binding.reuse_address = socket.options->reuse_address;
+  binding.sharing = SharingOf(*socket.options);
   binding.listening = listening;
   binding.v6_only = socket.options->v6_only;
   if (local.port == 0) {
@@ -112,15 +113,16 @@ Result<void> Stack::Impl::Listen(Time now, Socket& socket, int backlog) {
     ports[socket.binding].listening = true;
   }
   const std::uint32_t slot = listeners.Create();
-  const Tuple key = ListenerTuple(socket.tuple.local);
-  if (slot == kNoSlot || !index.Insert(Hash(key), Ref(Owner::kSocket, socket.self).raw)) {
-    if (slot != kNoSlot) listeners.Destroy(slot);
+  if (slot == kNoSlot) return std::unexpected(Error::kNoMemory);
+  listeners[slot].socket = socket.self;
+  socket.listener = slot;
+  if (!Enlist(socket)) {
+    socket.listener = kNoSlot;
+    listeners.Destroy(slot);
     return std::unexpected(Error::kNoMemory);
   }
-  socket.tuple = key;
-  socket.listener = slot;
+  socket.tuple = ListenerTuple(socket.tuple.local);
   socket.number = NextNumber();
-  listeners[slot].socket = socket.self;
   listeners[slot].backlog = wanted;
   Context cx = MakeContext(now);
   cx.cause.call = CallKind::kListen;

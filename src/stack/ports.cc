@@ -15,6 +15,8 @@ bool Overlap(const Binding& a, const Binding& b) {
   return covers(a, b.local.address) || covers(b, a.local.address);
 }
 
+std::size_t Kind(Sharing sharing) { return (sharing.address ? 1u : 0u) + (sharing.port ? 2u : 0u); }
+
 }  // namespace
 
 PortTable::~PortTable() {
@@ -61,8 +63,9 @@ bool PortTable::Conflicts(const Binding& wanted, std::uint32_t except) const {
   for (std::uint32_t slot = use->first; slot != kNoSlot; slot = bindings_[slot].next) {
     const Binding& other = bindings_[slot];
     if (slot == except || !Overlap(wanted, other)) continue;
-    const bool share = wanted.reuse_address && other.reuse_address && !other.listening;
-    if (!share) return true;
+    const bool by_address = wanted.sharing.address && other.sharing.address && !other.listening;
+    const bool by_port = wanted.sharing.port && other.sharing.port;
+    if (!by_address && !by_port) return true;
   }
   return false;
 }
@@ -72,28 +75,24 @@ bool PortTable::IsBound(std::uint16_t port) const {
   return use != nullptr && use->first != kNoSlot;
 }
 
-bool PortTable::Hold(std::uint16_t port, bool reuse_address) {
+bool PortTable::Hold(std::uint16_t port, Sharing sharing) {
   Use* use = Make(port);
   if (use == nullptr) return false;
-  ++use->held;
-  if (!reuse_address) ++use->exclusive;
+  ++use->held[Kind(sharing)];
   return true;
 }
 
-void PortTable::Release(std::uint16_t port, bool reuse_address) {
-  Use* use = Make(port);
-  --use->held;
-  if (!reuse_address) --use->exclusive;
-}
+void PortTable::Release(std::uint16_t port, Sharing sharing) { --Make(port)->held[Kind(sharing)]; }
 
-std::uint32_t PortTable::Held(std::uint16_t port) const {
-  const Use* use = Find(port);
-  return use == nullptr ? 0 : use->held;
-}
+std::uint32_t PortTable::Held(std::uint16_t port) const { return Hindering(port, {}); }
 
-std::uint32_t PortTable::HeldExclusively(std::uint16_t port) const {
+std::uint32_t PortTable::Hindering(std::uint16_t port, Sharing wanted) const {
   const Use* use = Find(port);
-  return use == nullptr ? 0 : use->exclusive;
+  std::uint32_t count = 0;
+  for (std::size_t kind = 0; use != nullptr && kind < use->held.size(); ++kind) {
+    if ((kind & Kind(wanted)) == 0) count += use->held[kind];
+  }
+  return count;
 }
 
 }  // namespace estab::stack

@@ -9,12 +9,18 @@
 
 namespace estab::stack {
 
+/// What a socket allows of others at its port.
+struct Sharing {
+  bool address = false;  // SO_REUSEADDR
+  bool port = false;     // SO_REUSEPORT
+};
+
 /// An explicit bind: by the user, or by listen on an unbound socket.
 struct Binding {
   Endpoint local;
   std::uint32_t socket = kNoSlot;
   std::uint32_t next = kNoSlot;  // on the same port
-  bool reuse_address = false;
+  Sharing sharing;
   bool listening = false;
   bool v6_only = false;
 };
@@ -34,23 +40,23 @@ class PortTable {
   Binding& operator[](std::uint32_t slot) { return bindings_[slot]; }
 
   /// Whether another binding on the port overlaps `wanted` in a way that forbids it: the same
-  /// address or a wildcard, unless both have SO_REUSEADDR and the other does not listen (as Linux).
+  /// address or a wildcard, unless both have SO_REUSEPORT, or both have SO_REUSEADDR and the other
+  /// does not listen (as Linux).
   bool Conflicts(const Binding& wanted, std::uint32_t except = kNoSlot) const;
   /// Whether anything is bound to the port.
   bool IsBound(std::uint16_t port) const;
 
   /// Counts a connection, or what is left of it, at its port; false without memory.
-  bool Hold(std::uint16_t port, bool reuse_address);
-  void Release(std::uint16_t port, bool reuse_address);
-  /// Connections counted at the port, and those of them without SO_REUSEADDR.
+  bool Hold(std::uint16_t port, Sharing sharing);
+  void Release(std::uint16_t port, Sharing sharing);
+  /// Connections counted at the port, and those of them that do not share it with `wanted`.
   std::uint32_t Held(std::uint16_t port) const;
-  std::uint32_t HeldExclusively(std::uint16_t port) const;
+  std::uint32_t Hindering(std::uint16_t port, Sharing wanted) const;
 
  private:
   struct Use {
     std::uint32_t first = kNoSlot;
-    std::uint32_t held = 0;
-    std::uint32_t exclusive = 0;
+    std::array<std::uint32_t, 4> held{};  // connections, by what they share
   };
   static constexpr std::size_t kPage = 256;
   using Page = std::array<Use, kPage>;

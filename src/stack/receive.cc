@@ -78,7 +78,7 @@ void Stack::Impl::ReceiveTcp(Time now, const wire::IpPacket& ip, LinkId link, bo
 
 void Stack::Impl::ArriveForNobody(Context& cx, const Tuple& tuple, LinkId link,
                                   const wire::Segment& segment) {
-  if (Listener* listener = FindListener(tuple.local)) {
+  if (Listener* listener = FindListener(tuple)) {
     return ArriveAtListener(cx, *listener, tuple, link, segment, nullptr);
   }
   const RuleId rule = segment.Has(kRst) ? RuleId::kClosedRst : RuleId::kClosedReset;

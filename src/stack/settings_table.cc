@@ -80,6 +80,8 @@ constexpr SettingEntry kEntries[] = {
         "milliseconds between two answers to what does not fit one connection"),
     Triple("net.ipv4.tcp_rmem", &S::rmem, "receive buffer: least, default, most; bytes"),
     Triple("net.ipv4.tcp_wmem", &S::wmem, "send buffer: least, default, most; bytes"),
+    Int("net.core.rmem_max", &S::rmem_max, 2304, kMany, "most that SO_RCVBUF can ask for; bytes"),
+    Int("net.core.wmem_max", &S::wmem_max, 4608, kMany, "most that SO_SNDBUF can ask for; bytes"),
     Int("net.ipv4.tcp_slow_start_after_idle", &S::slow_start_after_idle, 0, 1,
         "begin with the initial window again after a pause"),
     Fixed("net.ipv4.tcp_ecn", 0, "explicit congestion notification: not yet"),

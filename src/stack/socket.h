@@ -1,6 +1,7 @@
 // The records of a stack: sockets (with their TCBs), half-open connections, TIME_WAIT, listeners.
 #pragma once
 
+#include <array>
 #include <cstdint>
 
 #include "base/intrusive_list.h"
@@ -33,9 +34,12 @@ struct Socket final : tcp::Tcb,
   bool ipv6 : 1 = false;             // the family it was opened with
   bool attached : 1 = false;         // in the table of connections, and counted at its port
   bool queued : 1 = false;           // waits in an accept queue: no handle yet
-  bool held_reuse : 1 = false;       // how it is counted at its port
   bool counted_orphan : 1 = false;
   bool fast_open_pending : 1 = false;  // counted so at its listener
+  struct {
+    bool address : 1 = false;
+    bool port : 1 = false;
+  } held;  // how it is counted at its port
 };
 static_assert(sizeof(Socket) <= 384, "an idle connection must stay within six cache lines");
 
@@ -98,8 +102,17 @@ struct Listener {
   std::uint32_t fast_open_pending = 0;
   std::uint32_t fast_open_resets = 0;
   Time fast_open_resets_end{};
+  std::uint32_t group = kNoSlot;  // SO_REUSEPORT: the ListenerGroup, if there are others ...
+  std::uint32_t place = 0;        // ... and the place in it
   IntrusiveList<Socket, QueueTag> accept_queue;
   IntrusiveList<HalfOpenRecord, HalfOpenTag> syn_queue;
+};
+
+/// Listeners of one address and port (SO_REUSEPORT). One of them stands in the table for all.
+struct ListenerGroup {
+  static constexpr std::uint32_t kMost = 256;
+  std::uint32_t count = 0;
+  std::array<std::uint32_t, kMost> members{};
 };
 
 }  // namespace estab::stack

@@ -147,13 +147,13 @@ Result<std::size_t> Stack::ReadUrgent(Time now, SocketId id, std::span<std::byte
   return result;
 }
 
-Result<void> Stack::SetQuickAck(Time now, SocketId id, bool on) {
+Result<bool> Stack::SetQuickAck(Time now, SocketId id, bool on) {
   Impl::Socket* socket = impl_->Get(id);
   if (socket == nullptr) return std::unexpected(kBad);
   auto cx = impl_->MakeContext(now);
-  tcp::UserQuickAck(cx, *socket, on);
+  const bool waited = tcp::UserQuickAck(cx, *socket, on);
   if (socket->state != State::kListen) impl_->Settle(cx, *socket);
-  return {};
+  return waited;
 }
 
 Result<void> Stack::Shutdown(Time now, SocketId id, How how) {
@@ -283,6 +283,8 @@ Result<bool> Stack::Drained(SocketId id) const {
   const auto cx = impl_->MakeContext(Time{});
   return socket->syn_acked && tcp::SendEnd(cx, *socket) == socket->snd.una;
 }
+
+bool Stack::ConnectTimeoutEnds() const { return impl_->settings.policy.connect_timeout_ends; }
 
 Result<bool> Stack::IsListening(SocketId id) const {
   const Impl::Socket* socket = impl_->Get(id);

@@ -33,7 +33,8 @@ void Stack::Impl::ArmTimeWait(Context& cx, stack::TimerNode& node, ConnectionNum
 
 void Stack::Impl::EnterTimeWait(Context& cx, Socket& socket) {
   tcp::TimeWait state = tcp::MakeTimeWait(socket);
-  state.reuse_address = socket.held_reuse;
+  state.reuse_address = socket.held.address;
+  state.reuse_port = socket.held.port;
   if (socket.acks_owed != 0) SendTimeWaitAck(cx, state, socket.tuple);
   const std::uint32_t live = time_wait4.live() + time_wait6.live();
   const bool v4 = socket.tuple.local.address.is_v4();
@@ -77,7 +78,8 @@ tcp::Stamp Stack::Impl::RestartedAt(Ref ref, tcp::Stamp now) {
 void Stack::Impl::RemoveTimeWait(Ref ref, const Tuple& tuple) {
   wheel.Cancel(TimeWaitNode(ref));
   index.Erase(Hash(tuple), ref.raw);
-  ports.Release(tuple.local.port, TimeWaitOf(ref).reuse_address);
+  const tcp::TimeWait& record = TimeWaitOf(ref);
+  ports.Release(tuple.local.port, {record.reuse_address != 0, record.reuse_port != 0});
   if (ref.kind() == Owner::kTimeWait4) {
     time_wait4.Destroy(ref.slot());
   } else {
@@ -95,7 +97,7 @@ void Stack::Impl::SendTimeWaitAck(Context& cx, const tcp::TimeWait& state, const
 void Stack::Impl::ArriveAtTimeWait(Context& cx, Ref ref, const Tuple& tuple, LinkId link,
                                    const wire::Segment& segment) {
   tcp::TimeWait& state = TimeWaitOf(ref);
-  Listener* listener = FindListener(tuple.local);
+  Listener* listener = FindListener(tuple);
   const tcp::TimeWaitVerdict verdict = tcp::ArriveTimeWait(
       settings, cx.stamp(), RestartedAt(ref, cx.stamp()), segment, listener != nullptr, state);
   recorder.Fired(cx.now, state.number, tuple, State::kTimeWait,

@@ -103,6 +103,8 @@ struct Settings {
   // Buffers: minimum, default, maximum; bytes of payload.
   std::int64_t rmem[3] = {4096, 131'072, 6'291'456};
   std::int64_t wmem[3] = {4096, 16'384, 4'194'304};
+  std::int32_t rmem_max = 4'194'304;  // most that SO_RCVBUF ...
+  std::int32_t wmem_max = 4'194'304;  // ... and SO_SNDBUF can ask for
   std::int32_t slow_start_after_idle = 1;
   // Fragments: bytes that may wait for the rest of their datagrams, and how long.
   std::int64_t frag_high_thresh = 4 << 20;

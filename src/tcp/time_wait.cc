@@ -70,6 +70,7 @@ TimeWait MakeTimeWait(const Tcb& tcb) {
   record.link = static_cast<std::uint8_t>(tcb.link & 0xf);
   record.timestamps = tcb.timestamps;
   record.reuse_address = tcb.options->reuse_address;
+  record.reuse_port = tcb.options->reuse_port;
   return record;
 }
 

@@ -20,6 +20,7 @@ struct TimeWait {
   std::uint8_t link : 4 = 0;
   std::uint8_t timestamps : 1 = 0;
   std::uint8_t reuse_address : 1 = 0;  // SO_REUSEADDR of the socket it came from
+  std::uint8_t reuse_port : 1 = 0;     // SO_REUSEPORT likewise
 };
 
 /// What becomes of a segment.

@@ -57,8 +57,9 @@ std::uint32_t RoomUnsent(const Context& cx, const Tcb& tcb) {
   const std::uint32_t unsent = Unsent(cx, tcb);
   if (limit == 0) return UINT32_MAX;
   if (unsent >= limit) return 0;
-  const std::uint32_t mss = tcb.send_mss;
-  return (limit - unsent + mss - 1) / mss * mss;
+  const std::uint64_t mss = tcb.send_mss;
+  const std::uint64_t room = (limit - unsent + mss - 1) / mss * mss;
+  return static_cast<std::uint32_t>(std::min<std::uint64_t>(room, UINT32_MAX));
 }
 
 // Whether there ever was a connection here that has ended.
@@ -141,12 +142,14 @@ Result<std::size_t> UserReadUrgent(Context& cx, Tcb& tcb, std::span<std::byte> i
   return TakeUrgentByte(cx, tcb, into, peek);
 }
 
-void UserQuickAck(Context& cx, Tcb& tcb, bool on) {
+bool UserQuickAck(Context& cx, Tcb& tcb, bool on) {
   tcb.interactive = !on;
   constexpr StateSet kOpen = In(State::kEstablished) | In(State::kCloseWait);
-  if (!on || !IsIn(tcb.state, kOpen) || tcb.delayed_ack_at == kNever) return;
+  if (!on || !IsIn(tcb.state, kOpen) || tcb.delayed_ack_at == kNever) return false;
+  if (cx.buffers.ReceiveSize(tcb) != 0) return true;  // as Linux: reading it will let the ACK go
   DisarmDelayedAck(cx, tcb);
   AckOnce(tcb);
+  return true;
 }
 
 void UserShutdownWrite(Context& cx, Tcb& tcb) {

@@ -23,8 +23,8 @@ Result<std::size_t> UserRead(Context& cx, Tcb& tcb, std::span<std::byte> into, b
 /// The urgent byte, out of band. Errors as Stack::ReadUrgent.
 Result<std::size_t> UserReadUrgent(Context& cx, Tcb& tcb, std::span<std::byte> into, bool peek);
 
-/// TCP_QUICKACK.
-void UserQuickAck(Context& cx, Tcb& tcb, bool on);
+/// TCP_QUICKACK; whether an ACK was waiting.
+bool UserQuickAck(Context& cx, Tcb& tcb, bool on);
 
 /// Closes the sending side: our FIN follows the queued data.
 void UserShutdownWrite(Context& cx, Tcb& tcb);

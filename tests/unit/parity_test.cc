@@ -57,21 +57,19 @@ TEST_P(Parity, SameAnswers) {
   const Script& script = GetParam();
   Kernel kernel;
   Ours ours;
-  Play theirs(kernel, 20000);
+  // Ports of its own for each script: what others leave behind in the kernel is not to matter.
+  static std::uint16_t port = 20000;
+  port = static_cast<std::uint16_t>(port + 20);
+  Play theirs(kernel, port);
   script.play(theirs);
-  Play mine(ours, 20000);
+  Play mine(ours, port);
   script.play(mine);
   const std::size_t count = std::max(theirs.lines.size(), mine.lines.size());
   for (std::size_t i = 0; i < count; ++i) {
     const std::string want = i < theirs.lines.size() ? theirs.lines[i] : "(nothing)";
     const std::string got = i < mine.lines.size() ? mine.lines[i] : "(nothing)";
-    const Accepted* accepted = FindAccepted(script.name, want);
-    if (accepted != nullptr) {
-      if (want == got)
-        std::printf("equal now, take it off: %s (%s)\n", want.c_str(), accepted->reason);
-    } else {
-      EXPECT_EQ(want, got) << "  the kernel: " << want << "\n  estab:      " << got;
-    }
+    if (want == got || FindAccepted(script.name, want) != nullptr) continue;
+    ADD_FAILURE() << "the kernel: " << want << "\n  estab:      " << got;
   }
 }
 
