@@ -66,6 +66,7 @@ Offer Answered(const Settings& settings, const SocketOptions& options, const Off
 std::uint16_t FirstWindow(const Settings& settings, const SocketOptions& options,
                           std::uint32_t payload) {
   std::uint32_t window = FirstBuffer(settings, options);
+  if (options.window_clamp != 0) window = std::min(window, options.window_clamp);
   if (payload != 0 && window > payload) window -= window % payload;
   return static_cast<std::uint16_t>(std::min<std::uint32_t>(window, 65535));
 }
