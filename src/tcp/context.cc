@@ -6,6 +6,9 @@ namespace estab::tcp {
 
 void Recorder::Fired(Time at, ConnectionNumber number, const Tuple& tuple, State from, State to,
                      RuleId rule, const Cause& cause) {
+  // For records, too, what is told is what the table says.
+  const Rule& fired = GetRule(rule);
+  ESTAB_CHECK(IsIn(from, fired.from) && to == (fired.moves ? fired.to : from));
   ++counts_[static_cast<std::size_t>(rule)];
   if ((interests_ & Observer::InterestOf(number, from, to)) == 0) return;
   observer_->OnRule(RuleEvent{at, number, tuple, from, to, rule, cause});

@@ -2,6 +2,8 @@
 // names them.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <array>
 #include <set>
 #include <string>
 #include <vector>
@@ -60,26 +62,55 @@ TEST_F(Conformance, WindowsAreUnsigned) {
   EXPECT_EQ(scaled.stack->GetInfo(scaled.now, other)->send_window, 65535u << 14);
 }
 
-// MUST-66, for RST: our window is closed, and still a reset is one.
-TEST_F(Conformance, ResetIsTakenWithAZeroWindow) {
-  const SocketId id = p.Established();
+// Fills the window of a connection, which must not move left, up to its edge; returns that.
+std::uint32_t CloseWindow(RawPeer& p, SocketId id) {
   SocketOptions options;
   options.receive_buffer = 4096;
-  Options(id, options);
+  EXPECT_TRUE(p.stack->SetOptions(p.now, id, options));
   std::uint32_t seq = p.irs + 1;
   const std::string data(1000, 'x');
-  // The window may never move left: what was announced before is filled first.
-  for (int i = 0; i < 1000 && p.edge - seq >= 1000; ++i, seq += 1000) {
-    p.Segment(kAck, seq, p.iss + 1, {.data = data});
-    p.Pass(milliseconds(1));
+  for (int i = 0; i < 1000 && p.edge != seq; ++i) {
+    const std::size_t n = std::min<std::size_t>(p.edge - seq, data.size());
+    p.Segment(kAck, seq, p.iss + 1, {.data = std::string_view(data).substr(0, n)});
+    seq += static_cast<std::uint32_t>(n);
+    p.Pass(milliseconds(300));
   }
-  const std::uint32_t rest = p.edge - seq;
-  p.Segment(kAck, seq, p.iss + 1, {.data = std::string_view(data).substr(0, rest)});
-  seq += rest;
-  p.Pass(seconds(1));
-  ASSERT_EQ(p.edge, seq) << "the window is not closed";
+  EXPECT_EQ(p.edge, seq) << "the window is not closed";
+  p.Take();
+  return seq;
+}
+
+// MUST-66, MUST-32: our window is closed, and still a reset is one, and urgent data is told of.
+TEST_F(Conformance, ResetIsTakenWithAZeroWindow) {
+  const SocketId id = p.Established();
+  const std::uint32_t seq = CloseWindow(p, id);
   p.Segment(kRst, seq, 0);
   EXPECT_EQ(p.StateOf(id), State::kClosed);
+}
+TEST_F(Conformance, UrgentPointerIsTakenWithAZeroWindow) {
+  const SocketId id = p.Established();
+  const std::uint32_t seq = CloseWindow(p, id);
+  std::array<std::byte, 1> byte;
+  EXPECT_EQ(p.stack->ReadUrgent(p.now, id, byte).error(), Error::kInvalid);  // there is none
+  wire::Segment segment = p.Make(kAck | kUrg, seq, p.iss + 1, {});
+  segment.urgent = 5;
+  p.Inject(Pack(p.theirs(), p.ours(), segment, {}));
+  EXPECT_EQ(p.stack->ReadUrgent(p.now, id, byte).error(), Error::kWouldBlock);  // it is to come
+}
+
+// MUST-32: urgent data raises POLLPRI when its byte is there.
+TEST_F(Conformance, AnUrgentByteIsToldOf) {
+  const SocketId id = p.Established();
+  wire::Segment segment = p.Make(kAck | kUrg, p.irs + 1, p.iss + 1, {});
+  segment.urgent = 3;
+  p.Inject(Pack(p.theirs(), p.ours(), segment, "ab!"));
+  EXPECT_NE(*p.stack->GetReadiness(id) & kUrgent, 0);
+  std::array<ReadyEvent, 4> ready;
+  ASSERT_EQ(p.stack->DrainReady(ready), 1u);
+  EXPECT_NE(ready[0].readiness & kUrgent, 0);
+  std::array<std::byte, 1> byte;
+  EXPECT_EQ(p.stack->ReadUrgent(p.now, id, byte), 1u);
+  EXPECT_EQ(byte[0], std::byte{'!'});
 }
 
 // MAY-3, MUST-65.
@@ -349,6 +380,46 @@ TEST_F(Conformance, TimestampOfDataAheadIsNotEchoed) {
   sent = p.Take();
   ASSERT_EQ(sent.size(), 1u);
   EXPECT_EQ(sent[0].segment.options.ts_echo, late);
+}
+
+// Leads a connection under the `rfc` profile into one of the synchronized states.
+SocketId Reach(RawPeer& p, State state) {
+  p.Set("estab.profile", "rfc");
+  const SocketId id = p.Established();
+  const auto shutdown = [&] {
+    EXPECT_TRUE(p.stack->Shutdown(p.now, id, How::kWrite));
+    p.Take();
+  };
+  const bool passive = state == State::kCloseWait || state == State::kLastAck;
+  if (passive) p.Segment(kFin | kAck, p.irs + 1, p.iss + 1);
+  if (state != State::kEstablished && state != State::kCloseWait) shutdown();
+  if (state == State::kFinWait2) p.Segment(kAck, p.irs + 1, p.iss + 2);
+  if (state == State::kClosing) p.Segment(kFin | kAck, p.irs + 1, p.iss + 1);
+  EXPECT_EQ(p.StateOf(id), state);
+  p.Take();
+  p.TakeRules();
+  return id;
+}
+
+// RFC 7323 §3.2, to the letter: without the agreed timestamp a segment is dropped, a reset is not.
+TEST(ConformanceToTheLetter, SegmentsWithoutTheAgreedTimestampAreDropped) {
+  for (const State state : {State::kEstablished, State::kFinWait1, State::kFinWait2,
+                            State::kCloseWait, State::kClosing, State::kLastAck}) {
+    SCOPED_TRACE(StateName(state));
+    RawPeer p;
+    const SocketId id = Reach(p, state);
+    const bool fin =
+        state == State::kCloseWait || state == State::kClosing || state == State::kLastAck;
+    const std::uint32_t next = p.irs + (fin ? 2 : 1);
+    p.Segment(kAck, next, p.iss + 1, {.timestamp = false});
+    const auto rules = p.TakeRules();
+    ASSERT_EQ(rules.size(), 1u);
+    EXPECT_EQ(rules[0].name(), "no-timestamp");
+    EXPECT_EQ(p.StateOf(id), state);
+    EXPECT_TRUE(p.Take().empty());
+    p.Segment(kRst, next, 0, {.timestamp = false});
+    EXPECT_EQ(p.StateOf(id), State::kClosed);
+  }
 }
 
 }  // namespace
