@@ -382,9 +382,9 @@ TEST_F(Conformance, TimestampOfDataAheadIsNotEchoed) {
   EXPECT_EQ(sent[0].segment.options.ts_echo, late);
 }
 
-// Leads a connection under the `rfc` profile into one of the synchronized states.
-SocketId Reach(RawPeer& p, State state) {
-  p.Set("estab.profile", "rfc");
+// Leads a connection under a profile into one of the synchronized states.
+SocketId Reach(RawPeer& p, State state, const char* profile = "rfc") {
+  p.Set("estab.profile", profile);
   const SocketId id = p.Established();
   const auto shutdown = [&] {
     EXPECT_TRUE(p.stack->Shutdown(p.now, id, How::kWrite));
@@ -419,6 +419,23 @@ TEST(ConformanceToTheLetter, SegmentsWithoutTheAgreedTimestampAreDropped) {
     EXPECT_TRUE(p.Take().empty());
     p.Segment(kRst, next, 0, {.timestamp = false});
     EXPECT_EQ(p.StateOf(id), State::kClosed);
+  }
+}
+
+// Over tcp_max_orphans, close() resets whatever state the connection is in by then.
+TEST(ConformanceToTheLetter, OrphansOverTheLimitAreResetInEveryState) {
+  for (const State state : {State::kEstablished, State::kFinWait1, State::kFinWait2,
+                            State::kCloseWait, State::kClosing, State::kLastAck}) {
+    SCOPED_TRACE(StateName(state));
+    RawPeer p;
+    const SocketId id = Reach(p, state, "default");
+    p.Set("net.ipv4.tcp_max_orphans", "0");
+    ASSERT_TRUE(p.stack->Close(p.now, id));
+    const auto sent = p.Take();
+    ASSERT_FALSE(sent.empty());
+    EXPECT_TRUE(sent.back().segment.Has(kRst));
+    EXPECT_EQ(p.TakeRules().back().name(), "too-many-orphans");
+    EXPECT_EQ(p.stack->Counters().orphans, 0u);
   }
 }
 
