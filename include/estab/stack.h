@@ -179,8 +179,15 @@ class Stack {
   Result<void> Listen(Time now, SocketId socket, int backlog);
   /// Starts opening: CLOSED→SYN_SENT, and returns kInProgress as its way of success. kAlready,
   /// kIsConnected (also when listening), kAddressNotAvailable (no port left), kNetworkUnreachable,
-  /// or the error that ended an earlier attempt.
+  /// or the error that ended an earlier attempt. With SocketOptions::fast_open_connect and a Fast
+  /// Open cookie of the peer at hand the SYN waits for the first Send, and the result is success.
   Result<void> Connect(Time now, SocketId socket, const Endpoint& remote);
+  /// Connect with data on the SYN (RFC 7413, MSG_FASTOPEN): returns how many bytes of `data` it
+  /// carries. 0 if no cookie of the peer is known: the SYN asks for one, and the data is to be sent
+  /// when the connection is open. Data that the peer does not take is sent again by itself.
+  /// kOperationNotSupported if net.ipv4.tcp_fastopen does not allow it; else as Connect.
+  Result<std::size_t> ConnectWithData(Time now, SocketId socket, const Endpoint& remote,
+                                      std::span<const std::byte> data);
   /// Takes the oldest completed connection of a listener. kWouldBlock, kInvalid (not listening).
   Result<SocketId> Accept(Time now, SocketId listener);
   /// Queues bytes for sending and returns how many fitted (possibly fewer). kWouldBlock (no room,

@@ -48,6 +48,25 @@ ssize_t Send(estab_stack* stack, int s, const iovec* pieces, std::size_t count, 
   });
 }
 
+// MSG_FASTOPEN: connect and send in one.
+ssize_t SendOnSyn(estab_stack* stack, int s, const iovec* pieces, std::size_t count, int flags,
+                  const sockaddr* to, socklen_t length) {
+  return Run(stack, [&](Sockets& sockets) -> ssize_t {
+    if (const int error = CheckPieces(pieces, count)) return Fail(error);
+    if ((flags & ~(kSendFlags | MSG_FASTOPEN)) != 0) return Fail(EOPNOTSUPP);
+    const auto ipv6 = sockets.With(
+        s, [](estab::api::OpenFile& file, estab::Stack&, estab::Time) -> estab::Result<bool> {
+          return file.ipv6;
+        });
+    if (!ipv6) return Fail(ipv6.error());
+    if (to == nullptr || length < sizeof(sa_family_t)) return Fail(EINVAL);
+    if (to->sa_family == AF_UNSPEC) return Fail(EOPNOTSUPP);
+    estab::Endpoint remote;
+    if (const int error = estab::api::ReadAddress(to, length, *ipv6, &remote)) return Fail(error);
+    return ToCount(sockets.SendOnSyn(s, remote, {pieces, count}, (flags & MSG_DONTWAIT) != 0));
+  });
+}
+
 ssize_t Receive(estab_stack* stack, int s, const iovec* pieces, std::size_t count, int flags,
                 int* queued = nullptr) {
   return Run(stack, [&](Sockets& sockets) -> ssize_t {
@@ -116,7 +135,9 @@ ssize_t estab_recv(estab_stack* stack, int s, void* data, size_t size, int flags
 ssize_t estab_sendto(estab_stack* stack, int s, const void* data, size_t size, int flags,
                      const sockaddr* address, socklen_t length) {
   if (address != nullptr && length > sizeof(sockaddr_storage)) return Fail(EINVAL);
-  return estab_send(stack, s, data, size, flags);
+  if ((flags & MSG_FASTOPEN) == 0) return estab_send(stack, s, data, size, flags);
+  const iovec piece{const_cast<void*>(data), size};
+  return SendOnSyn(stack, s, &piece, 1, flags, address, length);
 }
 
 ssize_t estab_recvfrom(estab_stack* stack, int s, void* data, size_t size, int flags,
@@ -134,6 +155,10 @@ ssize_t estab_sendmsg(estab_stack* stack, int s, const msghdr* message, int flag
   if (static_cast<int>(message->msg_namelen) < 0) return Fail(EINVAL);
   if (message->msg_iovlen > kMaxPieces) return Fail(EMSGSIZE);
   if (message->msg_controllen > 0) return Fail(EOPNOTSUPP);
+  if ((flags & MSG_FASTOPEN) != 0) {
+    return SendOnSyn(stack, s, message->msg_iov, message->msg_iovlen, flags,
+                     static_cast<const sockaddr*>(message->msg_name), message->msg_namelen);
+  }
   return Send(stack, s, message->msg_iov, message->msg_iovlen, flags);
 }
 

@@ -81,7 +81,7 @@ Result<void> Sockets::Connect(int handle, const Endpoint& remote) {
     return outcome;
   }
   const Result<void> begun = driver_->stack().Connect(driver_->Now(), file->socket, remote);
-  if (!begun && begun.error() != Error::kInProgress) {
+  if (begun || begun.error() != Error::kInProgress) {
     driver_->Settle();
     return begun;
   }

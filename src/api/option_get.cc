@@ -117,6 +117,15 @@ int GetTcpLevel(const Asked& asked, int name, OptionOut* out) {
     case TCP_MAXSEG:
       out->Set(MaxSegment(asked));
       return 0;
+    case TCP_FASTOPEN:
+      out->Set(static_cast<int>(options.fast_open_queue));
+      return 0;
+    case TCP_FASTOPEN_CONNECT:
+      out->Set(options.fast_open_connect ? 1 : 0);
+      return 0;
+    case TCP_FASTOPEN_NO_COOKIE:
+      out->Set(options.fast_open_no_cookie ? 1 : 0);
+      return 0;
     case TCP_DEFER_ACCEPT:
       out->Set(SecondsOf(options.defer_accept));
       return 0;

@@ -130,6 +130,40 @@ int SetWindowClamp(SocketOptions& options, bool closed, int value) {
   return 0;
 }
 
+// A flag that may be set before there is a connection.
+int SetFlag(bool& flag, int value, bool early) {
+  if (value < 0 || value > 1 || !early) return EINVAL;
+  flag = value != 0;
+  return 0;
+}
+
+// Fast Open's options; `state` decides whether they may still be set.
+int SetFastOpen(const Stack& stack, State state, SocketOptions& options, int name,
+                const OptionIn& in) {
+  const auto value = in.As<int>();
+  if (!value) return EINVAL;
+  const bool early = state == State::kClosed || state == State::kListen;
+  switch (name) {
+    case TCP_FASTOPEN: {
+      if (*value < 0 || !early) return EINVAL;
+      const int most = SettingNumber(stack, "net.core.somaxconn", 0, 4096);
+      options.fast_open_queue = static_cast<std::uint32_t>(std::min(*value, most));
+      return 0;
+    }
+    case TCP_FASTOPEN_NO_COOKIE:
+      return SetFlag(options.fast_open_no_cookie, *value, early);
+    default:
+      if (*value < 0 || *value > 1) return EINVAL;
+      if ((SettingNumber(stack, "net.ipv4.tcp_fastopen", 0, 1) & 1) == 0) return EOPNOTSUPP;
+      return SetFlag(options.fast_open_connect, *value, state == State::kClosed);
+  }
+}
+
+bool IsFastOpen(int level, int name) {
+  return level == IPPROTO_TCP &&
+         (name == TCP_FASTOPEN || name == TCP_FASTOPEN_CONNECT || name == TCP_FASTOPEN_NO_COOKIE);
+}
+
 int SetTcpLevel(SocketOptions& options, bool closed, int name, const OptionIn& in) {
   constexpr int kMaxKeep = 32767;  // MAX_TCP_KEEPIDLE, MAX_TCP_KEEPINTVL
   constexpr int kMaxCount = 127;   // MAX_TCP_KEEPCNT, MAX_TCP_SYNCNT
@@ -231,7 +265,11 @@ int SetStackOption(Stack& stack, Time now, SocketId socket, bool ipv6, int level
   }
   int error = ENOPROTOOPT;
   if (level == SOL_SOCKET) error = SetSocketLevel(stack, *options, name, value);
-  if (level == IPPROTO_TCP) error = SetTcpLevel(*options, closed, name, value);
+  if (IsFastOpen(level, name)) {
+    error = SetFastOpen(stack, info->state, *options, name, value);
+  } else if (level == IPPROTO_TCP) {
+    error = SetTcpLevel(*options, closed, name, value);
+  }
   if (level == IPPROTO_IP) error = SetIpLevel(*options, name, value);
   if (level == IPPROTO_IPV6 && ipv6) {
     error = SetIpv6Level(*options, info->tuple.local.port != 0, name, value);

@@ -67,6 +67,12 @@ class Sockets final : private ReadySink, private FilePoller {
   Result<std::size_t> Send(int handle, std::span<const iovec> pieces, bool dont_wait,
                            SendFlags flags = {});
 
+  /// Connects with data on the SYN (MSG_FASTOPEN), as much as it takes; waits for the connection
+  /// and sends the rest unless told not to (then kInProgress, if the SYN takes none). kIsConnected,
+  /// kAlready, kOperationNotSupported.
+  Result<std::size_t> SendOnSyn(int handle, const Endpoint& remote, std::span<const iovec> pieces,
+                                bool dont_wait);
+
   struct ReceiveFlags {
     bool dont_wait = false;
     bool peek = false;

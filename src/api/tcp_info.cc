@@ -33,6 +33,7 @@ void WriteState(const ConnectionInfo& info, tcp_info& out) {
   int options = 0;
   if (info.timestamps) options |= TCPI_OPT_TIMESTAMPS;
   if (info.sack) options |= TCPI_OPT_SACK;
+  if (info.syn_data) options |= TCPI_OPT_SYN_DATA;
   if (info.window_scaling) options |= TCPI_OPT_WSCALE;
   out.tcpi_options = static_cast<__u8>(options);
   out.tcpi_snd_wscale = info.send_window_scale & 0xf;

@@ -32,7 +32,9 @@ void Stack::Impl::Complete(Context& cx, HalfOpenRecord& record, const wire::Segm
   socket->held = {socket->options->reuse_address, socket->options->reuse_port};
   Unqueue(record);
   half_open.Destroy(old.slot());
-  Enqueue(cx, listener, *socket, segment);
+  Enqueue(listener, *socket);
+  tcp::Arrive(cx, *socket, segment);
+  SettleChild(cx, listener, *socket);
 }
 
 // What a listener's own options say of its queue is not for the connections that come out of it.
@@ -58,14 +60,15 @@ Stack::Impl::Socket* Stack::Impl::NewChild(Context& cx, const Listener& listener
   return socket;
 }
 
-void Stack::Impl::Enqueue(Context& cx, Listener& listener, Socket& socket,
-                          const wire::Segment& segment) {
+void Stack::Impl::Enqueue(Listener& listener, Socket& socket) {
   listener.accept_queue.PushBack(socket);
   ++listener.waiting;
   sockets[listener.socket].pending.news = true;
   ++counters.connections_accepted;
+}
+
+void Stack::Impl::SettleChild(Context& cx, const Listener& listener, Socket& socket) {
   const std::uint32_t parent = listener.socket;
-  tcp::Arrive(cx, socket, segment);
   Settle(cx, socket);
   UpdateReadiness(cx, sockets[parent]);
 }

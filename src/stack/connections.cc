@@ -157,6 +157,7 @@ void Stack::Impl::UpdateReadiness(const Context& cx, Socket& socket) {
 }
 
 void Stack::Impl::Settle(Context& cx, Socket& socket) {
+  EndFastOpen(cx, socket);
   if (socket.pending.reset) {
     const wire::Segment reset = tcp::MakeReset(cx, socket);
     socket.pending.reset = false;

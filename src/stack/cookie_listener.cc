@@ -74,7 +74,9 @@ RuleId Stack::Impl::TakeCookie(Context& cx, Listener& listener, const Tuple& tup
   // The echo carries our notes and not the time: no round trip can be had from it.
   wire::Segment ack = segment;
   ack.options.ts_echo = 0;
-  Enqueue(cx, listener, *socket, ack);
+  Enqueue(listener, *socket);
+  tcp::Arrive(cx, *socket, ack);
+  SettleChild(cx, listener, *socket);
   return RuleId::kListenCookieAck;
 }
 

@@ -26,6 +26,7 @@ Stack::Impl::Impl(const StackConfig& config, Allocator& from)
       loans(memory),
       index(memory),
       ports(memory),
+      fast_open_cache(memory),
       replies(memory, buffers.chunks),
       looped(memory, buffers.chunks),
       shard(config.shard) {
@@ -60,7 +61,7 @@ void Stack::Impl::Seed(std::span<const std::uint8_t, 32> secret) {
   derive(2, keys.sequence);
   derive(3, keys.ports);
   derive(4, keys.cookies);
-  derive(5, keys.fast_open);
+  if (!fast_open_key_given) derive(5, fast_open_keys.keys[0]);
 }
 
 Stack::Impl::Context Stack::Impl::MakeContext(Time now) {

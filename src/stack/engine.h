@@ -3,6 +3,7 @@
 
 #include "estab/stack.h"
 #include "stack/demux.h"
+#include "stack/fast_open.h"
 #include "stack/network.h"
 #include "stack/options_table.h"
 #include "stack/ports.h"
@@ -24,7 +25,6 @@ struct StackKeys {
   SipKey sequence{};
   SipKey ports{};
   SipKey cookies{};
-  SipKey fast_open{};
 };
 
 struct Stack::Impl {
@@ -114,8 +114,11 @@ struct Stack::Impl {
   bool InLastQuarter(const Listener& listener) const;
   /// What is known of a half-open connection before its SYN is looked at.
   void DescribeHalfOpen(const Tuple& tuple, LinkId link, SndSeq iss, tcp::HalfOpen& half) const;
-  bool StartHalfOpen(Context& cx, Listener& listener, const tcp::HalfOpen& half);
-  void SendSynAck(Context& cx, HalfOpenRecord& record, bool repeat);
+  /// `cookie`, if it is one, goes with the first SYN|ACK.
+  bool StartHalfOpen(Context& cx, Listener& listener, const tcp::HalfOpen& half,
+                     const stack::FastOpenCookie& cookie);
+  void SendSynAck(Context& cx, HalfOpenRecord& record, bool repeat,
+                  const stack::FastOpenCookie* cookie = nullptr);
   void OnHalfOpenDeadline(Context& cx, HalfOpenRecord& record);
   void FireHalfOpen(Context& cx, const HalfOpenRecord& record, RuleId rule);
   const SocketOptions& OptionsOf(const Listener& listener) const;
@@ -136,13 +139,34 @@ struct Stack::Impl {
   RuleId TakeCookie(Context& cx, Listener& listener, const Tuple& tuple, LinkId link,
                     const wire::Segment& segment);
 
+  // --- fast_open_calls.cc ---
+  /// What a SYN's Fast Open option is worth: a connection at once, a cookie for the SYN|ACK.
+  struct FastOpenGrant {
+    bool open = false;
+    stack::FastOpenCookie cookie{};
+  };
+  void EnableFastOpen(Socket& listening, std::uint32_t most);
+  bool FastOpenRoom(Context& cx, Listener& listener);
+  FastOpenGrant JudgeFastOpen(Context& cx, Listener& listener, const Tuple& tuple,
+                              const wire::Segment& syn);
+  bool OpenOnSyn(Context& cx, Listener& listener, tcp::HalfOpen half, const wire::Segment& syn,
+                 const FastOpenGrant& grant);
+  void EndFastOpen(Context& cx, Socket& socket);
+  bool MaySendOnSyn(Socket& socket);
+  Result<std::size_t> ConnectWithData(Time now, Socket& socket, const Endpoint& remote,
+                                      std::span<const std::byte> data);
+  bool ConnectLater(Context& cx, Socket& socket);
+  void AddFastOpenOption(const Socket& socket, wire::Segment& syn) const;
+  void NoteSynAck(const Socket& socket, tcp::FastOpen before, const wire::Segment& syn_ack);
+
   // --- accept_queue.cc: from half-open to connections that wait for accept ---
   void Complete(Context& cx, HalfOpenRecord& record, const wire::Segment& segment);
   const SocketOptions* ChildOptions(const SocketOptions& parent);
   /// A socket in SYN_RCVD, not yet in the table of connections; nullptr without memory.
   Socket* NewChild(Context& cx, const Listener& listener, const tcp::HalfOpen& half);
-  /// Puts it into the accept queue and gives it the segment that brought it there.
-  void Enqueue(Context& cx, Listener& listener, Socket& socket, const wire::Segment& segment);
+  /// Puts it into the accept queue; what brought it there is then for it to take.
+  void Enqueue(Listener& listener, Socket& socket);
+  void SettleChild(Context& cx, const Listener& listener, Socket& socket);
   void Unqueue(HalfOpenRecord& record);
   void Forget(HalfOpenRecord& record);
   void CloseListener(Context& cx, Socket& socket);
@@ -200,6 +224,8 @@ struct Stack::Impl {
   Result<std::uint16_t> ChooseBindPort(stack::Binding wanted);
   Result<void> Listen(Time now, Socket& socket, int backlog);
   Result<void> Connect(Time now, Socket& socket, const Endpoint& remote);
+  /// All of it but the first transmission; {} if it has begun.
+  Result<void> BeginConnect(Context& cx, Socket& socket, const Endpoint& remote);
   Result<void> CheckConnect(Socket& socket, const Endpoint& remote) const;
   Result<void> ChooseTuple(Context& cx, Socket& socket, const Endpoint& remote, bool loopback,
                            SndSeq& iss);
@@ -242,6 +268,9 @@ struct Stack::Impl {
   HashIndex index;
   stack::PortTable ports;
   stack::Network network;
+  stack::FastOpenCache fast_open_cache;
+  stack::FastOpenKeys fast_open_keys;
+  bool fast_open_key_given = false;  // by name, and not from the seed
   stack::ReplyQueue replies;
   stack::ReplyQueue looped;
   stack::TimerWheel wheel;

@@ -60,7 +60,9 @@ RuleId Stack::Impl::OpenPassively(Context& cx, Listener& listener, const Tuple& 
     SendCookie(cx, listener, half, segment);
     return RuleId::kListenSynCookie;
   }
-  if (StartHalfOpen(cx, listener, half)) return RuleId::kListenSyn;
+  const FastOpenGrant grant = JudgeFastOpen(cx, listener, tuple, segment);
+  if (grant.open && OpenOnSyn(cx, listener, half, segment, grant)) return RuleId::kListenFastOpen;
+  if (StartHalfOpen(cx, listener, half, grant.cookie)) return RuleId::kListenSyn;
   ++counters.out_of_memory;
   return RuleId::kListenNoMemory;
 }
@@ -86,7 +88,8 @@ void Stack::Impl::DescribeHalfOpen(const Tuple& tuple, LinkId link, SndSeq iss,
   half.ts_offset = stack::TimestampOffset(keys.sequence, tuple);
 }
 
-bool Stack::Impl::StartHalfOpen(Context& cx, Listener& listener, const tcp::HalfOpen& half) {
+bool Stack::Impl::StartHalfOpen(Context& cx, Listener& listener, const tcp::HalfOpen& half,
+                                const stack::FastOpenCookie& cookie) {
   const std::uint32_t slot = half_open.Create();
   if (slot == kNoSlot) return false;
   HalfOpenRecord& record = half_open[slot];
@@ -104,12 +107,13 @@ bool Stack::Impl::StartHalfOpen(Context& cx, Listener& listener, const tcp::Half
   ++listener.young;
   recorder.Fired(cx.now, record.state.number, half.tuple, State::kListen, State::kSynRcvd,
                  RuleId::kListenSyn, cx.cause);
-  SendSynAck(cx, record, false);
+  SendSynAck(cx, record, false, &cookie);
   return true;
 }
 
 // (Re)sends the SYN|ACK and waits as long as its place in the series says.
-void Stack::Impl::SendSynAck(Context& cx, HalfOpenRecord& record, bool repeat) {
+void Stack::Impl::SendSynAck(Context& cx, HalfOpenRecord& record, bool repeat,
+                             const stack::FastOpenCookie* cookie) {
   tcp::HalfOpen& half = record.state;
   if (repeat) {
     half.repeated = true;
@@ -117,8 +121,13 @@ void Stack::Impl::SendSynAck(Context& cx, HalfOpenRecord& record, bool repeat) {
   }
   half.sent_at = cx.stamp();
   const SocketOptions& o = OptionsOf(listeners[record.listener]);
-  Reply(cx.now, half.link, half.tuple, half.number, tcp::MakeSynAck(half, cx.stamp()), o.tos,
-        o.ttl);
+  wire::Segment segment = tcp::MakeSynAck(half, cx.stamp());
+  if (cookie != nullptr && cookie->size != 0) {
+    segment.options.has_fast_open = true;
+    segment.options.fast_open_size = cookie->size;
+    segment.options.fast_open_cookie = cookie->bytes;
+  }
+  Reply(cx.now, half.link, half.tuple, half.number, segment, o.tos, o.ttl);
   wheel.Arm(record, cx.now + tcp::SynTimeout(settings, half.repeats, 0));
 }
 

@@ -95,6 +95,7 @@ ConnectionInfo Stack::Impl::Info(Time now, const Socket& socket) const {
   info.timestamps = tcb.timestamps;
   info.sack = tcb.sack;
   info.window_scaling = tcb.window_scaling;
+  info.syn_data = tcb.fast_open == tcp::FastOpen::kAccepted;
   info.send_window_scale = tcb.send_scale;
   info.receive_window_scale = tcb.receive_scale;
   info.send_mss = tcb.send_mss;

@@ -124,6 +124,10 @@ Result<void> Stack::Impl::Listen(Time now, Socket& socket, int backlog) {
   socket.tuple = ListenerTuple(socket.tuple.local);
   socket.number = NextNumber();
   listeners[slot].backlog = wanted;
+  if ((settings.fastopen & stack::kFastOpenServer) != 0 &&
+      (settings.fastopen & stack::kFastOpenEveryListener) != 0) {
+    EnableFastOpen(socket, wanted);
+  }
   Context cx = MakeContext(now);
   cx.cause.call = CallKind::kListen;
   tcp::Apply(cx, socket, RuleId::kPassiveOpen);
@@ -138,7 +142,8 @@ Result<void> Stack::Impl::CheckConnect(Socket& socket, const Endpoint& remote) c
   }
   if (socket.state == State::kListen) return std::unexpected(Error::kIsConnected);
   if (socket.state == State::kSynSent || socket.state == State::kSynRcvd) {
-    return std::unexpected(Error::kAlready);
+    const bool deferred = socket.fast_open == tcp::FastOpen::kDeferred;
+    return std::unexpected(deferred ? Error::kIsConnected : Error::kAlready);
   }
   if (socket.state != State::kClosed || socket.syn_acked) {
     return std::unexpected(Error::kIsConnected);
@@ -200,7 +205,7 @@ Result<void> Stack::Impl::ChooseTuple(Context& cx, Socket& socket, const Endpoin
   return std::unexpected(Error::kAddressNotAvailable);
 }
 
-Result<void> Stack::Impl::Connect(Time now, Socket& socket, const Endpoint& remote) {
+Result<void> Stack::Impl::BeginConnect(Context& cx, Socket& socket, const Endpoint& remote) {
   if (auto checked = CheckConnect(socket, remote); !checked) return checked;
   const auto path = network.Find(remote.address);
   if (!path) return std::unexpected(path.error());
@@ -209,7 +214,6 @@ Result<void> Stack::Impl::Connect(Time now, Socket& socket, const Endpoint& remo
   if (!bound.is_any() && bound.is_v4() != remote.address.is_v4()) {
     return std::unexpected(Error::kFamilyNotSupported);
   }
-  Context cx = MakeContext(now);
   cx.cause.call = CallKind::kConnect;
   const Tuple before = socket.tuple;
   if (socket.tuple.local.address.is_any()) socket.tuple.local.address = path->source;
@@ -227,7 +231,15 @@ Result<void> Stack::Impl::Connect(Time now, Socket& socket, const Endpoint& remo
   socket.ts.offset = stack::TimestampOffset(keys.sequence, socket.tuple);
   tcp::BeginOpen(cx, socket, network.link(path->link).mtu);
   ++counters.connections_opened;
+  return {};
+}
+
+Result<void> Stack::Impl::Connect(Time now, Socket& socket, const Endpoint& remote) {
+  Context cx = MakeContext(now);
+  if (auto begun = BeginConnect(cx, socket, remote); !begun) return begun;
+  const bool later = ConnectLater(cx, socket);
   Settle(cx, socket);
+  if (later) return {};
   return std::unexpected(Error::kInProgress);
 }
 

@@ -65,7 +65,10 @@ void Stack::Impl::ReceiveTcp(Time now, const wire::IpPacket& ip, LinkId link, bo
   switch (ref.kind()) {
     case Owner::kSocket: {
       Socket& socket = sockets[ref.slot()];
+      const bool opening = socket.state == State::kSynSent;
+      const tcp::FastOpen fast_open = socket.fast_open;
       const tcp::Verdict verdict = tcp::Arrive(cx, socket, *segment);
+      if (opening) NoteSynAck(socket, fast_open, *segment);
       if (verdict.answer == tcp::Answer::kReset) ReplyReset(now, link, tuple, *segment);
       return Settle(cx, socket);
     }

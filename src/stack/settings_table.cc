@@ -41,6 +41,10 @@ constexpr SettingEntry kEntries[] = {
     Int("net.core.somaxconn", &S::somaxconn, 0, kMany, "upper limit of listen's backlog"),
     Int("net.ipv4.tcp_syncookies", &S::syncookies, 0, 2,
         "SYN cookies: 0 never, 1 when the SYN queue is full, 2 always"),
+    {"net.ipv4.tcp_fastopen",
+     "Fast Open, sum of: 1 client, 2 server, 4 client without cookies, 512 server without cookies, "
+     "1024 every listener",
+     Kind::kMask, 0, kMany, &S::fastopen},
     Int("net.ipv4.tcp_abort_on_overflow", &S::abort_on_overflow, 0, 1,
         "reset, instead of waiting, when the accept queue is full"),
     {"net.ipv4.ip_local_port_range", "ports to choose from: first and last", Kind::kRange, 1, 65535,
@@ -176,6 +180,14 @@ bool ReadNumber(std::string_view text, std::int64_t& value) {
   return error == std::errc{} && end == text.data() + text.size();
 }
 
+// A bit mask may be hexadecimal, as it may for a sysctl.
+bool ReadMask(std::string_view text, std::int64_t& value) {
+  if (!text.starts_with("0x")) return ReadNumber(text, value);
+  text.remove_prefix(2);
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, 16);
+  return error == std::errc{} && end == text.data() + text.size();
+}
+
 std::string_view WriteNumber(std::int64_t value, std::span<char> out) {
   char* end = std::to_chars(out.data(), out.data() + out.size(), value).ptr;
   return {out.data(), static_cast<std::size_t>(end - out.data())};
@@ -186,6 +198,10 @@ bool ReadSetting(const SettingEntry& entry, std::string_view text, tcp::Settings
   switch (entry.kind) {
     case Kind::kInt:
       if (!ReadNumber(Trimmed(text), value) || !InRange(entry, value)) return false;
+      settings.*entry.int_member = static_cast<std::int32_t>(value);
+      return true;
+    case Kind::kMask:
+      if (!ReadMask(Trimmed(text), value) || !InRange(entry, value)) return false;
       settings.*entry.int_member = static_cast<std::int32_t>(value);
       return true;
     case Kind::kDuration:
@@ -205,6 +221,7 @@ bool ReadSetting(const SettingEntry& entry, std::string_view text, tcp::Settings
 void CopySetting(const SettingEntry& entry, const tcp::Settings& from, tcp::Settings& to) {
   switch (entry.kind) {
     case Kind::kInt:
+    case Kind::kMask:
       to.*entry.int_member = from.*entry.int_member;
       break;
     case Kind::kDuration:
@@ -232,6 +249,7 @@ std::string_view WriteSetting(const SettingEntry& entry, const tcp::Settings& se
   };
   switch (entry.kind) {
     case Kind::kInt:
+    case Kind::kMask:
       write(settings.*entry.int_member);
       break;
     case Kind::kDuration:

@@ -13,13 +13,13 @@ namespace estab::stack {
 
 /// One numeric setting, or a row of them (tcp_rmem).
 struct SettingEntry {
-  enum class Kind : std::uint8_t { kInt, kDuration, kTriple, kRange, kFixed };
+  enum class Kind : std::uint8_t { kInt, kMask, kDuration, kTriple, kRange, kFixed };
   const char* name;
   const char* gist;
   Kind kind;
   std::int64_t least;  // kFixed: its only value, and no member keeps it
   std::int64_t most;
-  std::int32_t tcp::Settings::* int_member = nullptr;       // kInt; kRange: the first of two
+  std::int32_t tcp::Settings::* int_member = nullptr;       // kInt, kMask; kRange: the first of two
   std::int32_t tcp::Settings::* second_member = nullptr;    // kRange
   std::int64_t tcp::Settings::* duration_member = nullptr;  // kDuration, in milliseconds
   std::int64_t (tcp::Settings::*triple_member)[3] = nullptr;

@@ -36,6 +36,7 @@ struct Socket final : tcp::Tcb,
   bool queued : 1 = false;           // waits in an accept queue: no handle yet
   bool counted_orphan : 1 = false;
   bool fast_open_pending : 1 = false;  // counted so at its listener
+  bool fast_open_renew : 1 = false;    // its SYN|ACK brings a new Fast Open cookie
   struct {
     bool address : 1 = false;
     bool port : 1 = false;

@@ -95,7 +95,19 @@ Result<void> Stack::Connect(Time now, SocketId id, const Endpoint& remote) {
   Impl::Socket* socket = impl_->Get(id);
   if (socket == nullptr) return std::unexpected(kBad);
   const auto result = impl_->Connect(now, *socket, remote);
-  impl_->recorder.Call(now, socket->number, socket->tuple, CallKind::kConnect, -1, result.error());
+  impl_->recorder.Call(now, socket->number, socket->tuple, CallKind::kConnect, result ? 0 : -1,
+                       result ? Error{} : result.error());
+  return result;
+}
+
+Result<std::size_t> Stack::ConnectWithData(Time now, SocketId id, const Endpoint& remote,
+                                           std::span<const std::byte> data) {
+  Impl::Socket* socket = impl_->Get(id);
+  if (socket == nullptr) return std::unexpected(kBad);
+  const auto result = impl_->ConnectWithData(now, *socket, remote, data);
+  const std::int64_t taken = result ? static_cast<std::int64_t>(*result) : -1;
+  impl_->recorder.Call(now, socket->number, socket->tuple, CallKind::kConnect, taken,
+                       result ? Error{} : result.error());
   return result;
 }
 

@@ -18,6 +18,9 @@ constexpr SpecialSetting kProfile = {
     "whose rules hold: default, linux, rfc; brings its values of all settings not set by name"};
 constexpr SpecialSetting kSeed = {"estab.seed",
                                   "text that all randomness comes from; before the first packet"};
+constexpr SpecialSetting kFastOpenKey = {"net.ipv4.tcp_fastopen_key",
+                                         "secret of a server's Fast Open cookies, drawn at first; "
+                                         "a second, behind a comma, is still taken"};
 constexpr SpecialSetting kMemory = {"estab.mem_limit",
                                     "bytes of memory, 4 GiB at first; 0: no limit"};
 constexpr SpecialSetting kCongestion = {"net.ipv4.tcp_congestion_control",
@@ -92,6 +95,13 @@ Result<void> Stack::SetSetting(std::string_view name, std::string_view value) {
     return {};
   }
   if (name == kProfile.name) return impl_->SetProfile(value);
+  if (name == kFastOpenKey.name) {
+    if (!stack::ReadFastOpenKeys(value, impl_->fast_open_keys)) {
+      return std::unexpected(Error::kInvalid);
+    }
+    impl_->fast_open_key_given = true;
+    return {};
+  }
   if (name == kMemory.name) {
     std::int64_t bytes = 0;
     if (!stack::ReadNumber(value, bytes) || bytes < 0) return std::unexpected(Error::kInvalid);
@@ -112,6 +122,10 @@ Result<std::string_view> Stack::GetSetting(std::string_view name,
     return stack::WriteSetting(*entry, impl_->settings, out);
   }
   if (name == kSeed.name) return Copy(impl_->seed_text.data(), out);
+  if (name == kFastOpenKey.name) {  // zeros for one that was drawn, as Linux
+    return stack::WriteFastOpenKeys(
+        impl_->fast_open_key_given ? impl_->fast_open_keys : stack::FastOpenKeys{}, out);
+  }
   if (name == kProfile.name) return Copy(NameOf(impl_->settings.profile), out);
   if (name == kCongestion.name) return Copy("reno", out);
   if (name == kDestroy.name) return Copy(impl_->destroy_silently ? "silent" : "reset", out);
@@ -127,7 +141,7 @@ void Stack::ForEachSetting(void (*visit)(void* context, const char* name, const 
   for (const stack::SettingEntry& entry : stack::SettingEntries()) {
     visit(context, entry.name, entry.gist);
   }
-  for (const SpecialSetting& s : {kProfile, kCongestion, kSeed, kMemory, kDestroy}) {
+  for (const SpecialSetting& s : {kFastOpenKey, kProfile, kCongestion, kSeed, kMemory, kDestroy}) {
     visit(context, s.name, s.gist);
   }
 }

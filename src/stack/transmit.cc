@@ -110,7 +110,8 @@ bool Stack::Impl::TransmitSegment(Context& cx, PacketSink& sink, Socket& socket,
   Loan& loan = slot != kNoSlot ? loans[slot] : local;
   std::array<Slice, std::tuple_size_v<decltype(loan.chunks)>> slices;
   const std::size_t pieces = GatherPayload(socket, plan, slices, loan.chunks.data());
-  const wire::Segment segment = tcp::MakeSegment(cx, socket, plan);
+  wire::Segment segment = tcp::MakeSegment(cx, socket, plan);
+  if (plan.kind == tcp::Plan::Kind::kSyn && !plan.repeat) AddFastOpenOption(socket, segment);
   const std::span<const Slice> payload(slices.data(), pieces);
   const std::uint8_t ttl = tcp::Ttl(settings, *socket.options);
   const wire::IpHeader ip = IpHeaderFor(socket.tuple, socket.options->tos, ttl);

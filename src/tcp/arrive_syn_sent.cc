@@ -3,8 +3,10 @@
 
 #include "tcp/ack_policy.h"
 #include "tcp/arrive.h"
+#include "tcp/fast_open.h"
 #include "tcp/negotiation.h"
 #include "tcp/rtt.h"
+#include "tcp/send_queue.h"
 #include "tcp/timers.h"
 
 namespace estab::tcp {
@@ -91,6 +93,10 @@ Verdict ArriveSynSent(Context& cx, Tcb& tcb, Arriving& segment) {
   if (!segment.Has(kAck)) {
     DisarmRetransmit(cx, tcb);
     tcb.rtt.repeats = 0;
+    if (tcb.fast_open == FastOpen::kData) {  // nobody has taken it: it comes when we are open
+      tcb.snd.nxt = tcb.snd.max = tcb.snd.iss + 1;
+      tcb.fast_open = FastOpen::kNone;
+    }
     tcb.pending.syn = true;  // now with the ACK of the peer's
     ArmRetransmit(cx, tcb, SynTimeout(cx.settings, 0, 0));
     return Done(cx, tcb, RuleId::kSynSentSyn);
@@ -100,9 +106,13 @@ Verdict ArriveSynSent(Context& cx, Tcb& tcb, Arriving& segment) {
   tcb.pending.syn = false;
   DisarmRetransmit(cx, tcb);
   SampleSyn(cx, tcb, segment);
+  const bool fast_open = tcb.fast_open != FastOpen::kNone;
+  SettleSynData(cx, tcb);
   Apply(cx, tcb, RuleId::kSynSentSynAck);
   BecomeEstablished(cx, tcb);
-  AckNow(tcb);  // the third of the three; data on the SYN|ACK is not taken and will come again
+  if (Outstanding(tcb) != 0) ArmRetransmit(cx, tcb, BackedOffRto(cx, tcb));
+  AckNow(tcb);  // the third of the three; without Fast Open data on the SYN|ACK will come again
+  if (fast_open) TakeSynAckData(cx, tcb, segment);
   return {RuleId::kSynSentSynAck};
 }
 

@@ -45,7 +45,8 @@ void CheckStateAndFacts(const Tcb& tcb) {
   ESTAB_CHECK(tcb.state != State::kFinWait1 || !tcb.fin_acked);
   if (tcb.state == State::kFinWait2 || tcb.state == State::kTimeWait) ESTAB_CHECK(tcb.fin_acked);
   if (tcb.state == State::kSynSent || tcb.state == State::kSynRcvd) {
-    ESTAB_CHECK(tcb.retransmit_at != kNever || tcb.state == State::kSynRcvd);
+    ESTAB_CHECK(tcb.retransmit_at != kNever || tcb.state == State::kSynRcvd ||
+                tcb.fast_open == FastOpen::kDeferred);
     ESTAB_CHECK(!tcb.syn_acked);
   }
 }

@@ -8,8 +8,7 @@
 namespace estab::tcp {
 namespace {
 
-constexpr std::uint16_t kTimestampRoom = 12;  // nop nop TS
-constexpr std::uint8_t kMaxScale = 14;        // RFC 7323 §2.3
+constexpr std::uint8_t kMaxScale = 14;  // RFC 7323 §2.3
 
 // net.core.rmem_max, as Linux 6.18 has it: the most that SO_RCVBUF could still ask for.
 constexpr std::int64_t kReceiveMost = 4 << 20;

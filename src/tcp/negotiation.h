@@ -6,6 +6,8 @@
 
 namespace estab::tcp {
 
+constexpr std::uint16_t kTimestampRoom = 12;  // nop nop TS, in every segment
+
 /// What we say in a SYN or SYN|ACK, and what came of the peer's.
 struct Offer {
   std::uint16_t mss = 0;     // announced

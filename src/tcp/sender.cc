@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "tcp/ack_policy.h"
+#include "tcp/fast_open.h"
 #include "tcp/negotiation.h"
 #include "tcp/policy.h"
 #include "tcp/receiver.h"
@@ -76,13 +77,17 @@ Plan PlanData(const Context& cx, const Tcb& tcb) {
   return plan;
 }
 
-Plan PlanSyn(const Tcb& tcb) {
+Plan PlanSyn(const Context& cx, const Tcb& tcb) {
   Plan plan;
   plan.kind = Plan::Kind::kSyn;
   plan.seq = tcb.snd.iss;
   plan.flags = kSyn;
   if (tcb.state != State::kSynSent) plan.flags |= kAck;
   plan.repeat = tcb.snd.max != tcb.snd.iss;
+  // Data rides on the first SYN only: what ate that may have disliked it (RFC 7413 §4.1.3).
+  if (tcb.fast_open == FastOpen::kData && !plan.repeat) {
+    plan.length = std::min(cx.buffers.SendSize(tcb), SynDataRoom(tcb));
+  }
   return plan;
 }
 
@@ -123,6 +128,11 @@ void MakeSyn(const Context& cx, const Tcb& tcb, wire::Segment& segment) {
   const bool answers = segment.Has(kAck);
   segment.options = SynOptions(offer, TimestampNow(cx, tcb.ts.offset), answers ? tcb.ts.recent : 0);
   segment.window = offer.window;
+  // As in the SYN|ACK of a half-open record.
+  if (tcb.passive) {
+    const std::uint32_t payload = tcb.announced_mss - (tcb.timestamps ? kTimestampRoom : 0u);
+    segment.window = FirstWindow(cx.settings, *tcb.options, payload);
+  }
 }
 
 // The first transmission of new data may be timed; one measurement at a time (RFC 6298 §3).
@@ -135,7 +145,8 @@ void StartTiming(Context& cx, Tcb& tcb, SndSeq end) {
 
 void CommitSyn(Context& cx, Tcb& tcb, const Plan& plan) {
   tcb.pending.syn = false;
-  tcb.snd.nxt = Later(tcb.snd.nxt, plan.seq + 1);
+  tcb.snd.nxt = Later(tcb.snd.nxt, plan.seq + 1 + plan.length);
+  tcb.bytes_sent += plan.length;
   tcb.snd.max = Later(tcb.snd.max, tcb.snd.nxt);
   if (!plan.repeat) StartTiming(cx, tcb, plan.seq + 1);
 }
@@ -177,11 +188,11 @@ bool WindowAllowsSending(const Context& cx, const Tcb& tcb) {
 }
 
 Plan PlanSegment(const Context& cx, const Tcb& tcb) {
-  if (tcb.pending.syn) return PlanSyn(tcb);
+  if (tcb.pending.syn) return PlanSyn(cx, tcb);
   if (!IsIn(tcb.state, kSynchronized | In(State::kSynRcvd))) return Plan{};
   // A duplicate ACK must not carry data, or it is none (RFC 5681 §2): it goes first, by itself.
   if (tcb.acks_owed != 0 && tcb.reassembly != kNoSlot) return PlanAck(tcb, false);
-  if (IsIn(tcb.state, kSendsData)) {
+  if (IsIn(tcb.state, kSendsData) || OpenedOnSyn(tcb)) {
     Plan plan;
     if (tcb.pending.head && Outstanding(tcb) != 0) plan = PlanHead(cx, tcb);
     if (plan.kind == Plan::Kind::kNothing) plan = PlanData(cx, tcb);

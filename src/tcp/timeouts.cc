@@ -20,8 +20,10 @@ void OnSynTimeout(Context& cx, Tcb& tcb) {
     return ApplyClosed(cx, tcb, RuleId::kUserTimeout, GiveUpError(tcb));
   }
   const bool sent = tcb.state == State::kSynSent;
-  const int linear = sent ? cx.settings.syn_linear_timeouts : 0;  // on top of the retries
-  const int limit = (sent ? SynRetries(cx, tcb) : SynAckRetries(cx, tcb)) + linear;
+  const int linear = sent ? cx.settings.syn_linear_timeouts : 0;      // on top of the retries
+  const bool fast_open = tcb.passive && tcb.options->syn_count == 0;  // one more, as Linux
+  const int limit =
+      (fast_open ? 1 : 0) + (sent ? SynRetries(cx, tcb) : SynAckRetries(cx, tcb)) + linear;
   // Linux's other limit: the time that the retries alone would take. It counts when SYNs that do
   // not double have used it up.
   const bool late = sent && tcb.rtt.repeats != 0 &&

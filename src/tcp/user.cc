@@ -4,6 +4,7 @@
 
 #include "tcp/ack_policy.h"
 #include "tcp/congestion/congestion.h"
+#include "tcp/fast_open.h"
 #include "tcp/negotiation.h"
 #include "tcp/policy.h"
 #include "tcp/rtt.h"
@@ -102,10 +103,14 @@ std::optional<Error> TakeAnyError(Tcb& tcb) {
 Result<std::size_t> UserSend(Context& cx, Tcb& tcb, std::span<const std::byte> data, bool more,
                              bool urgent) {
   if (auto error = TakePendingError(tcb)) return std::unexpected(*error);
-  if (IsIn(tcb.state, In(State::kSynSent) | In(State::kSynRcvd)) && !tcb.fin_queued) {
+  if (tcb.fast_open == FastOpen::kDeferred && tcb.state == State::kSynSent) {
+    return QueueSynData(cx, tcb, data);
+  }
+  const bool early = OpenedOnSyn(tcb);
+  if (!early && IsIn(tcb.state, In(State::kSynSent) | In(State::kSynRcvd)) && !tcb.fin_queued) {
     return std::unexpected(Error::kWouldBlock);
   }
-  if (!IsIn(tcb.state, kMaySend)) return std::unexpected(Error::kBrokenPipe);
+  if (!early && !IsIn(tcb.state, kMaySend)) return std::unexpected(Error::kBrokenPipe);
   if (data.empty()) return 0;
   const std::uint32_t held = cx.buffers.SendSize(tcb);
   const std::uint32_t limit = SendLimit(cx.settings, tcb);
@@ -234,7 +239,8 @@ std::uint8_t ReadinessOf(const Context& cx, const Tcb& tcb) {
   if (closed || (read_closed && write_closed)) bits |= kHangup;
   if (read_closed) bits |= kReadClosed | kReadable;
   if (tcb.pending_error != 0) bits |= kErrorPending;
-  if (IsIn(tcb.state, In(State::kSynSent) | In(State::kSynRcvd))) {
+  if (tcb.state == State::kSynSent && tcb.fast_open == FastOpen::kDeferred) bits |= kWritable;
+  if (IsIn(tcb.state, In(State::kSynSent) | In(State::kSynRcvd)) && !OpenedOnSyn(tcb)) {
     return static_cast<std::uint8_t>(bits);
   }
   if (Readable(cx, tcb)) bits |= kReadable;

@@ -134,6 +134,11 @@ void Queues(Coverage& c) {
     p.Segment(kAck, p.irs + 1, cookie + 2);
     p.Segment(kAck, p.irs + 1, cookie + 1);
   });
+  Run(c, [](RawPeer& p) {  // listen-fast-open
+    p.Set("net.ipv4.tcp_fastopen", "0x602");
+    p.Listen();
+    p.Segment(kSyn, p.irs, 0, {.data = "x"});
+  });
   Run(c, [](RawPeer& p) {  // syn-rcvd-deferred, syn-ack-wait
     const SocketId listener = p.Listen();
     SocketOptions o;

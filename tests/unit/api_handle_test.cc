@@ -208,7 +208,7 @@ TEST_F(ApiHandle, UnknownOptionsAreNeverAccepted) {
   const int s = a.Tcp();
   const int pairs[][2] = {
       {SOL_SOCKET, SO_PRIORITY},   {SOL_SOCKET, SO_BROADCAST}, {SOL_SOCKET, SO_TYPE},
-      {SOL_SOCKET, 9999},          {IPPROTO_TCP, TCP_REPAIR},  {IPPROTO_TCP, TCP_FASTOPEN},
+      {SOL_SOCKET, 9999},          {IPPROTO_TCP, TCP_REPAIR},  {IPPROTO_TCP, TCP_ULP},
       {IPPROTO_TCP, TCP_INFO},     {IPPROTO_TCP, 9999},        {IPPROTO_IP, IP_OPTIONS},
       {IPPROTO_IPV6, IPV6_V6ONLY}, {IPPROTO_UDP, 1},           {999, 1}};
   for (const auto& [level, name] : pairs) {

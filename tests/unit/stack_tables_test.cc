@@ -34,6 +34,8 @@ TEST(SettingsTable, EveryNameGetsSetsAndKeepsItsLimits) {
     EXPECT_EQ(get(e.name), before);
     for (const char* bad :
          {"", "x", "1x", "1 2 3 4", "0x10", "1.5", "99999999999999999999", "-5"}) {
+      const bool mask = e.kind == SettingEntry::Kind::kMask;
+      if (mask && std::string_view(bad) == "0x10") continue;
       EXPECT_EQ(s.SetSetting(e.name, bad).error(), Error::kInvalid) << e.name << " = " << bad;
     }
     EXPECT_EQ(get(e.name), before) << e.name;

@@ -1,0 +1,65 @@
+// Connecting with data on the SYN: sendto and sendmsg with MSG_FASTOPEN.
+#include <algorithm>
+#include <cstring>
+#include <vector>
+
+#include "api/sockets.h"
+
+namespace estab::api {
+namespace {
+
+// More than any SYN takes.
+constexpr std::size_t kMostOnSyn = 64 * 1024;
+
+std::vector<std::byte> FirstBytes(std::span<const iovec> pieces) {
+  std::vector<std::byte> bytes;
+  for (const iovec& piece : pieces) {
+    const auto* from = static_cast<const std::byte*>(piece.iov_base);
+    const std::size_t n = std::min(piece.iov_len, kMostOnSyn - bytes.size());
+    bytes.insert(bytes.end(), from, from + n);
+  }
+  return bytes;
+}
+
+// What lies behind the first `offset` bytes.
+std::vector<iovec> Behind(std::span<const iovec> pieces, std::size_t offset) {
+  std::vector<iovec> rest;
+  for (const iovec& piece : pieces) {
+    const std::size_t skipped = std::min(offset, piece.iov_len);
+    offset -= skipped;
+    if (skipped == piece.iov_len) continue;
+    rest.push_back({static_cast<std::byte*>(piece.iov_base) + skipped, piece.iov_len - skipped});
+  }
+  return rest;
+}
+
+}  // namespace
+
+Result<std::size_t> Sockets::SendOnSyn(int handle, const Endpoint& remote,
+                                       std::span<const iovec> pieces, bool dont_wait) {
+  std::size_t sent = 0;
+  {
+    Driver::Lock lock = driver_->Enter();
+    const Result<OpenFile*> found = FindSocket(handle);
+    if (!found) return std::unexpected(found.error());
+    OpenFile* file = *found;
+    const Use use(*this, file);
+    const Result<std::size_t> taken =
+        driver_->stack().ConnectWithData(driver_->Now(), file->socket, remote, FirstBytes(pieces));
+    if (taken) file->stage = SocketStage::kConnecting;
+    driver_->Settle();
+    if (!taken) return taken;
+    sent = *taken;
+    if (dont_wait || file->nonblocking) {
+      if (sent == 0) return std::unexpected(Error::kInProgress);
+      return sent;
+    }
+    if (auto open = AwaitConnect(lock, *file, true); !open) return std::unexpected(open.error());
+  }
+  const std::vector<iovec> rest = Behind(pieces, sent);
+  if (rest.empty()) return sent;
+  const Result<std::size_t> more = Send(handle, rest, false);
+  return sent + more.value_or(0);
+}
+
+}  // namespace estab::api

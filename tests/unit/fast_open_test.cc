@@ -1,0 +1,594 @@
+// TCP Fast Open (RFC 7413): what a listener gives and takes, and how a client uses it.
+#include "stack/fast_open.h"
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <string>
+#include <vector>
+
+#include "matrix/raw_peer.h"
+#include "unit/stack_pair.h"
+
+namespace estab::test {
+namespace {
+
+using stack::FastOpenCookie;
+
+// --- Cookies and who keeps them ---
+
+// As the kernel makes it: checked against Linux 6.18 (and by interop/fast_open.sh).
+TEST(FastOpenCookie, IsLinuxs) {
+  stack::FastOpenKeys keys;
+  ASSERT_TRUE(stack::ReadFastOpenKeys("a1a1a1a1-b2b2b2b2-c3c3c3c3-d4d4d4d4", keys));
+  const FastOpenCookie cookie = stack::MakeFastOpenCookie(keys.keys[0], IpAddress::V4(0xC0000202u),
+                                                          IpAddress::V4(0xC0000201u));
+  std::string text;
+  for (std::size_t i = 0; i < cookie.size; ++i) {
+    char hex[3];
+    std::snprintf(hex, sizeof(hex), "%02x", cookie.bytes[i]);
+    text += hex;
+  }
+  EXPECT_EQ(text, "b3f936a51baeaf84");
+}
+
+TEST(FastOpenKeys, ReadAndWritten) {
+  std::array<char, 128> out;
+  for (const char* text :
+       {"00000001-00000002-00000003-00000004", "89abcdef-01234567-00000000-ffffffff,1-2-3-4"}) {
+    stack::FastOpenKeys keys;
+    ASSERT_TRUE(stack::ReadFastOpenKeys(text, keys));
+    stack::FastOpenKeys again;
+    ASSERT_TRUE(stack::ReadFastOpenKeys(stack::WriteFastOpenKeys(keys, out), again));
+    EXPECT_EQ(again.keys, keys.keys);
+    EXPECT_EQ(again.count, keys.count);
+  }
+  stack::FastOpenKeys keys;
+  for (const char* wrong : {"", "1-2-3", "1-2-3-4-5", "1-2-3-x", "123456789-1-1-1", "1-2-3-4,",
+                            "1-2-3-4,1-2-3-4,1-2-3-4", "1--2-3"}) {
+    EXPECT_FALSE(stack::ReadFastOpenKeys(wrong, keys)) << wrong;
+  }
+}
+
+TEST(FastOpenCache, IsBounded) {
+  Memory memory(HeapAllocator());
+  const SipKey key{};
+  {
+    stack::FastOpenCache cache(memory);
+    EXPECT_EQ(memory.used(), 0u);
+    std::uint64_t used = 0;
+    for (std::uint32_t i = 1; i < 20000; ++i) {
+      stack::FastOpenCache::Entry entry{IpAddress::V4(i), {8, {}}, static_cast<std::uint16_t>(i)};
+      cache.Store(key, entry);
+      ASSERT_NE(cache.Find(key, entry.server), nullptr);
+      EXPECT_EQ(cache.Find(key, entry.server)->mss, static_cast<std::uint16_t>(i));
+      if (i == 1) used = memory.used();
+    }
+    EXPECT_EQ(memory.used(), used);
+    EXPECT_LT(used, 32768u);
+    EXPECT_EQ(cache.Find(key, IpAddress::V4(20001)), nullptr);
+  }
+  EXPECT_EQ(memory.used(), 0u);
+}
+
+// --- A listener ---
+
+class Server : public testing::TestWithParam<bool> {
+ protected:
+  void SetUp() override {
+    peer.Set("net.ipv4.tcp_fastopen", "3");
+    Listen(5);
+  }
+  void Listen(std::uint32_t queue) {
+    listener = peer.Listen();
+    SocketOptions options;
+    options.fast_open_queue = queue;
+    ASSERT_TRUE(peer.stack->SetOptions(peer.now, listener, options));
+  }
+  // A SYN with the option (unless `size` is negative) and data.
+  void Syn(int size, const FastOpenCookie& cookie, std::string_view data) {
+    wire::Segment syn = peer.Make(kSyn, peer.irs, 0, {});
+    syn.options.has_fast_open = size >= 0;
+    syn.options.fast_open_size = static_cast<std::uint8_t>(std::max(size, 0));
+    syn.options.fast_open_cookie = cookie.bytes;
+    peer.Inject(Pack(peer.theirs(), peer.ours(), syn, data));
+  }
+  FastOpenCookie AskForCookie() {
+    Syn(0, {}, "");
+    const auto sent = peer.Take();
+    EXPECT_EQ(sent.size(), 1u);
+    const wire::TcpOptions& o = sent.at(0).segment.options;
+    peer.Segment(kRst, peer.irs + 1, 0);
+    EXPECT_TRUE(o.has_fast_open);
+    return {o.fast_open_size, o.fast_open_cookie};
+  }
+  std::string LastRule() const { return peer.rules.fired.back().name(); }
+
+  RawPeer peer{GetParam()};
+  SocketId listener;
+};
+INSTANTIATE_TEST_SUITE_P(Families, Server, testing::Bool(),
+                         [](const auto& p) { return p.param ? "Ipv6" : "Ipv4"; });
+
+TEST_P(Server, GivesACookieToWhoAsks) {
+  Syn(0, {}, "ignored");
+  auto sent = peer.Take();
+  ASSERT_EQ(sent.size(), 1u);
+  EXPECT_EQ(sent[0].segment.ack, peer.irs + 1);  // the data is not taken
+  EXPECT_EQ(sent[0].segment.options.fast_open_size, 8);
+  EXPECT_EQ(peer.stack->Counters().half_open, 1u);
+  EXPECT_EQ(peer.stack->Counters().fast_open_requests, 1u);
+  // The repeat does without, as Linux's.
+  peer.Pass(seconds(1));
+  sent = peer.Take();
+  ASSERT_EQ(sent.size(), 1u);
+  EXPECT_FALSE(sent[0].segment.options.has_fast_open);
+}
+
+TEST_P(Server, TakesDataWithAValidCookieBeforeTheHandshakeIsOver) {
+  const FastOpenCookie cookie = AskForCookie();
+  peer.TakeRules();
+  Syn(cookie.size, cookie, "GET /");
+  EXPECT_EQ(peer.TakeRules().at(0).name(), "listen-fast-open");
+  auto sent = peer.Take();
+  ASSERT_EQ(sent.size(), 1u);
+  EXPECT_EQ(sent[0].segment.flags, kSyn | kAck);
+  EXPECT_EQ(sent[0].segment.ack, peer.irs + 6);
+  EXPECT_FALSE(sent[0].segment.options.has_fast_open);
+  EXPECT_EQ(sent[0].segment.window, GetParam() ? 64260 : 65160);
+  peer.iss = sent[0].segment.seq;
+  const auto id = peer.stack->Accept(peer.now, listener);
+  ASSERT_TRUE(id);
+  EXPECT_EQ(peer.StateOf(*id), State::kSynRcvd);
+  EXPECT_EQ(*peer.stack->GetReadiness(*id), kReadable | kWritable);
+  EXPECT_TRUE(peer.stack->GetInfo(peer.now, *id)->syn_data);
+  EXPECT_EQ(peer.ReadAll(*id), "GET /");
+  // And answers before it, too.
+  ASSERT_EQ(*peer.stack->Send(peer.now, *id, Bytes("200 OK")), 6u);
+  sent = peer.Take();
+  ASSERT_EQ(sent.size(), 1u);
+  EXPECT_EQ(sent[0].payload, "200 OK");
+  EXPECT_EQ(sent[0].segment.seq, peer.iss + 1);
+  EXPECT_EQ(sent[0].segment.ack, peer.irs + 6);
+  peer.Segment(kAck, peer.irs + 6, peer.iss + 7);
+  EXPECT_EQ(peer.StateOf(*id), State::kEstablished);
+  EXPECT_EQ(peer.stack->GetInfo(peer.now, *id)->send_queue, 0u);
+  EXPECT_EQ(peer.stack->Counters().fast_open_passive, 1u);
+  peer.stack->CheckInvariants();
+}
+
+// Until the SYN|ACK is acknowledged only it is repeated, once more often than a record's.
+TEST_P(Server, RepeatsTheSynAckAndGivesUp) {
+  peer.Set("net.ipv4.tcp_synack_retries", "2");
+  const FastOpenCookie cookie = AskForCookie();
+  const Time begun = peer.now;
+  Syn(cookie.size, cookie, "x");
+  const auto id = peer.stack->Accept(peer.now, listener);
+  ASSERT_TRUE(id);
+  ASSERT_TRUE(peer.stack->Send(peer.now, *id, Bytes("y")));
+  peer.Take();
+  peer.Pass(seconds(14));
+  std::vector<double> times;
+  for (const Sent& s : peer.Take()) {
+    EXPECT_EQ(s.segment.flags, kSyn | kAck);
+    EXPECT_EQ(s.segment.ack, peer.irs + 2);
+    times.push_back(static_cast<double>((s.at - begun) / milliseconds(1)));
+  }
+  EXPECT_EQ(times, (std::vector<double>{1000, 3000, 7000}));
+  EXPECT_EQ(peer.StateOf(*id), State::kSynRcvd);
+  peer.Pass(seconds(1));
+  EXPECT_EQ(peer.StateOf(*id), State::kClosed);
+  EXPECT_EQ(*peer.stack->TakeError(*id), std::optional(Error::kTimedOut));
+}
+
+// The ACK of the SYN|ACK alone: what was sent early is repeated by its own timer.
+TEST_P(Server, EarlyDataThatIsLostComesAgain) {
+  const FastOpenCookie cookie = AskForCookie();
+  Syn(cookie.size, cookie, "x");
+  const auto id = peer.stack->Accept(peer.now, listener);
+  peer.iss = peer.Take().at(0).segment.seq;
+  ASSERT_TRUE(peer.stack->Send(peer.now, *id, Bytes("early")));
+  peer.Take();
+  peer.Segment(kAck, peer.irs + 2, peer.iss + 1);
+  EXPECT_EQ(peer.StateOf(*id), State::kEstablished);
+  peer.Pass(seconds(2));
+  const auto sent = peer.Take();
+  ASSERT_FALSE(sent.empty());
+  EXPECT_EQ(sent[0].payload, "early");
+}
+
+TEST_P(Server, AnInvalidCookieGetsAValidOne) {
+  FastOpenCookie cookie = AskForCookie();
+  cookie.bytes[3] ^= 1;
+  Syn(cookie.size, cookie, "data");
+  const auto sent = peer.Take();
+  ASSERT_EQ(sent.size(), 1u);
+  EXPECT_EQ(sent[0].segment.ack, peer.irs + 1);
+  cookie.bytes[3] ^= 1;
+  EXPECT_EQ(sent[0].segment.options.fast_open_cookie, cookie.bytes);
+  EXPECT_EQ(peer.stack->Counters().fast_open_passive_fails, 1u);
+  EXPECT_EQ(peer.stack->Counters().half_open, 1u);
+  EXPECT_FALSE(peer.stack->Accept(peer.now, listener));
+}
+
+// A cookie is a client's own.
+TEST_P(Server, ACookieIsForOneAddress) {
+  const FastOpenCookie cookie = AskForCookie();
+  wire::Segment syn = peer.Make(kSyn, peer.irs, 0, {});
+  syn.options.has_fast_open = true;
+  syn.options.fast_open_size = cookie.size;
+  syn.options.fast_open_cookie = cookie.bytes;
+  peer.Inject(Pack(peer.Address(77), peer.ours(), syn, "stolen"));
+  EXPECT_EQ(peer.Take().at(0).segment.ack, peer.irs + 1);
+  EXPECT_FALSE(peer.stack->Accept(peer.now, listener));
+}
+
+TEST_P(Server, AnOldKeyIsStillTakenAndReplaced) {
+  peer.Set("net.ipv4.tcp_fastopen_key", "1-2-3-4");
+  const FastOpenCookie old = AskForCookie();
+  peer.Set("net.ipv4.tcp_fastopen_key", "5-6-7-8,1-2-3-4");
+  Syn(old.size, old, "data");
+  const auto sent = peer.Take();
+  ASSERT_EQ(sent.size(), 1u);
+  EXPECT_EQ(sent[0].segment.ack, peer.irs + 5);
+  EXPECT_TRUE(sent[0].segment.options.has_fast_open);
+  EXPECT_NE(sent[0].segment.options.fast_open_cookie, old.bytes);
+  EXPECT_TRUE(peer.stack->Accept(peer.now, listener));
+}
+
+TEST_P(Server, WithoutTheBitOrTheOptionNothingIsGiven) {
+  for (const auto& [bits, queue] : {std::pair{"1", 5u}, {"3", 0u}}) {
+    RawPeer p(peer.v6);
+    p.Set("net.ipv4.tcp_fastopen", bits);
+    const SocketId id = p.Listen();
+    SocketOptions options;
+    options.fast_open_queue = queue;
+    ASSERT_TRUE(p.stack->SetOptions(p.now, id, options));
+    wire::Segment syn = p.Make(kSyn, p.irs, 0, {});
+    syn.options.has_fast_open = true;
+    p.Inject(Pack(p.theirs(), p.ours(), syn, {}));
+    const auto sent = p.Take();
+    ASSERT_EQ(sent.size(), 1u);
+    EXPECT_FALSE(sent[0].segment.options.has_fast_open);
+  }
+}
+
+TEST_P(Server, CookiesCanBeDoneWithout) {
+  for (const bool by_option : {false, true}) {
+    RawPeer p(peer.v6);
+    p.Set("net.ipv4.tcp_fastopen", by_option ? "0x2" : "0x602");
+    const SocketId id = by_option ? p.Listen() : *p.stack->Open(p.v6);
+    if (by_option) {
+      SocketOptions options;
+      options.fast_open_queue = 3;
+      options.fast_open_no_cookie = true;
+      ASSERT_TRUE(p.stack->SetOptions(p.now, id, options));
+    } else {  // 0x400: listen enables it
+      ASSERT_TRUE(p.stack->Bind(id, {p.v6 ? IpAddress::AnyV6() : IpAddress::AnyV4(), 80}));
+      ASSERT_TRUE(p.stack->Listen(p.now, id, 7));
+      EXPECT_EQ(p.stack->GetOptions(id)->fast_open_queue, 7u);
+    }
+    p.Segment(kSyn, p.irs, 0, {.data = "naked"});
+    EXPECT_EQ(p.Take().at(0).segment.ack, p.irs + 6);
+    const auto child = p.stack->Accept(p.now, id);
+    ASSERT_TRUE(child);
+    EXPECT_EQ(p.ReadAll(*child), "naked");
+    EXPECT_EQ(p.stack->GetOptions(*child)->fast_open_queue, 0u);
+  }
+}
+
+TEST_P(Server, TheQueueLimitsWhatIsPending) {
+  const FastOpenCookie cookie = AskForCookie();
+  SocketOptions options = *peer.stack->GetOptions(listener);
+  options.fast_open_queue = 2;
+  ASSERT_TRUE(peer.stack->SetOptions(peer.now, listener, options));
+  std::vector<SocketId> children;
+  std::uint32_t first = 0;  // our ISS of the first
+  const auto open = [&](std::uint16_t port) {
+    peer.port = port;
+    peer.Take();
+    Syn(cookie.size, cookie, "x");
+    const auto sent = peer.Take();
+    if (sent.at(0).segment.ack != peer.irs + 2) return false;
+    if (first == 0) first = sent[0].segment.seq;
+    children.push_back(*peer.stack->Accept(peer.now, listener));
+    return true;
+  };
+  EXPECT_TRUE(open(1));
+  EXPECT_TRUE(open(2));
+  EXPECT_FALSE(open(3));
+  EXPECT_EQ(peer.stack->Counters().fast_open_overflows, 1u);
+  // One completes: there is room again.
+  peer.port = 1;
+  peer.Segment(kAck, peer.irs + 2, first);  // a bad ACK does not count
+  EXPECT_FALSE(open(4));
+  peer.port = 1;
+  peer.Segment(kAck, peer.irs + 2, first + 1);
+  EXPECT_EQ(peer.StateOf(children[0]), State::kEstablished);
+  EXPECT_TRUE(open(8));
+  peer.port = 2;
+  peer.Segment(kRst, peer.irs + 2, 0);  // a reset counts for a minute
+  EXPECT_EQ(peer.StateOf(children[1]), State::kClosed);
+  EXPECT_FALSE(open(5));
+  peer.Pass(seconds(59));
+  peer.Take();
+  EXPECT_FALSE(open(6));
+  peer.Pass(seconds(2));
+  peer.Take();
+  EXPECT_TRUE(open(7));
+}
+
+TEST_P(Server, ARepeatedSynGetsTheSameAnswer) {
+  const FastOpenCookie cookie = AskForCookie();
+  Syn(cookie.size, cookie, "data");
+  const auto first = peer.Take();
+  Syn(-1, {}, "");  // as clients repeat it: without cookie and data
+  const auto again = peer.Take();
+  ASSERT_EQ(again.size(), 1u);
+  EXPECT_EQ(again[0].segment.seq, first[0].segment.seq);
+  EXPECT_EQ(again[0].segment.ack, peer.irs + 5);
+}
+
+TEST_P(Server, ClosingTheListenerResetsWhatIsPending) {
+  const FastOpenCookie cookie = AskForCookie();
+  Syn(cookie.size, cookie, "data");
+  peer.Take();
+  ASSERT_TRUE(peer.stack->Close(peer.now, listener));
+  const auto sent = peer.Take();
+  ASSERT_EQ(sent.size(), 1u);
+  EXPECT_TRUE(sent[0].segment.Has(kRst));
+  EXPECT_EQ(peer.stack->Counters().sockets, 0u);
+  EXPECT_EQ(peer.stack->Counters().payload_chunks, 0u);
+}
+
+// --- A client ---
+
+class Client : public testing::TestWithParam<bool> {
+ protected:
+  SocketId New() { return *peer.stack->Open(peer.v6); }
+  Endpoint To() const { return {peer.theirs(), 443}; }
+  Sent One() {
+    auto sent = peer.Take();
+    EXPECT_EQ(sent.size(), 1u);
+    if (sent.empty()) return {};
+    if (sent[0].segment.Has(kSyn)) {
+      peer.iss = sent[0].segment.seq;
+      peer.port = 443;
+      peer.our_port = sent[0].segment.source_port;
+    }
+    return sent[0];
+  }
+  // The peer's SYN|ACK, with a cookie if it has a size.
+  void SynAck(std::uint32_t ack, const FastOpenCookie& cookie, std::string_view data = {}) {
+    wire::Segment s = peer.Make(kSyn | kAck, peer.irs, ack, {});
+    s.options.has_fast_open = cookie.size != 0;
+    s.options.fast_open_size = cookie.size;
+    s.options.fast_open_cookie = cookie.bytes;
+    peer.Inject(Pack(peer.theirs(), peer.ours(), s, data));
+  }
+  void Learn() {
+    const SocketId id = New();
+    EXPECT_EQ(*peer.stack->ConnectWithData(peer.now, id, To(), Bytes("data")), 0u);
+    const Sent syn = One();
+    EXPECT_TRUE(syn.segment.options.has_fast_open);
+    EXPECT_EQ(syn.segment.options.fast_open_size, 0);
+    EXPECT_EQ(syn.payload, "");
+    SynAck(peer.iss + 1, kCookie);
+    EXPECT_EQ(peer.StateOf(id), State::kEstablished);
+    ASSERT_TRUE(peer.stack->Abort(peer.now, id));
+    peer.Take();
+  }
+
+  static constexpr FastOpenCookie kCookie = {8, {1, 2, 3, 4, 5, 6, 7, 8}};
+  RawPeer peer{GetParam()};
+};
+INSTANTIATE_TEST_SUITE_P(Families, Client, testing::Bool(),
+                         [](const auto& p) { return p.param ? "Ipv6" : "Ipv4"; });
+
+TEST_P(Client, SendsDataOnTheSynOnceItHasACookie) {
+  Learn();
+  const SocketId id = New();
+  EXPECT_EQ(*peer.stack->ConnectWithData(peer.now, id, To(), Bytes("hello")), 5u);
+  const Sent syn = One();
+  EXPECT_EQ(syn.segment.flags, kSyn);
+  EXPECT_EQ(syn.payload, "hello");
+  EXPECT_EQ(syn.segment.options.fast_open_cookie, kCookie.bytes);
+  peer.Pass(milliseconds(30));
+  SynAck(peer.iss + 6, {}, "");
+  const Sent ack = One();
+  EXPECT_EQ(ack.segment.flags, kAck);
+  EXPECT_EQ(ack.segment.seq, peer.iss + 6);
+  const ConnectionInfo info = *peer.stack->GetInfo(peer.now, id);
+  EXPECT_TRUE(info.syn_data);
+  EXPECT_EQ(info.send_queue, 0u);
+  EXPECT_EQ(info.bytes_acked, 5u);
+  EXPECT_EQ(info.srtt, milliseconds(30));
+  EXPECT_EQ(peer.stack->NextDeadline(), kNever);
+  EXPECT_EQ(peer.stack->Counters().fast_open_active, 1u);
+  peer.stack->CheckInvariants();
+}
+
+TEST_P(Client, TheSynTakesNoMoreThanFits) {
+  peer.mss = 1000;
+  Learn();
+  const SocketId id = New();
+  const std::string much(5000, 'm');
+  EXPECT_EQ(*peer.stack->ConnectWithData(peer.now, id, To(), Bytes(much)), 960u);
+  EXPECT_EQ(One().payload.size(), 960u);
+}
+
+TEST_P(Client, IgnoredDataComesAgainWithTheAck) {
+  Learn();
+  const SocketId id = New();
+  ASSERT_EQ(*peer.stack->ConnectWithData(peer.now, id, To(), Bytes("hello")), 5u);
+  One();
+  SynAck(peer.iss + 1, {});
+  const Sent again = One();
+  EXPECT_EQ(again.payload, "hello");
+  EXPECT_EQ(again.segment.seq, peer.iss + 1);
+  EXPECT_EQ(again.segment.ack, peer.irs + 1);
+  EXPECT_FALSE(peer.stack->GetInfo(peer.now, id)->syn_data);
+  EXPECT_EQ(peer.stack->Counters().fast_open_active_fails, 1u);
+  // Lost again: the timer has it.
+  peer.Pass(seconds(1));
+  EXPECT_EQ(peer.Take().at(0).payload, "hello");
+  peer.Segment(kAck, peer.irs + 1, peer.iss + 6);
+  EXPECT_EQ(peer.stack->GetInfo(peer.now, id)->send_queue, 0u);
+}
+
+TEST_P(Client, ALostSynIsRepeatedBare) {
+  Learn();
+  const SocketId id = New();
+  ASSERT_EQ(*peer.stack->ConnectWithData(peer.now, id, To(), Bytes("hello")), 5u);
+  const Sent first = One();
+  peer.Pass(seconds(1));
+  const Sent second = One();
+  EXPECT_EQ(second.segment.seq, first.segment.seq);
+  EXPECT_EQ(second.payload, "");
+  EXPECT_FALSE(second.segment.options.has_fast_open);
+  SynAck(peer.iss + 1, {});
+  EXPECT_EQ(One().payload, "hello");
+  EXPECT_EQ(peer.StateOf(id), State::kEstablished);
+}
+
+TEST_P(Client, PartlyTakenDataGoesOnWhereItStopped) {
+  Learn();
+  const SocketId id = New();
+  ASSERT_EQ(*peer.stack->ConnectWithData(peer.now, id, To(), Bytes("hello")), 5u);
+  One();
+  SynAck(peer.iss + 3, {});
+  const Sent rest = One();
+  EXPECT_EQ(rest.payload, "llo");
+  EXPECT_EQ(rest.segment.seq, peer.iss + 3);
+}
+
+TEST_P(Client, TakesDataOnTheSynAck) {
+  Learn();
+  const SocketId id = New();
+  ASSERT_EQ(*peer.stack->ConnectWithData(peer.now, id, To(), Bytes("hi")), 2u);
+  One();
+  SynAck(peer.iss + 3, {}, "answer");
+  EXPECT_EQ(One().segment.ack, peer.irs + 7);
+  EXPECT_EQ(peer.ReadAll(id), "answer");
+}
+
+TEST_P(Client, ARefusedSynLeavesNothing) {
+  Learn();
+  const SocketId id = New();
+  ASSERT_EQ(*peer.stack->ConnectWithData(peer.now, id, To(), Bytes("hello")), 5u);
+  One();
+  peer.Segment(kRst | kAck, 0, peer.iss + 6);
+  EXPECT_EQ(*peer.stack->TakeError(id), std::optional(Error::kConnectionRefused));
+  EXPECT_EQ(peer.stack->Counters().payload_chunks, 0u);
+}
+
+TEST_P(Client, ASimultaneousOpenSendsTheDataAfterwards) {
+  Learn();
+  const SocketId id = New();
+  ASSERT_EQ(*peer.stack->ConnectWithData(peer.now, id, To(), Bytes("hello")), 5u);
+  One();
+  peer.Segment(kSyn, peer.irs, 0);
+  EXPECT_EQ(One().payload, "");
+  peer.Segment(kSyn | kAck, peer.irs, peer.iss + 1);
+  const auto sent = peer.Take();
+  ASSERT_FALSE(sent.empty());
+  EXPECT_EQ(sent.back().payload, "hello");
+  peer.Segment(kAck, peer.irs + 1, peer.iss + 6);
+  EXPECT_EQ(peer.StateOf(id), State::kEstablished);
+  peer.stack->CheckInvariants();
+}
+
+TEST_P(Client, TheSettingForbidsItOrDoesWithoutCookies) {
+  peer.Set("net.ipv4.tcp_fastopen", "2");
+  EXPECT_EQ(peer.stack->ConnectWithData(peer.now, New(), To(), Bytes("x")).error(),
+            Error::kOperationNotSupported);
+  peer.Set("net.ipv4.tcp_fastopen", "5");
+  EXPECT_EQ(*peer.stack->ConnectWithData(peer.now, New(), To(), Bytes("naked")), 5u);
+  const Sent syn = One();
+  EXPECT_FALSE(syn.segment.options.has_fast_open);
+  EXPECT_EQ(syn.payload, "naked");
+}
+
+// TCP_FASTOPEN_CONNECT: the first write sends the SYN.
+TEST_P(Client, ConnectWaitsForTheFirstDataWhenThereIsACookie) {
+  SocketOptions options;
+  options.fast_open_connect = true;
+  const SocketId first = New();
+  ASSERT_TRUE(peer.stack->SetOptions(peer.now, first, options));
+  EXPECT_EQ(peer.stack->Connect(peer.now, first, To()).error(), Error::kInProgress);
+  EXPECT_TRUE(One().segment.options.has_fast_open);
+  SynAck(peer.iss + 1, kCookie);
+  ASSERT_TRUE(peer.stack->Abort(peer.now, first));
+  peer.Take();
+
+  const SocketId id = New();
+  ASSERT_TRUE(peer.stack->SetOptions(peer.now, id, options));
+  ASSERT_TRUE(peer.stack->Connect(peer.now, id, To()));
+  EXPECT_TRUE(peer.Take().empty());
+  EXPECT_EQ(peer.StateOf(id), State::kSynSent);
+  EXPECT_EQ(*peer.stack->GetReadiness(id), kWritable);
+  EXPECT_EQ(peer.stack->NextDeadline(), kNever);
+  EXPECT_EQ(peer.stack->Connect(peer.now, id, To()).error(), Error::kIsConnected);
+  peer.Pass(seconds(100));
+  EXPECT_EQ(*peer.stack->Send(peer.now, id, Bytes("hello")), 5u);
+  const Sent syn = One();
+  EXPECT_EQ(syn.payload, "hello");
+  EXPECT_EQ(syn.segment.options.fast_open_cookie, kCookie.bytes);
+  EXPECT_EQ(*peer.stack->GetReadiness(id), 0);
+  peer.Pass(seconds(1));
+  One();
+  SynAck(peer.iss + 6, {});
+  EXPECT_EQ(peer.StateOf(id), State::kEstablished);
+}
+
+TEST_P(Client, ADeferredConnectIsForgottenQuietly) {
+  Learn();
+  SocketOptions options;
+  options.fast_open_connect = true;
+  const SocketId id = New();
+  ASSERT_TRUE(peer.stack->SetOptions(peer.now, id, options));
+  ASSERT_TRUE(peer.stack->Connect(peer.now, id, To()));
+  ASSERT_TRUE(peer.stack->Close(peer.now, id));
+  EXPECT_TRUE(peer.Take().empty());
+  EXPECT_EQ(peer.stack->Counters().sockets, 0u);
+}
+
+// --- Both ends are ours ---
+
+TEST(FastOpenPair, OneRoundTripIsSaved) {
+  for (bool v6 : {false, true}) {
+    Pair pair(v6);
+    ASSERT_TRUE(pair.b.stack->SetSetting("net.ipv4.tcp_fastopen", "3"));
+    const SocketId listener = *pair.b.stack->Open(v6);
+    SocketOptions options;
+    options.fast_open_queue = 8;
+    ASSERT_TRUE(pair.b.stack->SetOptions(pair.now, listener, options));
+    ASSERT_TRUE(pair.b.stack->Bind(listener, {pair.Address(2), 80}));
+    ASSERT_TRUE(pair.b.stack->Listen(pair.now, listener, 8));
+    for (const bool fast : {false, true}) {
+      const SocketId id = *pair.a.stack->Open(v6);
+      const auto taken =
+          pair.a.stack->ConnectWithData(pair.now, id, {pair.Address(2), 80}, Bytes("request"));
+      EXPECT_EQ(*taken, fast ? 7u : 0u);
+      pair.Pass(milliseconds(5));
+      const auto early = pair.b.stack->Accept(pair.now, listener);
+      EXPECT_EQ(early.has_value(), fast);
+      std::array<std::byte, 64> buffer;
+      if (fast) {
+        EXPECT_EQ(*pair.b.stack->Read(pair.now, *early, buffer), 7u);
+        ASSERT_TRUE(pair.b.stack->Send(pair.now, *early, Bytes("answer")));
+        pair.Pass(milliseconds(5));
+        EXPECT_EQ(*pair.a.stack->Read(pair.now, id, buffer), 6u);
+      }
+      pair.Pass(milliseconds(50));
+      EXPECT_EQ(pair.a.stack->GetInfo(pair.now, id)->state, State::kEstablished);
+      EXPECT_EQ(pair.a.stack->GetInfo(pair.now, id)->syn_data, fast);
+      if (!fast) {
+        EXPECT_TRUE(pair.b.stack->Accept(pair.now, listener));
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace estab::test
