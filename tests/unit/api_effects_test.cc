@@ -229,6 +229,17 @@ TEST_F(ApiEffects, ConnectionInfoKnowsAges) {
   EXPECT_GE(Info(a, c.client).tcpi_last_ack_recv, 650u);
 }
 
+TEST_F(ApiEffects, ConnectionIsIdleSinceItOpened) {
+  Advance(kSecond);
+  const Connected c = Connect();
+  Advance(900 * kMs);
+  EXPECT_EQ(Info(a, c.client).tcpi_last_data_recv, 900u);
+  EXPECT_EQ(Info(b, c.server).tcpi_last_data_recv, 900u);
+  EXPECT_EQ(estab_send(a, c.client, "x", 1, 0), 1);
+  Exchange();
+  EXPECT_LE(Info(b, c.server).tcpi_last_data_recv, 10u);
+}
+
 TEST_F(ApiEffects, BufferLimitsFollowTheSettings) {
   const int s = a.Tcp();
   int value = 0;
