@@ -24,10 +24,11 @@ void Stack::Impl::Complete(Context& cx, HalfOpenRecord& record, const wire::Segm
     return FireHalfOpen(cx, record, RuleId::kSynRcvdNoMemory);
   }
   // The record's place in the table becomes the connection's: this cannot fail half-way.
-  const Ref old(Owner::kHalfOpen, index.Find(record.hash, [&](std::uint32_t v) {
+  const std::uint32_t hash = Hash(record.state.tuple);
+  const Ref old(Owner::kHalfOpen, index.Find(hash, [&](std::uint32_t v) {
     return Matches(Ref(v), record.state.tuple);
   }) & 0x3fffffffu);
-  index.Replace(record.hash, old.raw, Ref(Owner::kSocket, socket->self).raw);
+  index.Replace(hash, old.raw, Ref(Owner::kSocket, socket->self).raw);
   socket->attached = true;
   socket->held = {socket->options->reuse_address, socket->options->reuse_port};
   Unqueue(record);
@@ -84,9 +85,10 @@ void Stack::Impl::Unqueue(HalfOpenRecord& record) {
 
 void Stack::Impl::Forget(HalfOpenRecord& record) {
   Unqueue(record);
+  const std::uint32_t hash = Hash(record.state.tuple);
   const std::uint32_t value =
-      index.Find(record.hash, [&](std::uint32_t v) { return Matches(Ref(v), record.state.tuple); });
-  index.Erase(record.hash, value);
+      index.Find(hash, [&](std::uint32_t v) { return Matches(Ref(v), record.state.tuple); });
+  index.Erase(hash, value);
   half_open.Destroy(Ref(value).slot());
 }
 

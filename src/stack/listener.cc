@@ -96,8 +96,7 @@ bool Stack::Impl::StartHalfOpen(Context& cx, Listener& listener, const tcp::Half
   record.TimerNode::kind = static_cast<std::int8_t>(Owner::kHalfOpen);
   record.state = half;
   record.state.number = NextNumber();
-  record.hash = Hash(half.tuple);
-  if (!index.Insert(record.hash, Ref(Owner::kHalfOpen, slot).raw)) {
+  if (!index.Insert(Hash(half.tuple), Ref(Owner::kHalfOpen, slot).raw)) {
     half_open.Destroy(slot);
     return false;
   }
@@ -120,6 +119,7 @@ void Stack::Impl::SendSynAck(Context& cx, HalfOpenRecord& record, bool repeat,
     ++counters.retransmissions;
   }
   half.sent_at = cx.stamp();
+  if (!repeat) half.first_at = half.sent_at;
   const SocketOptions& o = OptionsOf(listeners[record.listener]);
   wire::Segment segment = tcp::MakeSynAck(half, cx.stamp());
   if (cookie != nullptr && cookie->size != 0) {

@@ -47,7 +47,6 @@ static_assert(sizeof(Socket) <= 384, "an idle connection must stay within six ca
 /// A connection in SYN_RCVD that somebody else opened.
 struct HalfOpenRecord final : TimerNode, ListNode<HalfOpenTag> {
   tcp::HalfOpen state;
-  std::uint32_t hash = 0;
   std::uint32_t listener = kNoSlot;
 };
 static_assert(sizeof(HalfOpenRecord) <= 128, "a half-open record must stay within two cache lines");

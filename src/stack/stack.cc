@@ -179,7 +179,7 @@ Result<void> Stack::Shutdown(Time now, SocketId id, How how) {
   }
   if (impl_->StateOf(*socket) == State::kClosed) return std::unexpected(Error::kNotConnected);
   if (how != How::kWrite) tcp::UserShutdownRead(cx, *socket);
-  if (how != How::kRead) tcp::UserShutdownWrite(cx, *socket);
+  if (how != How::kRead && socket->state != State::kClosed) tcp::UserShutdownWrite(cx, *socket);
   const CallKind call = how == How::kRead ? CallKind::kShutdownRead : CallKind::kShutdownWrite;
   impl_->recorder.Call(now, socket->number, socket->tuple, call, 0, Error{});
   impl_->Settle(cx, *socket);

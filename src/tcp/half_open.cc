@@ -26,6 +26,15 @@ HalfOpenVerdict ChallengeOf(const Settings& settings, Stamp now, HalfOpen& half,
   return {rule, answer ? HalfOpenStep::kAck : HalfOpenStep::kDrop};
 }
 
+// As Linux: the timestamp echoed must be one that a SYN|ACK of ours had.
+bool EchoesNothing(const HalfOpen& half, const wire::Segment& segment) {
+  if (!half.timestamps || !segment.options.has_timestamp || segment.options.ts_echo == 0) {
+    return false;
+  }
+  const Stamp echoed = segment.options.ts_echo - half.ts_offset;
+  return echoed - half.first_at > half.sent_at - half.first_at;
+}
+
 // RFC 5961 §3.2.
 HalfOpenVerdict TakeReset(const Settings& settings, Stamp now, RcvSeq seq, HalfOpen& half,
                           ChallengeBudget& challenges) {
@@ -96,6 +105,10 @@ HalfOpenVerdict ArriveHalfOpen(const Settings& settings, const SocketOptions& op
     return {RuleId::kSynRcvdBadAck, HalfOpenStep::kReset};
   }
   if (old) return OutOfWindow(settings, now, segment, half, RuleId::kSynRcvdPaws);
+  if (EchoesNothing(half, segment)) {
+    if (rst) return {RuleId::kSynRcvdBadEcho, HalfOpenStep::kDrop};
+    return OutOfWindow(settings, now, segment, half, RuleId::kSynRcvdBadEcho);
+  }
   if (!Acceptable(WindowOf(half), seq, segment.length())) {
     if (rst) return {RuleId::kSynRcvdOutOfWindowRst, HalfOpenStep::kDrop};
     return OutOfWindow(settings, now, segment, half, RuleId::kSynRcvdOutOfWindow);

@@ -17,7 +17,8 @@ struct HalfOpen {
   RcvSeq irs;
   std::uint32_t ts_recent = 0;
   std::uint32_t ts_offset = 0;
-  Stamp sent_at = 0;      // the last SYN|ACK
+  Stamp first_at = 0;     // the first SYN|ACK
+  Stamp sent_at = 0;      // the last
   Stamp answered_at = 0;  // the last answer to a repeated SYN or to what did not fit; 0: none
   std::uint16_t peer_mss = 0;
   std::uint16_t announced_mss = 0;

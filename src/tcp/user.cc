@@ -159,10 +159,13 @@ bool UserQuickAck(Context& cx, Tcb& tcb, bool on) {
 
 void UserShutdownWrite(Context& cx, Tcb& tcb) {
   SetCall(cx, CallKind::kShutdownWrite);
+  const bool attempt = tcb.state == State::kSynSent;
   CloseSending(cx, tcb);
+  if (attempt) SetError(tcb, Error::kConnectionReset);  // as Linux tells whoever waits for it
 }
 
 void UserShutdownRead(Context& cx, Tcb& tcb) {
+  if (tcb.state == State::kSynSent) return UserShutdownWrite(cx, tcb);  // either ends the attempt
   SetCall(cx, CallKind::kShutdownRead);
   tcb.read_shut = true;
   if (tcb.receive_buffer == kNoSlot) return;

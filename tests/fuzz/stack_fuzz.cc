@@ -428,10 +428,14 @@ class Machine : public PacketSink {
         "estab.tcp_rto_initial",
         "estab.tcp_rto_min",
         "net.ipv4.tcp_slow_start_after_idle",
+        "net.ipv4.tcp_syncookies",
+        "net.ipv4.tcp_fastopen",
     };
     const std::string_view name = kNames[p_.Byte() % std::size(kNames)];
     std::array<char, 16> text;
-    const int value = p_.Flag() ? p_.Byte() : p_.Half();
+    int value = p_.Flag() ? p_.Byte() : p_.Half();
+    if (name == "net.ipv4.tcp_syncookies") value %= 3;
+    if (name == "net.ipv4.tcp_fastopen") value |= 0x602;  // every listener, without cookies
     const int n = std::snprintf(text.data(), text.size(), "%d", value);
     static_cast<void>(stack_->SetSetting(name, {text.data(), static_cast<std::size_t>(n)}));
   }

@@ -31,6 +31,7 @@ class Scene {
         return State::kSynSent;
       case 'r':
       case 'R':
+      case 'f':
         return State::kSynRcvd;
       case 'E':
         return State::kEstablished;
@@ -90,6 +91,8 @@ class Scene {
         socket_ = peer_.Listen();
         peer_.HalfOpen();
         return Numbers(0, 1, 1);
+      case 'f':
+        return EnterFastOpen();
       case 'R':
         socket_ = peer_.Connect();
         peer_.Segment(kSyn, peer_.irs, 0);
@@ -97,6 +100,20 @@ class Scene {
       default:
         return EnterSynchronized();
     }
+  }
+
+  // A connection made on its SYN, without data.
+  void EnterFastOpen() {
+    peer_.Set("net.ipv4.tcp_fastopen", "0x602");
+    const SocketId listener = peer_.Listen();
+    wire::Segment syn = peer_.Make(kSyn, peer_.irs, 0, {});
+    syn.options.has_fast_open = true;
+    peer_.Inject(Pack(peer_.theirs(), peer_.ours(), syn, {}));
+    const auto sent = peer_.Take();
+    ASSERT_EQ(sent.size(), 1u);
+    peer_.iss = sent[0].segment.seq;
+    socket_ = *peer_.stack->Accept(peer_.now, listener);
+    Numbers(0, 1, 1);
   }
 
   void EnterSynchronized() {

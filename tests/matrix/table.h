@@ -13,6 +13,7 @@ namespace estab::test {
 // Where the connection stands when the segment arrives, by letter:
 //   0 CLOSED (no socket)   l LISTEN           S SYN_SENT
 //   r SYN_RCVD (record)    R SYN_RCVD (TCB, by simultaneous open)
+//   f SYN_RCVD (TCB, made on its SYN by Fast Open)
 //   E ESTABLISHED, 100 bytes of ours in flight
 //   1 FIN_WAIT_1, our FIN in flight           2 FIN_WAIT_2
 //   W CLOSE_WAIT, 100 bytes of ours in flight
@@ -122,38 +123,38 @@ inline constexpr Row kTable[] = {
 {"S", "RST without ACK",     R,     {'N'},     {'.'},      0, "syn-sent-rst-no-ack",  kSame, kSilence},
 
 // --- SYN_RCVD: §3.10.7.4, RFC 5961; record and TCB alike, unless said -----------------------------------
-{"rR", "the same SYN",       S,     {'I'},     {'.'},      0, "syn-rcvd-repeated-syn",     kSame, kSynAck},
-{"rR", "SYN in window",      S,     {'N', 9},  {'.'},      0, "syn-rcvd-syn-challenge",    kSame, kAckNow},
-{"rR", "SYN at RCV.NXT",     S,     {'N'},     {'.'},      0, "syn-rcvd-syn-challenge",    kSame, kAckNow},
-{"rR", "SYN beyond window",  S,     {'W', 9},  {'.'},      0, "syn-rcvd-out-of-window",    kSame, kAckNow},
-{"rR", "SYN, old",           S,     {'I', -9}, {'.'},      0, "syn-rcvd-out-of-window",    kSame, kAckNow},
-{"rR", "SYN|FIN in window",  S | F, {'N', 9},  {'.'},      0, "syn-rcvd-syn-challenge",    kSame, kAckNow},
-{"r",  "SYN|ACK of peer",    S | A, {'I'},     {'X'},      0, "syn-rcvd-out-of-window",    kSame, kAckNow},
+{"rRf", "the same SYN",       S,     {'I'},     {'.'},      0, "syn-rcvd-repeated-syn",     kSame, kSynAck},
+{"rRf", "SYN in window",      S,     {'N', 9},  {'.'},      0, "syn-rcvd-syn-challenge",    kSame, kAckNow},
+{"rRf", "SYN at RCV.NXT",     S,     {'N'},     {'.'},      0, "syn-rcvd-syn-challenge",    kSame, kAckNow},
+{"rRf", "SYN beyond window",  S,     {'W', 9},  {'.'},      0, "syn-rcvd-out-of-window",    kSame, kAckNow},
+{"rRf", "SYN, old",           S,     {'I', -9}, {'.'},      0, "syn-rcvd-out-of-window",    kSame, kAckNow},
+{"rRf", "SYN|FIN in window",  S | F, {'N', 9},  {'.'},      0, "syn-rcvd-syn-challenge",    kSame, kAckNow},
+{"rf", "SYN|ACK of peer",    S | A, {'I'},     {'X'},      0, "syn-rcvd-out-of-window",    kSame, kAckNow},
 {"R",  "SYN|ACK of peer",    S | A, {'I'},     {'X'},      0, "syn-rcvd-syn-ack",          ESTABLISHED, kSilence},
-{"R",  "SYN|ACK, bad ACK",   S | A, {'I'},     {'U'},      0, "syn-rcvd-out-of-window",    kSame, kAckNow},
-{"rR", "SYN|ACK in window",  S | A, {'N', 9},  {'X'},      0, "syn-rcvd-syn-challenge",    kSame, kAckNow},
-{"rR", "ACK",                A,     {'N'},     {'X'},      0, "syn-rcvd-ack",              ESTABLISHED, kSilence},
-{"rR", "ACK, old",           A,     {'N'},     {'U'},      0, "syn-rcvd-bad-ack",          kSame, kReset},
-{"rR", "ACK, far below",     A,     {'N'},     {'O', -9},  0, "syn-rcvd-bad-ack",          kSame, kReset},
-{"rR", "ACK, future",        A,     {'N'},     {'X', 1},   0, "syn-rcvd-bad-ack",          kSame, kReset},
-{"rR", "data",               A,     {'N'},     {'X'},     20, "syn-rcvd-ack data",         ESTABLISHED, kAckSoon, 20},
-{"rR", "data, bad ACK",      A,     {'N'},     {'X', 1},  20, "syn-rcvd-bad-ack",          kSame, kReset},
-{"rR", "data, gap",          A,     {'N', 9},  {'X'},     20, "syn-rcvd-ack data-out-of-order", ESTABLISHED, kAckNow},
-{"rR", "data, old",          A,     {'N', -20},{'X'},     20, "syn-rcvd-out-of-window",    kSame, kAckNow},
-{"rR", "data, beyond",       A,     {'W'},     {'X'},     20, "syn-rcvd-out-of-window",    kSame, kAckNow},
-{"rR", "FIN",                F | A, {'N'},     {'X'},      0, "syn-rcvd-ack fin",          CLOSE_WAIT, kAckSoon, 1},
-{"rR", "FIN without ACK",    F,     {'N'},     {'.'},      0, "syn-rcvd-no-ack",           kSame, kSilence},
-{"rR", "no flags",           0,     {'N'},     {'.'},      0, "syn-rcvd-no-ack",           kSame, kSilence},
+{"Rf", "SYN|ACK, bad ACK",   S | A, {'I'},     {'U'},      0, "syn-rcvd-out-of-window",    kSame, kAckNow},
+{"rRf", "SYN|ACK in window",  S | A, {'N', 9},  {'X'},      0, "syn-rcvd-syn-challenge",    kSame, kAckNow},
+{"rRf", "ACK",                A,     {'N'},     {'X'},      0, "syn-rcvd-ack",              ESTABLISHED, kSilence},
+{"rRf", "ACK, old",           A,     {'N'},     {'U'},      0, "syn-rcvd-bad-ack",          kSame, kReset},
+{"rRf", "ACK, far below",     A,     {'N'},     {'O', -9},  0, "syn-rcvd-bad-ack",          kSame, kReset},
+{"rRf", "ACK, future",        A,     {'N'},     {'X', 1},   0, "syn-rcvd-bad-ack",          kSame, kReset},
+{"rRf", "data",               A,     {'N'},     {'X'},     20, "syn-rcvd-ack data",         ESTABLISHED, kAckSoon, 20},
+{"rRf", "data, bad ACK",      A,     {'N'},     {'X', 1},  20, "syn-rcvd-bad-ack",          kSame, kReset},
+{"rRf", "data, gap",          A,     {'N', 9},  {'X'},     20, "syn-rcvd-ack data-out-of-order", ESTABLISHED, kAckNow},
+{"rRf", "data, old",          A,     {'N', -20},{'X'},     20, "syn-rcvd-out-of-window",    kSame, kAckNow},
+{"rRf", "data, beyond",       A,     {'W'},     {'X'},     20, "syn-rcvd-out-of-window",    kSame, kAckNow},
+{"rRf", "FIN",                F | A, {'N'},     {'X'},      0, "syn-rcvd-ack fin",          CLOSE_WAIT, kAckSoon, 1},
+{"rRf", "FIN without ACK",    F,     {'N'},     {'.'},      0, "syn-rcvd-no-ack",           kSame, kSilence},
+{"rRf", "no flags",           0,     {'N'},     {'.'},      0, "syn-rcvd-no-ack",           kSame, kSilence},
 {"r",  "RST, exact",         R,     {'N'},     {'.'},      0, "syn-rcvd-rst",              LISTEN, kSilence},
 {"r",  "RST|ACK, bad ACK",   R | A, {'N'},     {'X', 5},   0, "syn-rcvd-rst",              LISTEN, kSilence},
-{"R",  "RST, exact",         R,     {'N'},     {'.'},      0, "syn-rcvd-rst-active",       CLOSED, kSilence},
-{"R",  "RST|ACK, bad ACK",   R | A, {'N'},     {'X', 5},   0, "syn-rcvd-rst-active",       CLOSED, kSilence},
-{"rR", "RST in window",      R,     {'N', 9},  {'.'},      0, "syn-rcvd-rst-challenge",    kSame, kAckNow},
-{"rR", "RST beyond",         R,     {'W', 1},  {'.'},      0, "syn-rcvd-out-of-window-rst", kSame, kSilence},
-{"rR", "RST, right edge",    R,     {'W'},     {'.'},      0, "syn-rcvd-out-of-window-rst", kSame, kSilence},
-{"rR", "RST, old",           R,     {'N', -1}, {'.'},      0, "syn-rcvd-out-of-window-rst", kSame, kSilence},
-{"rR", "old timestamp",      A,     {'N'},     {'X'},     20, "syn-rcvd-paws",             kSame, kAckNow, 0, kOldTimestamp},
-{"rR", "no timestamp",       A,     {'N'},     {'X'},      0, "syn-rcvd-ack",              ESTABLISHED, kSilence, 0, kNoTimestamp},
+{"Rf", "RST, exact",         R,     {'N'},     {'.'},      0, "syn-rcvd-rst-active",       CLOSED, kSilence},
+{"Rf", "RST|ACK, bad ACK",   R | A, {'N'},     {'X', 5},   0, "syn-rcvd-rst-active",       CLOSED, kSilence},
+{"rRf", "RST in window",      R,     {'N', 9},  {'.'},      0, "syn-rcvd-rst-challenge",    kSame, kAckNow},
+{"rRf", "RST beyond",         R,     {'W', 1},  {'.'},      0, "syn-rcvd-out-of-window-rst", kSame, kSilence},
+{"rRf", "RST, right edge",    R,     {'W'},     {'.'},      0, "syn-rcvd-out-of-window-rst", kSame, kSilence},
+{"rRf", "RST, old",           R,     {'N', -1}, {'.'},      0, "syn-rcvd-out-of-window-rst", kSame, kSilence},
+{"rRf", "old timestamp",      A,     {'N'},     {'X'},     20, "syn-rcvd-paws",             kSame, kAckNow, 0, kOldTimestamp},
+{"rRf", "no timestamp",       A,     {'N'},     {'X'},      0, "syn-rcvd-ack",              ESTABLISHED, kSilence, 0, kNoTimestamp},
 
 // --- Synchronized states: first, the sequence number -----------------------------------------------------
 {"E12WCL", "ACK, old number",     A,     {'N', -9},  {'X'},     0, "out-of-window", kSame, kAckNow},
@@ -262,9 +263,9 @@ inline constexpr Row kTable[] = {
 {"T", "RST, beyond window",  R,     {'W', 1},   {'.'},     0, "time-wait-rst-ignored",  kSame, kSilence},
 
 // --- Not a segment at all ------------------------------------------------------------------------------------
-{"0lSrRE12WCLT", "bad checksum", A, {'N'},      {'X'},     0, "", kSame, kSilence, 0, kBadChecksum},
-{"0lSrRE12WCLT", "SYN, bad checksum", S, {'N'}, {'.'},     0, "", kSame, kSilence, 0, kBadChecksum},
-{"0lSrRE12WCLT", "RST, bad checksum", R, {'N'}, {'.'},     0, "", kSame, kSilence, 0, kBadChecksum},
+{"0lSrRfE12WCLT", "bad checksum", A, {'N'},      {'X'},     0, "", kSame, kSilence, 0, kBadChecksum},
+{"0lSrRfE12WCLT", "SYN, bad checksum", S, {'N'}, {'.'},     0, "", kSame, kSilence, 0, kBadChecksum},
+{"0lSrRfE12WCLT", "RST, bad checksum", R, {'N'}, {'.'},     0, "", kSame, kSilence, 0, kBadChecksum},
 };
 // clang-format on
 

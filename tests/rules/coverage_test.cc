@@ -107,10 +107,12 @@ void Queues(Coverage& c) {
       p.port = 1;
       p.HalfOpen();
       const std::uint32_t first = p.iss;
+      const std::uint32_t first_ts = p.last_ts;
       p.port = 2;
       p.HalfOpen();
       p.Segment(kAck, p.irs + 1, p.iss + 1);
       p.port = 1;
+      p.last_ts = first_ts;
       p.Segment(kAck, p.irs + 1, first + 1);
       p.port = 3;
       p.Segment(kSyn, p.irs, 0);
@@ -325,6 +327,12 @@ void Profiles(Coverage& c) {
     p.Segment(kAck, p.irs + 1, p.iss + 1, {.timestamp = false});
     p.Segment(kAck, p.irs + 1, p.iss + 1);
     p.Segment(kAck, p.irs + 1, p.iss + 1, {.timestamp = false});
+  });
+  Run(c, [](RawPeer& p) {  // syn-rcvd-bad-echo
+    p.Listen();
+    p.HalfOpen();
+    p.last_ts -= 1;
+    p.Segment(kAck, p.irs + 1, p.iss + 1);
   });
   Run(c, [](RawPeer& p) {  // syn-sent-bad-echo
     p.Connect();

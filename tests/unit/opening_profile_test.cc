@@ -264,6 +264,45 @@ TEST(SynSent, AnEchoOfNoSynOfOursIsReset) {
   EXPECT_EQ(peer.StateOf(id), State::kEstablished);
 }
 
+TEST(SynRcvd, TheEchoMustBeOfASynAckOfOurs) {
+  RawPeer peer;
+  const SocketId listener = peer.Listen();
+  peer.HalfOpen();
+  const std::uint32_t first = peer.last_ts;
+  peer.Pass(seconds(1));  // and the SYN|ACK again
+  const std::uint32_t last = peer.last_ts;
+  EXPECT_EQ(last - first, 1000u);
+  peer.Take();
+  for (const std::uint32_t wrong : {first - 1, last + 1}) {
+    peer.last_ts = wrong;
+    peer.Pass(milliseconds(500));
+    peer.Take();
+    peer.Segment(kAck, peer.irs + 1, peer.iss + 1);
+    const auto sent = peer.Take();
+    ASSERT_EQ(sent.size(), 1u);
+    EXPECT_EQ(sent[0].segment.flags, kAck);
+    EXPECT_EQ(sent[0].segment.ack, peer.irs + 1);
+    EXPECT_EQ(LastRule(peer), "syn-rcvd-bad-echo");
+  }
+  peer.last_ts = first;  // the answer to the first may be late
+  peer.Segment(kAck, peer.irs + 1, peer.iss + 1);
+  EXPECT_TRUE(peer.stack->Accept(peer.now, listener));
+}
+
+TEST(SynSent, EitherShutdownEndsTheAttempt) {
+  for (const How how : {How::kRead, How::kWrite, How::kBoth}) {
+    RawPeer peer;
+    const SocketId id = peer.Connect();
+    ASSERT_TRUE(peer.stack->Shutdown(peer.now, id, how));
+    EXPECT_EQ(peer.StateOf(id), State::kClosed);
+    EXPECT_EQ(*peer.stack->TakeError(id), std::optional(Error::kConnectionReset));
+    EXPECT_TRUE(peer.Take().empty());
+    peer.Segment(kSyn | kAck, peer.irs, peer.iss + 1);
+    EXPECT_EQ(peer.Take().at(0).segment.flags, kRst);
+    EXPECT_EQ(peer.stack->NextDeadline(), kNever);
+  }
+}
+
 // As Linux: the ACK is looked at before the window.
 TEST(SynRcvd, ABadAckIsResetWhereverItLies) {
   RawPeer peer;

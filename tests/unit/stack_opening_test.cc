@@ -70,10 +70,12 @@ TEST_P(Opening, FinalAckMeetsAFullQueue) {
     p.port = 1;
     p.HalfOpen();
     const std::uint32_t first = p.iss;
+    const std::uint32_t first_ts = p.last_ts;
     p.port = 2;
     p.HalfOpen();
     p.Segment(kAck, p.irs + 1, p.iss + 1);
     p.port = 1;
+    p.last_ts = first_ts;
     p.Segment(kAck, p.irs + 1, first + 1);
     const auto sent = p.Take();
     if (abort) {
