@@ -81,6 +81,7 @@ Result<void> Sockets::Connect(int handle, const Endpoint& remote) {
     return outcome;
   }
   const Result<void> begun = driver_->stack().Connect(driver_->Now(), file->socket, remote);
+  if (begun) file->stage = SocketStage::kConnecting;  // Fast Open: the first write sends the SYN
   if (begun || begun.error() != Error::kInProgress) {
     driver_->Settle();
     return begun;

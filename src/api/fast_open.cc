@@ -43,6 +43,8 @@ Result<std::size_t> Sockets::SendOnSyn(int handle, const Endpoint& remote,
     const Result<OpenFile*> found = FindSocket(handle);
     if (!found) return std::unexpected(found.error());
     OpenFile* file = *found;
+    if (file->stage == SocketStage::kConnected) return std::unexpected(Error::kIsConnected);
+    if (file->stage == SocketStage::kDisconnecting) return std::unexpected(Error::kInvalid);
     const Use use(*this, file);
     const Result<std::size_t> taken =
         driver_->stack().ConnectWithData(driver_->Now(), file->socket, remote, FirstBytes(pieces));

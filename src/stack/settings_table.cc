@@ -88,6 +88,8 @@ constexpr SettingEntry kEntries[] = {
     Int("net.core.wmem_max", &S::wmem_max, 4608, kMany, "most that SO_SNDBUF can ask for; bytes"),
     Int("net.ipv4.tcp_slow_start_after_idle", &S::slow_start_after_idle, 0, 1,
         "begin with the initial window again after a pause"),
+    Fixed("net.ipv4.tcp_fastopen_blackhole_timeout_sec", 0,
+          "pause of Fast Open after black holes on the path: not yet"),
     Fixed("net.ipv4.tcp_ecn", 0, "explicit congestion notification: not yet"),
     Fixed("net.ipv4.tcp_dsack", 0, "duplicates told in SACK blocks (RFC 2883): not yet"),
     Fixed("net.ipv4.tcp_early_retrans", 0, "tail loss probes: not yet"),
