@@ -49,7 +49,7 @@ constexpr Stroke kStrokes[] = {
     {State::kSynSent, State::kClosed, kU, "M1170,417 C1140,280 1010,138 881,134", 905, 226,
      "start"},
     {State::kListen, State::kSynRcvd, kS, "M722,288 C590,300 460,340 412,414", 542, 352, "start"},
-    {State::kListen, State::kSynRcvd, kU, "M722,272 C560,280 420,330 378,414", 545, 252, "end"},
+    {State::kListen, State::kSynRcvd, kU, "M722,272 C560,280 420,330 378,414", 570, 254, "end"},
     {State::kSynRcvd, State::kListen, kU, "M468,428 C580,410 700,370 752,306", 770, 336, "start"},
     {State::kSynSent, State::kSynRcvd, kU, "M1132,446 L471,446", 800, 439, "middle"},
     {State::kSynRcvd, State::kEstablished, kS, "M412,463 C450,540 580,580 719,582", 490, 556,
