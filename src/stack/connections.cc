@@ -29,6 +29,8 @@ bool Stack::Impl::Matches(Ref ref, const Tuple& tuple) const {
       return time_wait4[ref.slot()].tuple() == tuple;
     case Owner::kTimeWait6:
       return time_wait6[ref.slot()].tuple() == tuple;
+    case Owner::kDatagram:  // is in the wheel, not in the table
+      break;
   }
   return false;
 }

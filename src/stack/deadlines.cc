@@ -63,6 +63,9 @@ std::size_t Stack::Impl::Advance(Time now, std::size_t budget) {
       case Owner::kTimeWait6:
         OnTimeWaitDeadline(cx, RefOf(*static_cast<stack::TimeWait6*>(node)));
         break;
+      case Owner::kDatagram:
+        OnDatagramDeadline(now, *static_cast<stack::Datagram*>(node));
+        break;
     }
     ++fired;
   }

@@ -29,6 +29,8 @@ Stack::Impl::Impl(const StackConfig& config, Allocator& from)
       fast_open_cache(memory),
       replies(memory, buffers.chunks),
       looped(memory, buffers.chunks),
+      fragments4(memory, buffers.chunks, wheel),
+      fragments6(memory, buffers.chunks, wheel),
       shard(config.shard) {
   if (shard.count == 0) shard.count = 1;
   memory.set_limit(kDefaultMemoryLimit);
@@ -62,6 +64,7 @@ void Stack::Impl::Seed(std::span<const std::uint8_t, 32> secret) {
   derive(3, keys.ports);
   derive(4, keys.cookies);
   if (!fast_open_key_given) derive(5, fast_open_keys.keys[0]);
+  derive(6, keys.fragments);
 }
 
 Stack::Impl::Context Stack::Impl::MakeContext(Time now) {

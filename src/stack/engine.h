@@ -4,6 +4,8 @@
 #include "estab/stack.h"
 #include "stack/demux.h"
 #include "stack/fast_open.h"
+#include "stack/fragments.h"
+#include "stack/icmp_limiter.h"
 #include "stack/network.h"
 #include "stack/options_table.h"
 #include "stack/ports.h"
@@ -25,6 +27,7 @@ struct StackKeys {
   SipKey sequence{};
   SipKey ports{};
   SipKey cookies{};
+  SipKey fragments{};
 };
 
 struct Stack::Impl {
@@ -53,9 +56,32 @@ struct Stack::Impl {
   // --- receive.cc: from packets to records ---
   void ReceivePacket(Time now, const RxPacket& packet);
   void ReceiveIp(Time now, const wire::IpPacket& ip, LinkId link, bool checksum_ok, bool looped);
+  /// A whole datagram goes to its protocol.
+  void Deliver(Time now, const wire::IpPacket& ip, LinkId link, bool checksum_ok, bool looped);
+  /// RFC 1122 §3.2.1.3: no host has such a source address, so nothing shall be sent there.
+  bool BadSource(const IpAddress& source, bool looped) const;
   /// `bad_source`: no peer can have sent it.
   void ReceiveTcp(Time now, const wire::IpPacket& ip, LinkId link, bool bad_source);
+  void ReceiveUdp(Time now, const wire::IpPacket& ip, LinkId link);
   void ArriveForNobody(Context& cx, const Tuple& tuple, LinkId link, const wire::Segment& segment);
+
+  // --- receive_fragment.cc ---
+  void ReceiveFragment(Time now, const wire::IpPacket& ip, LinkId link);
+  void OnDatagramDeadline(Time now, stack::Datagram& datagram);
+  stack::FragmentTable& FragmentsOf(const IpAddress& address) {
+    return address.is_v4() ? fragments4 : fragments6;
+  }
+
+  // --- icmp_output.cc: each asks whether it may be sent, and the limiter ---
+  /// Protocol unreachable, or unrecognized next header.
+  void ReportUnknownProtocol(Time now, const wire::IpPacket& ip, LinkId link);
+  void ReportUnknownPort(Time now, const wire::IpPacket& ip, LinkId link);
+  void ReportReassemblyTimeout(Time now, const wire::IpPacket& first, LinkId link);
+  void ReportHeaderProblem(Time now, const wire::IpPacket& ip, LinkId link,
+                           const wire::HeaderProblem& problem);
+  /// What there is to tell about bytes that DecodeIp refused.
+  void ReportRefusal(Time now, std::span<const std::byte> bytes, LinkId link);
+  void SendReport(Time now, const wire::IpPacket& ip, LinkId link, const wire::IcmpReport& report);
 
   // --- icmp_input.cc ---
   void ReceiveIcmp(Time now, const wire::IpPacket& ip, LinkId link);
@@ -207,7 +233,9 @@ struct Stack::Impl {
   /// Answers `segment` with the reset that RFC 9293 §3.10.7.1 prescribes.
   void ReplyReset(Time now, LinkId link, const Tuple& tuple, const wire::Segment& segment);
   SinkResult LoopBack(const TxPacket& packet);
+  /// Queues a finished packet; one that is longer than the link's MTU goes in fragments.
   void QueuePacket(LinkId link, bool local, std::span<const std::byte> packet);
+  bool QueueFragments(LinkId link, std::span<const std::byte> packet);
 
   // --- deadlines.cc ---
   Time NextDeadline();
@@ -274,12 +302,16 @@ struct Stack::Impl {
   stack::ReplyQueue replies;
   stack::ReplyQueue looped;
   stack::TimerWheel wheel;
+  stack::FragmentTable fragments4;
+  stack::FragmentTable fragments6;
+  stack::IcmpLimiter icmp_limiter;
   IntrusiveList<Socket, stack::QueueTag> ready;
   StackCounters counters;
   StackKeys keys;
   Shard shard;
   ConnectionNumber last_number = 0;
   std::uint64_t port_draws = 0;
+  std::uint32_t datagrams_fragmented = 0;
   bool started = false;  // a packet has passed: what holds from the start is fixed
   bool destroy_silently = false;
   std::array<char, 64> seed_text{};

@@ -6,9 +6,9 @@
 namespace estab {
 
 void Stack::Impl::ReceiveIcmp(Time now, const wire::IpPacket& ip, LinkId link) {
-  std::byte reply[2048];
-  if (const auto size =
-          wire::EchoReply(ip, reply, static_cast<std::uint8_t>(settings.default_ttl))) {
+  std::byte reply[wire::kIpv6HeaderSize + 65535];
+  const auto ttl = static_cast<std::uint8_t>(settings.default_ttl);
+  if (const auto size = wire::EchoReply(ip, reply, ttl, tcp::StampOf(now))) {
     QueuePacket(link, network.IsLocal(ip.source), {reply, *size});
     return;
   }

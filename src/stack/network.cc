@@ -56,6 +56,11 @@ const Network::Address* Network::SourceFor(LinkId link, const IpAddress& destina
   return first;
 }
 
+const IpAddress* Network::SourceOn(LinkId link, const IpAddress& destination) const {
+  const Address* source = SourceFor(link, destination);
+  return source == nullptr ? nullptr : &source->prefix.address;
+}
+
 Result<Path> Network::Find(const IpAddress& destination) const {
   const Route* best = nullptr;
   for (std::size_t i = 0; i < route_count_; ++i) {

@@ -35,6 +35,8 @@ class Network {
   /// The path to `destination` by the longest matching prefix; among equals the route added first.
   /// kNetworkUnreachable if there is no route, or no address of that family on its link.
   Result<Path> Find(const IpAddress& destination) const;
+  /// Our address on `link` for packets to `destination`; nullptr if it has none of that family.
+  const IpAddress* SourceOn(LinkId link, const IpAddress& destination) const;
   /// Whether `address` is one of ours.
   bool IsLocal(const IpAddress& address) const;
   /// Whether `address` is the directed broadcast address of one of our prefixes, or

@@ -3,46 +3,75 @@
 #include "tcp/arrive.h"
 #include "tcp/challenge.h"
 #include "wire/tcp.h"
+#include "wire/udp.h"
 
 namespace estab {
 void Stack::Impl::ReceivePacket(Time now, const RxPacket& packet) {
   started = true;
   ++counters.packets_in;
-  const auto ip = wire::DecodeIp(packet.data);
-  if (!ip || packet.link >= network.link_count()) {
+  if (packet.link >= network.link_count()) {
     ++counters.bad_packets;
     return;
   }
+  const auto ip = wire::DecodeIp(packet.data);
+  if (!ip) return ReportRefusal(now, packet.data, packet.link);
   ReceiveIp(now, *ip, packet.link, packet.checksum_ok, false);
+}
+
+void Stack::Impl::ReportRefusal(Time now, std::span<const std::byte> bytes, LinkId link) {
+  ++counters.bad_packets;
+  if (const auto refused = wire::ExplainRefusal(bytes)) {
+    ReportHeaderProblem(now, refused->packet, link, refused->problem);
+  }
+}
+
+bool Stack::Impl::BadSource(const IpAddress& source, bool from_us) const {
+  return source.is_any() || source.is_multicast() || network.IsBroadcast(source) ||
+         (!from_us && network.IsLocal(source));
 }
 
 void Stack::Impl::ReceiveIp(Time now, const wire::IpPacket& ip, LinkId link, bool checksum_ok,
                             bool from_us) {
-  if (!network.IsLocal(ip.destination) || ip.fragment) {
+  // As Linux without accept_source_route: whoever chooses the way chooses who answers.
+  if (!network.IsLocal(ip.destination) || ip.source_route) {
     ++counters.not_for_us;
     return;
   }
-  // RFC 1122 §3.2.1.3: no host has such an address, so nothing shall be sent there.
-  const bool bad_source = ip.source.is_any() || ip.source.is_multicast() ||
-                          network.IsBroadcast(ip.source) ||
-                          (!from_us && network.IsLocal(ip.source));
-  switch (static_cast<wire::Protocol>(ip.protocol)) {
-    case wire::Protocol::kTcp:
-      if (!checksum_ok && !wire::TcpChecksumValid(ip)) {
-        ++counters.bad_packets;
-        return;
-      }
-      return ReceiveTcp(now, ip, link, bad_source);
-    case wire::Protocol::kIcmp:
-    case wire::Protocol::kIcmpV6:
-      if (bad_source) {
-        ++counters.not_for_us;
-        return;
-      }
-      return ReceiveIcmp(now, ip, link);
-    default:
-      ++counters.not_for_us;
+  if (!ip.fragment) return Deliver(now, ip, link, checksum_ok, from_us);
+  if (!BadSource(ip.source, from_us)) return ReceiveFragment(now, ip, link);
+  ++counters.not_for_us;
+}
+
+void Stack::Impl::Deliver(Time now, const wire::IpPacket& ip, LinkId link, bool checksum_ok,
+                          bool from_us) {
+  const bool bad_source = BadSource(ip.source, from_us);
+  if (ip.Is(wire::Protocol::kTcp)) {
+    if (checksum_ok || wire::TcpChecksumValid(ip)) return ReceiveTcp(now, ip, link, bad_source);
+    ++counters.bad_packets;
+    return;
   }
+  if (bad_source) {
+    ++counters.not_for_us;
+    return;
+  }
+  const bool v4 = ip.destination.is_v4();
+  if (ip.Is(v4 ? wire::Protocol::kIcmp : wire::Protocol::kIcmpV6)) {
+    return ReceiveIcmp(now, ip, link);
+  }
+  if (ip.Is(wire::Protocol::kUdp)) return ReceiveUdp(now, ip, link);
+  ++counters.not_for_us;
+  // Membership of groups is nothing to a host that is in none, and no next header is no error.
+  const bool silent = v4 ? ip.Is(wire::Protocol::kIgmp) : ip.protocol == wire::kNoNextHeader;
+  if (!silent) ReportUnknownProtocol(now, ip, link);
+}
+
+void Stack::Impl::ReceiveUdp(Time now, const wire::IpPacket& ip, LinkId link) {
+  if (!wire::UdpValid(ip)) {
+    ++counters.bad_packets;
+    return;
+  }
+  ++counters.not_for_us;
+  ReportUnknownPort(now, ip, link);
 }
 
 void Stack::Impl::ReceiveTcp(Time now, const wire::IpPacket& ip, LinkId link, bool bad_source) {

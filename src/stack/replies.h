@@ -25,6 +25,8 @@ class ReplyQueue {
 
   bool empty() const { return count_ == 0; }
   std::uint32_t size() const { return count_; }
+  /// Packets that there is still room for.
+  std::uint32_t room() const { return kCapacity - count_; }
   std::uint64_t dropped() const { return dropped_; }
 
   /// The oldest packet; the queue must not be empty.

@@ -18,7 +18,7 @@ struct QueueTag;
 struct HalfOpenTag;
 
 /// What a timer node belongs to.
-enum class Owner : std::uint8_t { kSocket, kHalfOpen, kTimeWait4, kTimeWait6 };
+enum class Owner : std::uint8_t { kSocket, kHalfOpen, kTimeWait4, kTimeWait6, kDatagram };
 
 /// A socket: a TCB with its places in the stack's lists, wheel and tables. Idle, this is all that a
 /// connection costs.

@@ -311,7 +311,10 @@ StackCounters Stack::Counters() const {
   c.time_wait = impl_->time_wait4.live() + impl_->time_wait6.live();
   c.memory = impl_->memory.used();
   c.payload_chunks = impl_->buffers.chunks.live();
-  c.memory_in_use = impl_->buffers.chunks.live_bytes() +
+  const std::uint64_t datagrams =
+      std::uint64_t{impl_->fragments4.size()} + impl_->fragments6.size();
+  c.reassembly_failures = impl_->fragments4.failures() + impl_->fragments6.failures();
+  c.memory_in_use = impl_->buffers.chunks.live_bytes() + datagrams * sizeof(stack::Datagram) +
                     std::uint64_t{c.sockets} * sizeof(Impl::Socket) +
                     std::uint64_t{c.half_open} * sizeof(stack::HalfOpenRecord) +
                     std::uint64_t{impl_->time_wait4.live()} * sizeof(stack::TimeWait4) +

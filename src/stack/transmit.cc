@@ -7,6 +7,7 @@
 #include "tcp/policy.h"
 #include "tcp/sender.h"
 #include "tcp/timers.h"
+#include "wire/fragment.h"
 #include "wire/tcp.h"
 
 namespace estab {
@@ -41,8 +42,26 @@ std::size_t BuildHeaders(std::span<std::byte> out, const wire::IpHeader& ip,
 }  // namespace
 
 void Stack::Impl::QueuePacket(LinkId link, bool local, std::span<const std::byte> packet) {
-  const bool queued = (local ? looped : replies).Push(link, packet);
+  const bool fits = local || packet.size() <= network.link(link).mtu;
+  const bool queued =
+      fits ? (local ? looped : replies).Push(link, packet) : QueueFragments(link, packet);
   if (!queued) ++counters.out_of_memory;
+}
+
+bool Stack::Impl::QueueFragments(LinkId link, std::span<const std::byte> packet) {
+  // Identifications of one destination never repeat within the space, and those of another say
+  // nothing about them (RFC 7739 §5.3).
+  const bool v4 = std::to_integer<unsigned>(packet[0]) >> 4 == 4;
+  const auto addresses = v4 ? packet.subspan(12, 8) : packet.subspan(8, 32);
+  const std::uint64_t base = SipHash24(keys.fragments, addresses);
+  const auto identification = static_cast<std::uint32_t>(base + ++datagrams_fragmented);
+  wire::Fragmenter fragmenter(packet, network.link(link).mtu, identification);
+  if (replies.room() < fragmenter.count()) return false;  // a part of them would be of no use
+  std::byte fragment[65536];
+  while (!fragmenter.done()) {
+    if (!replies.Push(link, {fragment, fragmenter.Next(fragment)})) return false;
+  }
+  return true;
 }
 
 void Stack::Impl::Reply(Time now, LinkId link, const Tuple& tuple, ConnectionNumber number,

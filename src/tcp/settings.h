@@ -107,8 +107,8 @@ struct Settings {
   std::int32_t wmem_max = 4'194'304;  // ... and SO_SNDBUF can ask for
   std::int32_t slow_start_after_idle = 1;
   // Fragments: bytes that may wait for the rest of their datagrams, and how long.
-  std::int64_t frag_high_thresh = 4 << 20;
-  std::int64_t frag_high_thresh_v6 = 4 << 20;
+  std::int32_t frag_high_thresh = 4 << 20;
+  std::int32_t frag_high_thresh_v6 = 4 << 20;
   std::int32_t frag_time_s = 30;
   std::int32_t frag_time_v6_s = 60;
   // ICMP errors sent: milliseconds between two to one host; a second, and at once, to all.

@@ -1,11 +1,13 @@
 #include "wire/icmp.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <expected>
 
 #include "base/bytes.h"
 #include "wire/checksum.h"
+#include "wire/ip_options.h"
 #include "wire/segment.h"
 
 namespace estab::wire {
@@ -14,13 +16,14 @@ namespace {
 constexpr std::size_t kIcmpHeaderSize = 8;
 constexpr std::size_t kMinQuote = 8;             // of the payload quoted: ports and SEG.SEQ
 constexpr std::size_t kMaxError = 576;           // RFC 1812 §4.3.2.3
-constexpr std::size_t kMaxErrorV6 = 1280;        // RFC 4443 §2.4 (c)
 constexpr std::uint8_t kInternetControl = 0xc0;  // precedence of errors, RFC 1812 §4.3.2.5
 constexpr std::uint8_t kEcnBits = 0x03;
 constexpr std::uint8_t kFirstInformational = 128;  // ICMPv6 types below are errors
 constexpr std::uint8_t kRedirectV6 = 137;
 
 using Bytes = std::span<const std::byte>;
+
+constexpr IpAddress kLoopbackV6{{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}};
 
 template <class Enum>
 constexpr std::uint8_t Number(Enum value) {
@@ -29,8 +32,13 @@ constexpr std::uint8_t Number(Enum value) {
 
 std::uint8_t Byte(Bytes bytes, std::size_t i) { return std::to_integer<std::uint8_t>(bytes[i]); }
 
+// RFC 1122 §3.2.1.3: neither this network, nor loopback, nor group or broadcast, nor class E.
 bool IsOneHost(const IpAddress& a) {
-  return !a.is_any() && !a.is_multicast() && !a.is_limited_broadcast();
+  if (a.is_any() || a.is_multicast()) return false;
+  if (!a.is_v4()) return !(a == kLoopbackV6);
+  constexpr std::uint32_t kLoopback = 127;
+  const std::uint32_t net = a.v4() >> 24;
+  return net != 0 && net != kLoopback && net < 240;
 }
 
 // True for a whole ICMP message of the packet's own family, header included.
@@ -89,16 +97,18 @@ Bytes ReadQuotedIpv6(Bytes quote, IcmpError& error) {
   std::memcpy(error.destination.bytes.data(), &quote[24], 16);
   if (error.source.is_v4() || error.destination.is_v4()) return {};
   const Bytes behind = quote.subspan(kIpv6HeaderSize);
-  const auto chain = SkipExtensions(Byte(quote, 6), behind);
-  if (!chain || !chain->first_fragment) return {};
-  error.protocol = chain->protocol;
-  return behind.subspan(chain->size);
+  const ExtensionChain chain = WalkExtensions(Byte(quote, 6), behind, ExtensionWalk::kSkip);
+  if (chain.problem.found) return {};
+  constexpr std::uint16_t kOffset = 0xfff8;
+  if (chain.fragment && (Load16(&quote[chain.fragment_at + 2u]) & kOffset) != 0) return {};
+  error.protocol = chain.protocol;
+  return behind.subspan(chain.size);
 }
 
 }  // namespace
 
 std::optional<std::size_t> EchoReply(const IpPacket& request, std::span<std::byte> out,
-                                     std::uint8_t ttl) {
+                                     std::uint8_t ttl, std::uint32_t time) {
   if (!IsIcmp(request)) return std::nullopt;
   const bool v4 = request.destination.is_v4();
   const std::uint8_t wanted =
@@ -107,7 +117,12 @@ std::optional<std::size_t> EchoReply(const IpPacket& request, std::span<std::byt
   const Bytes message = request.payload;
   if (Byte(message, 0) != wanted) return std::nullopt;
   if (!IsOneHost(request.source) || !IsOneHost(request.destination)) return std::nullopt;
-  const std::size_t ip_size = IpHeaderSize(request.destination);
+  std::array<std::byte, kMaxIpOptions> options;
+  const std::size_t options_size = v4 && request.header.size() > kIpv4HeaderSize
+                                       ? EchoIpOptions(request.header.subspan(kIpv4HeaderSize),
+                                                       request.destination, time, options)
+                                       : 0;
+  const std::size_t ip_size = IpHeaderSize(request.destination) + options_size;
   if (out.size() < ip_size || out.size() - ip_size < message.size()) return std::nullopt;
   if (!IcmpSum(request.source, request.destination, message).Valid()) return std::nullopt;
 
@@ -118,6 +133,7 @@ std::optional<std::size_t> EchoReply(const IpPacket& request, std::span<std::byt
   header.destination = request.source;
   header.ttl = ttl;
   header.tos = static_cast<std::uint8_t>(request.tos & ~kEcnBits);
+  header.options = std::span(options).first(options_size);
   return Complete(out, header, message.size());
 }
 
@@ -148,8 +164,10 @@ std::optional<IcmpError> DecodeIcmpError(const IpPacket& packet) {
   return error;
 }
 
-bool MayReportError(const IpPacket& packet) {
-  if (packet.fragment || !IsOneHost(packet.source) || !IsOneHost(packet.destination)) return false;
+bool MayReportError(const IpPacket& packet, bool even_to_group) {
+  const bool to_group = even_to_group && packet.destination.is_multicast();
+  if (!IsOneHost(packet.source) || !(to_group || IsOneHost(packet.destination))) return false;
+  if (packet.fragment && packet.place.offset != 0) return !packet.source.is_v4();
   const bool v4 = packet.destination.is_v4();
   if (!packet.Is(v4 ? Protocol::kIcmp : Protocol::kIcmpV6)) return true;
   if (packet.payload.empty()) return false;
@@ -164,8 +182,12 @@ std::size_t EncodeIcmpError(const IpPacket& offending, std::uint8_t type, std::u
                             std::uint8_t ttl) {
   const bool v4 = from.is_v4();
   const std::size_t ip_size = IpHeaderSize(from);
-  const std::size_t room = std::min(out.size(), v4 ? kMaxError : kMaxErrorV6);
-  const std::size_t least = offending.header.size() + std::min(kMinQuote, offending.payload.size());
+  const std::size_t most = v4 ? kMaxError : kMaxIcmpError;
+  const std::size_t room = std::min(out.size(), most);
+  // Extension headers may be longer than what may be quoted: then as much of them as may.
+  const std::size_t least =
+      std::min(offending.header.size() + std::min(kMinQuote, offending.payload.size()),
+               most - ip_size - kIcmpHeaderSize);
   if (room < ip_size + kIcmpHeaderSize + least) return 0;
   const std::size_t quoted = std::min(room - ip_size - kIcmpHeaderSize, offending.whole().size());
 

@@ -48,11 +48,12 @@ enum class IcmpV6Unreachable : std::uint8_t {
 };
 
 /// Writes the whole IP packet that answers an echo request into `out` and returns its size. DSCP
-/// and, as Linux does, the code are those of the request, ECN is cleared. Nothing if `request` is
-/// no echo request, is a fragment, has a wrong checksum, was not sent from one host to one host
-/// (multicast, broadcast or unspecified address), or if the reply does not fit `out`.
+/// and, as Linux does, the code are those of the request, ECN is cleared; an IPv4 request's record
+/// route and timestamp options go on (RFC 1122 §3.2.2.6), `time` in milliseconds. Nothing if
+/// `request` is no echo request, is a fragment, has a wrong checksum, was not sent from one host to
+/// one host (multicast, broadcast or unspecified address), or if the reply does not fit `out`.
 std::optional<std::size_t> EchoReply(const IpPacket& request, std::span<std::byte> out,
-                                     std::uint8_t ttl = 64);
+                                     std::uint8_t ttl = 64, std::uint32_t time = 0);
 
 /// What an ICMP error says, and about which packet. Addresses, ports and numbers are those of the
 /// packet that it quotes: `source` is ours if the error is for us.
@@ -76,9 +77,24 @@ struct IcmpError {
 std::optional<IcmpError> DecodeIcmpError(const IpPacket& packet);
 
 /// Whether an ICMP error may be sent about `packet` (RFC 1122 §3.2.2, RFC 4443 §2.4 (e)): not about
-/// an ICMP error or redirect, nor a fragment, nor anything that was not sent from one host to one
-/// host. A link's own broadcast address is for the caller to know.
-bool MayReportError(const IpPacket& packet);
+/// an ICMP error or redirect, nor a fragment of IPv4 other than the first, nor anything that was
+/// not sent from one host to one host. A link's own broadcast address is for the caller to know.
+/// `even_to_group`: this error is for packets to multicast groups too (RFC 4443 §2.4 (e.3)).
+bool MayReportError(const IpPacket& packet, bool even_to_group = false);
+
+/// The largest ICMP error: of 576 (RFC 1812 §4.3.2.3) and 1280 bytes (RFC 4443 §2.4 (c)) the
+/// latter.
+inline constexpr std::size_t kMaxIcmpError = 1280;
+/// ff02::1, the group that every IPv6 host is in.
+inline constexpr IpAddress kAllNodes{{0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}};
+
+/// What an ICMP error is to say.
+struct IcmpReport {
+  std::uint8_t type = 0;
+  std::uint8_t code = 0;
+  bool even_to_group = false;  // also about packets to multicast groups
+  std::uint32_t rest = 0;      // the second word: a pointer, an MTU
+};
 
 /// Writes a whole IP packet with an ICMP error about `offending`, from `from` to its source, into
 /// `out` and returns its size; 0 if not even the headers and 8 bytes of payload (or all of a

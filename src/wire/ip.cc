@@ -6,15 +6,10 @@
 #include "base/bytes.h"
 #include "base/check.h"
 #include "wire/checksum.h"
+#include "wire/ip_options.h"
 
 namespace estab::wire {
 namespace {
-
-// IPv6 next headers (RFC 8200 §4).
-constexpr std::uint8_t kHopByHop = 0;
-constexpr std::uint8_t kRouting = 43;
-constexpr std::uint8_t kFragment = 44;
-constexpr std::uint8_t kDestinationOptions = 60;
 
 constexpr std::uint16_t kMoreFragments = 0x2000;
 constexpr std::uint16_t kDontFragment = 0x4000;
@@ -24,79 +19,107 @@ using Bytes = std::span<const std::byte>;
 
 std::uint8_t Byte(Bytes bytes, std::size_t i) { return std::to_integer<std::uint8_t>(bytes[i]); }
 
-std::expected<IpPacket, DecodeError> DecodeIpv4(Bytes bytes) {
-  if (bytes.size() < kIpv4HeaderSize) return std::unexpected(DecodeError::kTooShort);
+// Fills in `packet` and `problem` as far as it gets.
+std::optional<DecodeError> DecodeIpv4(Bytes bytes, IpPacket& packet, HeaderProblem& problem) {
+  if (bytes.size() < kIpv4HeaderSize) return DecodeError::kTooShort;
   const std::size_t header_size = std::size_t{4} * (Byte(bytes, 0) & 0x0fu);
   if (header_size < kIpv4HeaderSize || header_size > bytes.size()) {
-    return std::unexpected(DecodeError::kBadHeaderLength);
+    return DecodeError::kBadHeaderLength;
   }
   const std::size_t total = Load16(&bytes[2]);
-  if (total < header_size || total > bytes.size()) {
-    return std::unexpected(DecodeError::kBadTotalLength);
-  }
+  if (total < header_size || total > bytes.size()) return DecodeError::kBadTotalLength;
   Checksum checksum;
   checksum.Add(bytes.first(header_size));
-  if (!checksum.Valid()) return std::unexpected(DecodeError::kBadChecksum);
+  if (!checksum.Valid()) return DecodeError::kBadChecksum;
 
-  IpPacket packet;
+  const std::uint16_t place = Load16(&bytes[6]);
   packet.tos = Byte(bytes, 1);
-  packet.fragment = (Load16(&bytes[6]) & (kMoreFragments | kFragmentOffset)) != 0;
+  packet.fragment = (place & (kMoreFragments | kFragmentOffset)) != 0;
+  packet.place.identification = Load16(&bytes[4]);
+  packet.place.offset = static_cast<std::uint16_t>((place & kFragmentOffset) * 8);
+  packet.place.more = (place & kMoreFragments) != 0;
   packet.ttl = Byte(bytes, 8);
   packet.protocol = Byte(bytes, 9);
+  packet.protocol_at = 9;
   packet.source = IpAddress::V4(Load32(&bytes[12]));
   packet.destination = IpAddress::V4(Load32(&bytes[16]));
   packet.header = bytes.first(header_size);
   packet.payload = bytes.subspan(header_size, total - header_size);
-  return packet;
+  if (header_size == kIpv4HeaderSize) return std::nullopt;
+  const IpOptions options = JudgeIpOptions(packet.header);
+  packet.source_route = options.source_route;
+  if (!options.bad) return std::nullopt;
+  problem.found = problem.tell = true;
+  problem.pointer = options.pointer;
+  return DecodeError::kBadOption;
 }
 
-std::expected<IpPacket, DecodeError> DecodeIpv6(Bytes bytes) {
-  if (bytes.size() < kIpv6HeaderSize) return std::unexpected(DecodeError::kTooShort);
+// Of the fragment header that ended the walk.
+FragmentPlace PlaceIn(Bytes packet, const ExtensionChain& chain) {
+  const Bytes header = packet.subspan(chain.fragment_at);
+  FragmentPlace place;
+  constexpr std::uint16_t kOffset = 0xfff8;
+  const std::uint16_t offset_and_more = Load16(&header[2]);
+  place.offset = offset_and_more & kOffset;
+  place.more = (offset_and_more & 1) != 0;
+  place.identification = Load32(&header[4]);
+  place.header_at = chain.fragment_at;
+  place.named_at = chain.fragment_named_at;
+  return place;
+}
+
+std::optional<DecodeError> DecodeIpv6(Bytes bytes, IpPacket& packet, HeaderProblem& problem) {
+  if (bytes.size() < kIpv6HeaderSize) return DecodeError::kTooShort;
   const std::size_t payload_size = Load16(&bytes[4]);
-  if (payload_size > bytes.size() - kIpv6HeaderSize) {
-    return std::unexpected(DecodeError::kBadTotalLength);
-  }
-  IpPacket packet;
+  if (payload_size > bytes.size() - kIpv6HeaderSize) return DecodeError::kBadTotalLength;
   packet.tos = static_cast<std::uint8_t>(Load16(&bytes[0]) >> 4);
   packet.ttl = Byte(bytes, 7);
   std::memcpy(packet.source.bytes.data(), &bytes[8], 16);
   std::memcpy(packet.destination.bytes.data(), &bytes[24], 16);
-  if (packet.source.is_v4() || packet.destination.is_v4()) {
-    return std::unexpected(DecodeError::kBadAddress);
-  }
+  if (packet.source.is_v4() || packet.destination.is_v4()) return DecodeError::kBadAddress;
   const Bytes behind = bytes.subspan(kIpv6HeaderSize, payload_size);
-  const auto chain = SkipExtensions(Byte(bytes, 6), behind);
-  if (!chain) return std::unexpected(chain.error());
-  packet.protocol = chain->protocol;
-  packet.fragment = chain->fragment;
-  packet.header = bytes.first(kIpv6HeaderSize + chain->size);
-  packet.payload = behind.subspan(chain->size);
-  return packet;
+  const ExtensionChain chain = WalkExtensions(Byte(bytes, 6), behind, ExtensionWalk::kJudge);
+  packet.protocol = chain.protocol;
+  packet.protocol_at = chain.named_at;
+  packet.fragment = chain.fragment;
+  packet.header = bytes.first(kIpv6HeaderSize + chain.size);
+  packet.payload = behind.subspan(chain.size);
+  if (chain.fragment) packet.place = PlaceIn(bytes, chain);
+  problem = chain.problem;
+  if (problem.found) return DecodeError::kBadExtension;
+  return std::nullopt;
 }
 
-// True if every option may be skipped by a node that knows none of them: the two highest bits of
-// the type are zero (RFC 8200 §4.2).
-bool OptionsMayBeSkipped(Bytes options) {
-  while (!options.empty()) {
-    const std::uint8_t type = Byte(options, 0);
-    std::size_t size = 1;  // Pad1 has no length
-    if (type != 0) {
-      if (options.size() < 2) return false;
-      size = 2u + Byte(options, 1);
-    }
-    if ((type & 0xc0) != 0 || size > options.size()) return false;
-    options = options.subspan(size);
+std::optional<DecodeError> Decode(Bytes bytes, IpPacket& packet, HeaderProblem& problem) {
+  if (bytes.empty()) return DecodeError::kTooShort;
+  switch (Byte(bytes, 0) >> 4) {
+    case 4:
+      return DecodeIpv4(bytes, packet, problem);
+    case 6:
+      return DecodeIpv6(bytes, packet, problem);
+    default:
+      return DecodeError::kBadVersion;
   }
-  return true;
 }
 
-// Reads a fragment header. True if it is atomic: a whole datagram, to be read on.
-bool IsAtomicFragment(Bytes header, ExtensionChain& chain) {
-  const std::uint16_t offset_and_more = Load16(&header[2]);
-  if ((offset_and_more & 0xfff9) == 0) return true;
-  chain.fragment = true;
-  chain.first_fragment = (offset_and_more & 0xfff8) == 0;
-  return false;
+// Whether a first fragment has everything up to the header behind the last extension header.
+bool HoldsWholeChain(const IpPacket& fragment) {
+  const ExtensionChain chain =
+      WalkExtensions(fragment.protocol, fragment.payload, ExtensionWalk::kSkip);
+  if (chain.problem.found) return false;
+  std::size_t least = 1;
+  if (chain.protocol == static_cast<std::uint8_t>(Protocol::kTcp)) least = 20;
+  if (chain.protocol == static_cast<std::uint8_t>(Protocol::kUdp)) least = 8;
+  if (chain.protocol == kNoNextHeader || chain.fragment) least = 0;
+  return fragment.payload.size() - chain.size >= least;
+}
+
+HeaderProblem Told(IcmpV6Parameter code, std::size_t pointer) {
+  HeaderProblem problem;
+  problem.found = problem.tell = true;
+  problem.code = static_cast<std::uint8_t>(code);
+  problem.pointer = static_cast<std::uint16_t>(pointer);
+  return problem;
 }
 
 }  // namespace
@@ -113,6 +136,8 @@ const char* Describe(DecodeError error) {
       return "bad total length";
     case DecodeError::kBadChecksum:
       return "bad header checksum";
+    case DecodeError::kBadOption:
+      return "bad option";
     case DecodeError::kBadExtension:
       return "bad extension header";
     case DecodeError::kBadAddress:
@@ -122,51 +147,55 @@ const char* Describe(DecodeError error) {
 }
 
 std::expected<IpPacket, DecodeError> DecodeIp(Bytes bytes) {
-  if (bytes.empty()) return std::unexpected(DecodeError::kTooShort);
-  switch (Byte(bytes, 0) >> 4) {
-    case 4:
-      return DecodeIpv4(bytes);
-    case 6:
-      return DecodeIpv6(bytes);
-    default:
-      return std::unexpected(DecodeError::kBadVersion);
-  }
+  IpPacket packet;
+  HeaderProblem problem;
+  if (const auto error = Decode(bytes, packet, problem)) return std::unexpected(*error);
+  return packet;
 }
 
-std::expected<ExtensionChain, DecodeError> SkipExtensions(std::uint8_t protocol, Bytes bytes) {
-  ExtensionChain chain;
-  chain.protocol = protocol;
-  while (chain.protocol == kHopByHop || chain.protocol == kRouting || chain.protocol == kFragment ||
-         chain.protocol == kDestinationOptions) {
-    const std::uint8_t type = chain.protocol;
-    const Bytes rest = bytes.subspan(chain.size);
-    if (rest.size() < 8) return std::unexpected(DecodeError::kBadExtension);
-    const std::size_t size = type == kFragment ? 8 : std::size_t{8} * (Byte(rest, 1) + 1u);
-    if (size > rest.size()) return std::unexpected(DecodeError::kBadExtension);
-
-    chain.protocol = Byte(rest, 0);
-    chain.size += size;
-    if (type == kFragment) {
-      if (!IsAtomicFragment(rest, chain)) return chain;
-    } else if (type == kRouting) {
-      // Segments left: this host is not the last one on the way, and forwards nothing.
-      if (Byte(rest, 3) != 0) return std::unexpected(DecodeError::kBadExtension);
-    } else if (!OptionsMayBeSkipped(rest.subspan(2, size - 2))) {
-      return std::unexpected(DecodeError::kBadExtension);
-    }
-    // Hop-by-hop options come first or not at all (RFC 8200 §4.1).
-    if (chain.protocol == kHopByHop) return std::unexpected(DecodeError::kBadExtension);
+std::optional<RefusedPacket> ExplainRefusal(Bytes bytes) {
+  RefusedPacket refused;
+  IpPacket& packet = refused.packet;
+  if (!Decode(bytes, packet, refused.problem) || !refused.problem.tell) return std::nullopt;
+  if (packet.source.is_v4()) return refused;
+  // What lies behind the headers is still of interest: of ICMP errors nobody is told.
+  const ExtensionChain chain =
+      WalkExtensions(packet.protocol, packet.payload, ExtensionWalk::kSkip);
+  if (!chain.problem.found) {
+    packet.protocol = chain.protocol;
+    packet.header = {packet.header.data(), packet.header.size() + chain.size};
+    packet.payload = packet.payload.subspan(chain.size);
   }
-  return chain;
+  return refused;
+}
+
+HeaderProblem JudgeFragment(const IpPacket& fragment) {
+  if (fragment.source.is_v4()) return {};
+  constexpr std::size_t kPayloadLengthField = 4;
+  constexpr std::size_t kOffsetField = 2;  // of the fragment header
+  constexpr std::size_t kMostPayload = 65535;
+  const FragmentPlace& place = fragment.place;
+  if (place.more && fragment.payload.size() % 8 != 0) {
+    return Told(IcmpV6Parameter::kHeaderField, kPayloadLengthField);
+  }
+  const std::size_t before =
+      place.header_at - kIpv6HeaderSize;  // the headers that all of them have
+  if (before + place.offset + fragment.payload.size() > kMostPayload) {
+    return Told(IcmpV6Parameter::kHeaderField, place.header_at + kOffsetField);
+  }
+  if (place.offset == 0 && !HoldsWholeChain(fragment)) {
+    return Told(IcmpV6Parameter::kIncompleteChain, 0);
+  }
+  return {};
 }
 
 std::size_t EncodeIp(std::span<std::byte> out, const IpHeader& header, std::size_t payload_size) {
-  const std::size_t size = IpHeaderSize(header.destination);
-  ESTAB_CHECK(out.size() >= size);
+  const std::size_t size = IpHeaderSize(header.destination) + header.options.size();
+  ESTAB_CHECK(out.size() >= size && header.options.size() % 4 == 0);
   std::ranges::fill(out.first(size), std::byte{0});
   if (header.destination.is_v4()) {
     ESTAB_CHECK(size + payload_size <= 0xffff);
-    out[0] = std::byte{0x45};
+    out[0] = static_cast<std::byte>(0x40 | size / 4);
     out[1] = std::byte{header.tos};
     Store16(&out[2], static_cast<std::uint16_t>(size + payload_size));
     Store16(&out[4], header.identification);
@@ -175,6 +204,7 @@ std::size_t EncodeIp(std::span<std::byte> out, const IpHeader& header, std::size
     out[9] = std::byte{header.protocol};
     Store32(&out[12], header.source.v4());
     Store32(&out[16], header.destination.v4());
+    std::ranges::copy(header.options, out.begin() + kIpv4HeaderSize);
     Checksum checksum;
     checksum.Add(out.first(size));
     Store16(&out[10], checksum.Finish());

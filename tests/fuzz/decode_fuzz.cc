@@ -13,9 +13,13 @@
 #include "base/check.h"
 #include "wire/checksum.h"
 #include "wire/dump.h"
+#include "wire/extension.h"
+#include "wire/fragment.h"
 #include "wire/icmp.h"
 #include "wire/ip.h"
+#include "wire/ip_options.h"
 #include "wire/tcp.h"
+#include "wire/udp.h"
 
 namespace estab::wire {
 namespace {
@@ -165,6 +169,22 @@ void CheckPacket(Bytes bytes) {
     ESTAB_CHECK(error->v6 != error->source.is_v4() && error->v6 != error->destination.is_v4());
   }
   CheckErrorAbout(*ip);
+  UdpValid(*ip);
+  if (ip->fragment) JudgeFragment(*ip);
+}
+
+// Whatever is refused, there is something to be told of it, or nothing.
+void CheckRefused(Bytes bytes) {
+  const auto refused = ExplainRefusal(bytes);
+  if (!refused) return;
+  ESTAB_CHECK(!DecodeIp(bytes).has_value());
+  ESTAB_CHECK(IsWithin(refused->packet.whole(), bytes));
+  ESTAB_CHECK(refused->problem.pointer < bytes.size());
+  Buffer out(1500);
+  const bool v4 = refused->packet.source.is_v4();
+  const std::size_t size = EncodeIcmpError(refused->packet, v4 ? 12 : 4, refused->problem.code, 0,
+                                           refused->packet.destination, out);
+  ESTAB_CHECK(size <= kMaxIcmpError);
 }
 
 // The input as the payload of `protocol`; an ICMP checksum is put right.
@@ -191,6 +211,67 @@ void CheckAsPayload(Bytes payload, const IpAddress& source, const IpAddress& des
   CheckPacket(packet);
 }
 
+// The input as what follows an IPv6 header: no walk goes beyond it, and what is judged well is
+// skipped alike.
+void CheckExtensions(Bytes bytes) {
+  for (const int first : {0, 43, 44, 60}) {
+    const auto type = static_cast<std::uint8_t>(first);
+    const ExtensionChain judged = WalkExtensions(type, bytes, ExtensionWalk::kJudge);
+    const ExtensionChain skipped = WalkExtensions(type, bytes, ExtensionWalk::kSkip);
+    for (const ExtensionChain& chain : {judged, skipped}) {
+      ESTAB_CHECK(chain.size <= bytes.size() && chain.size % 8 == 0);
+      ESTAB_CHECK(chain.problem.found || chain.fragment || !chain.is_extension());
+      ESTAB_CHECK(chain.named_at == 6 || chain.named_at < 40 + bytes.size());
+      ESTAB_CHECK(chain.problem.pointer < 40 + bytes.size());
+    }
+    if (!judged.problem.found) {
+      ESTAB_CHECK(judged.size == skipped.size && judged.protocol == skipped.protocol);
+    }
+  }
+}
+
+// The input as the options of an IPv4 header. What is judged well can be echoed, and judged again.
+void CheckIpOptions(Bytes bytes) {
+  Buffer header(20);
+  const std::size_t size = std::min(bytes.size(), kMaxIpOptions) / 4 * 4;
+  header.insert(header.end(), bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(size));
+  const IpOptions judged = JudgeIpOptions(header);
+  ESTAB_CHECK(!judged.bad || (judged.pointer >= 20 && judged.pointer < header.size() + 4));
+  if (judged.bad) return;
+  std::array<std::byte, kMaxIpOptions> echoed;
+  const std::size_t echoed_size =
+      EchoIpOptions(std::span(header).subspan(20), IpAddress::V4(0xc0000201), 7, echoed);
+  ESTAB_CHECK(echoed_size % 4 == 0 && echoed_size <= (size + 3) / 4 * 4);
+  header.resize(20);
+  header.insert(header.end(), echoed.begin(),
+                echoed.begin() + static_cast<std::ptrdiff_t>(echoed_size));
+  const IpOptions again = JudgeIpOptions(header);
+  ESTAB_CHECK(!again.bad && !again.source_route);
+}
+
+// Cut into fragments, every byte is there once, and every fragment decodes.
+void CheckFragmenter(Bytes packet, std::size_t mtu) {
+  Fragmenter fragmenter(packet, mtu, 0x01020304);
+  const std::size_t count = fragmenter.count();
+  std::size_t made = 0;
+  std::size_t next = 0;
+  Buffer out(mtu);
+  for (; !fragmenter.done(); ++made) {
+    const std::size_t size = fragmenter.Next(out);
+    ESTAB_CHECK(size <= mtu);
+    const auto ip = DecodeIp(std::span(out).first(size));
+    ESTAB_CHECK(ip.has_value() && ip->whole().size() == size);
+    if (count == 1) break;
+    ESTAB_CHECK(ip->fragment && ip->place.offset == next);
+    ESTAB_CHECK(ip->place.more == (made + 1 != count));
+    ESTAB_CHECK(!JudgeFragment(*ip).found || ip->place.offset == 0);
+    const Bytes whole = packet.subspan(packet.size() - (DecodeIp(packet)->payload.size()));
+    ESTAB_CHECK(std::ranges::equal(ip->payload, whole.subspan(next, ip->payload.size())));
+    next += ip->payload.size();
+  }
+  ESTAB_CHECK(count == 1 || made == count);
+}
+
 // An IPv4 packet whose header checksum is put right.
 void CheckWithHeaderChecksum(Bytes bytes) {
   if (bytes.size() < 20) return;
@@ -202,6 +283,7 @@ void CheckWithHeaderChecksum(Bytes bytes) {
   checksum.Add(std::span(packet).first(header_size));
   Store16(&packet[10], checksum.Finish());
   CheckPacket(packet);
+  CheckRefused(packet);
 }
 
 }  // namespace
@@ -212,6 +294,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   using namespace estab::wire;
   const auto bytes = std::as_bytes(std::span(data, size));
   CheckPacket(bytes);
+  CheckRefused(bytes);
   CheckWithHeaderChecksum(bytes);
   const IpAddress a = IpAddress::V4(0xc0000201);
   const IpAddress b = IpAddress::V4(0xc0000202);
@@ -222,6 +305,16 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   CheckAsPayload(bytes, a, b, Protocol::kTcp);
   CheckAsPayload(bytes, a, b, Protocol::kIcmp);
   CheckAsPayload(bytes, a6, b6, Protocol::kIcmpV6);
-  SkipExtensions(60, bytes);
+  CheckExtensions(bytes);
+  CheckIpOptions(bytes);
+  if (bytes.empty()) return 0;
+  const std::size_t mtu = 68 + std::to_integer<std::size_t>(bytes[0]) * 4;
+  for (const bool v4 : {true, false}) {
+    Buffer packet(IpHeaderSize(v4 ? a : a6));
+    EncodeIp(packet, {.source = v4 ? a : a6, .destination = v4 ? b : b6, .protocol = 99},
+             bytes.size());
+    packet.insert(packet.end(), bytes.begin(), bytes.end());
+    if (bytes.size() < 60000) CheckFragmenter(packet, mtu);
+  }
   return 0;
 }

@@ -5,6 +5,7 @@ import pathlib
 OPEN, BIND, LISTEN, CONNECT, ACCEPT, SEND, READ, SHUTDOWN, CLOSE, ABORT, OPTIONS, ASK = range(12)
 RAW, FLOW, SEGMENT, GOOD, MS, LONG, LATE, TRANSMIT, SINK, COMPLETE, SETTING, HARM = (
     0x20, 0x21, 0x22, 0x25, 0x27, 0x28, 0x29, 0x2A, 0x2C, 0x2D, 0x2E, 0x2F)
+PIECES, HEADERS, ERROR = 0xE0, 0xF0, 0xF8
 FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
 ALL = [TRANSMIT, 1]
 
@@ -53,6 +54,16 @@ def active(v6=0):
     return [OPEN, v6, CONNECT, 0, 0x10 | 2 | v6] + ALL + good(2) + ALL
 
 
+def pieces(how=0, size=3000, mtu=200, id=0, odd=0, segment=0):
+    """1 IPv6, 2 backwards, 4 and 8 one is moved, 16 one is lost, 32 all twice."""
+    return [PIECES, how] + half(size) + [segment] + ([0] if segment else []) + [mtu, id, odd]
+
+
+def headers(extra, v6=0, size=20, first=0):
+    blocks = len(extra) // (8 if v6 else 4)
+    return [HEADERS, v6] + half(size) + [0, blocks] + extra + ([first] if v6 else [])
+
+
 seeds = {
     "empty": [],
     "handshake-passive": passive(),
@@ -99,6 +110,18 @@ seeds = {
     "time-wait-reopen": passive() + [CLOSE, 1] + ALL + good(1) + ALL + advance(2000) + flow() + ALL
                         + good() + ALL,
     "settings": [SETTING, 4, 1, 0, SETTING, 5, 1, 0, SETTING, 6, 1, 0] + passive() + good(8 * 20) + ALL,
+    "pieces": pieces() + pieces(1) + pieces(2) + pieces(3) + pieces(0x20) + ALL,
+    "pieces-of-data": passive() + pieces(0, 900, 60, 1, 0, 1) + ALL + read(user=1),
+    "pieces-lost": pieces(0x10) + pieces(0x11, odd=1) + advance(60000) + advance(60000),
+    "pieces-overlap": pieces(4) + [0x10] + pieces(5, id=1) + [0x10] + pieces(8, id=2) + advance(60000),
+    "ip-options": headers([1, 7, 11, 4, 0, 0, 0, 0, 0, 0, 0, 0]) + headers([68, 12, 5, 1] + [0] * 8)
+                  + headers([7, 7, 6, 0, 0, 0, 0, 0]) + headers([131, 7, 4, 1, 2, 3, 4, 0]) + ALL,
+    "extensions": headers([58, 0, 5, 2, 0, 0, 1, 0], 1) + headers([60, 0, 1, 4, 0, 0, 0, 0,
+                  58, 0, 0xBF, 4, 0, 0, 0, 0], 1, first=3)
+                  + headers([58, 0, 0, 1, 0, 0, 0, 0], 1, first=1)
+                  + headers([58, 0, 0, 0, 0, 0, 0, 9], 1, first=2) + ALL,
+    "icmp-errors": [OPEN, 0, CONNECT, 0, 0x12] + ALL + [ERROR, 0, 3, 3, 4] + [ERROR, 0, 0x81, 3, 1]
+                   + ALL + [ASK, 0] + passive() + [ERROR, 1, 0, 11, 0],
     "raw": [RAW] + half(40) + list(bytes.fromhex(
         "450000280001000040060000c0000202c00002019c4000500000000000000000500220000000000000000000"))[:41],
 }

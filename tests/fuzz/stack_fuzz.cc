@@ -15,8 +15,11 @@
 #include <string_view>
 #include <vector>
 
+#include "base/bytes.h"
 #include "estab/stack.h"
 #include "sim/packet_view.h"
+#include "wire/checksum.h"
+#include "wire/fragment.h"
 #include "wire/ip.h"
 #include "wire/tcp.h"
 
@@ -323,6 +326,121 @@ class Machine : public PacketSink {
     flows_.push_back(flow);
   }
 
+  // --- Beneath TCP -------------------------------------------------------------------------------
+
+  // A well-formed packet for the stack: the next segment of a flow, or an echo request.
+  std::vector<std::byte> AnyPacket(bool ipv6) {
+    const std::uint16_t size = p_.Half() % 4000;
+    if (p_.Flag() && !flows_.empty()) {
+      Flow& flow = flows_[p_.Byte() % flows_.size()];
+      wire::Segment segment;
+      segment.flags = kAck;
+      segment.seq = flow.ack;
+      segment.ack = flow.next;
+      segment.window = 60000;
+      segment.options.has_timestamp = flow.stamps;
+      segment.options.ts_value = flow.our_stamp++;
+      segment.options.ts_echo = flow.stamp;
+      const auto payload = Payload(segment.seq, size);
+      segment.payload = payload;
+      return sim::CraftPacket(flow.tuple.remote, flow.tuple.local, segment);
+    }
+    std::vector<std::byte> message(8u + size);
+    message[0] = ipv6 ? std::byte{128} : std::byte{8};
+    return Icmp(ipv6, message);
+  }
+
+  std::vector<std::byte> Icmp(bool ipv6, std::vector<std::byte> message) {
+    const IpAddress from = Remote(ipv6);
+    const IpAddress to = Local(ipv6);
+    const std::uint8_t protocol = ipv6 ? 58 : 1;
+    wire::Checksum checksum;
+    if (ipv6) {
+      checksum.AddPseudoHeader(from, to, protocol, static_cast<std::uint32_t>(message.size()));
+    }
+    checksum.Add(message);
+    Store16(&message[2], checksum.Finish());
+    std::vector<std::byte> packet(wire::IpHeaderSize(to));
+    wire::EncodeIp(packet, {.source = from, .destination = to, .protocol = protocol},
+                   message.size());
+    packet.insert(packet.end(), message.begin(), message.end());
+    return packet;
+  }
+
+  static void FixHeader(std::vector<std::byte>& packet) {
+    if (packet.size() < 20 || (packet[0] & std::byte{0xf0}) != std::byte{0x40}) return;
+    const std::size_t size = std::to_integer<std::size_t>(packet[0] & std::byte{0x0f}) * 4;
+    if (size < 20 || size > packet.size()) return;
+    Store16(&packet[10], 0);
+    wire::Checksum checksum;
+    checksum.Add(std::span(packet).first(size));
+    Store16(&packet[10], checksum.Finish());
+  }
+
+  // In fragments, forwards or backwards, one of them lost, repeated or moved.
+  void InjectInPieces() {
+    const std::uint8_t how = p_.Byte();
+    const auto packet = AnyPacket((how & 1) != 0);
+    const std::size_t mtu = 68 + p_.Byte() * 4u;
+    wire::Fragmenter fragmenter(packet, mtu, p_.Below(4));
+    std::vector<std::vector<std::byte>> pieces;
+    while (!fragmenter.done()) {
+      pieces.emplace_back(mtu);
+      pieces.back().resize(fragmenter.Next(pieces.back()));
+    }
+    const bool v4 = (packet[0] & std::byte{0xf0}) == std::byte{0x40};
+    std::vector<std::byte>& odd = pieces[p_.Byte() % pieces.size()];
+    if ((how & 2) != 0) std::ranges::reverse(pieces);
+    if ((how & 4) != 0) odd[v4 ? 7 : 43] ^= static_cast<std::byte>(p_.Byte());
+    if ((how & 8) != 0) odd[v4 ? 6 : 43] ^= std::byte{0x21};
+    FixHeader(odd);
+    for (const auto& piece : pieces) {
+      if ((how & 0x10) != 0 && &piece == &odd) continue;
+      Inject(piece);
+      if ((how & 0x20) != 0) Inject(piece);
+    }
+  }
+
+  // Behind IPv4 options or IPv6 extension headers out of nothing.
+  void InjectBehindHeaders() {
+    const bool ipv6 = p_.Flag();
+    const auto packet = AnyPacket(ipv6);
+    const bool v4 = (packet[0] & std::byte{0xf0}) == std::byte{0x40};
+    const std::size_t fixed = v4 ? 20 : 40;
+    const auto extra = p_.Take(v4 ? p_.Below(11) * 4 : p_.Below(32) * 8);
+    std::vector<std::byte> out(packet.begin(), packet.begin() + static_cast<std::ptrdiff_t>(fixed));
+    for (const std::uint8_t b : extra) out.push_back(std::byte{b});
+    while (out.size() % (v4 ? 4 : 8) != 0) out.push_back(std::byte{0});
+    const std::size_t header = out.size();
+    out.insert(out.end(), packet.begin() + static_cast<std::ptrdiff_t>(fixed), packet.end());
+    if (v4) {
+      out[0] = static_cast<std::byte>(0x40 | header / 4);
+      Store16(&out[2], static_cast<std::uint16_t>(out.size()));
+      FixHeader(out);
+    } else {
+      constexpr std::uint8_t kExtensions[] = {0, 43, 44, 60};
+      Store16(&out[4], static_cast<std::uint16_t>(out.size() - 40));
+      if (header != fixed) out[6] = std::byte{kExtensions[p_.Below(4)]};
+    }
+    Inject(out);
+  }
+
+  // An ICMP error that quotes a segment of a flow.
+  void InjectErrorAbout() {
+    if (flows_.empty()) return;
+    Flow& flow = flows_[p_.Byte() % flows_.size()];
+    wire::Segment quoted;
+    quoted.flags = kAck;
+    quoted.seq = Near(flow.next);
+    const auto offending = sim::CraftPacket(flow.tuple.local, flow.tuple.remote, quoted);
+    const bool ipv6 = !flow.tuple.local.address.is_v4();
+    std::vector<std::byte> message(8);
+    message[0] = std::byte{p_.Byte()} & std::byte{0x0f};
+    message[1] = std::byte{p_.Byte()} & std::byte{0x1f};
+    message.insert(message.end(), offending.begin(), offending.end());
+    Inject(Icmp(ipv6, std::move(message)));
+  }
+
   void Complete(std::size_t count) {
     while (count-- > 0 && !held_.empty()) {
       const std::size_t which = held_.size() > 1 ? p_.Byte() % held_.size() : 0;
@@ -430,6 +548,14 @@ class Machine : public PacketSink {
         "net.ipv4.tcp_slow_start_after_idle",
         "net.ipv4.tcp_syncookies",
         "net.ipv4.tcp_fastopen",
+        "net.ipv4.ipfrag_high_thresh",
+        "net.ipv4.ipfrag_time",
+        "net.ipv6.ip6frag_high_thresh",
+        "net.ipv6.ip6frag_time",
+        "net.ipv4.icmp_ratelimit",
+        "net.ipv6.icmp.ratelimit",
+        "net.ipv4.icmp_msgs_per_sec",
+        "net.ipv4.icmp_msgs_burst",
     };
     const std::string_view name = kNames[p_.Byte() % std::size(kNames)];
     std::array<char, 16> text;
@@ -518,6 +644,9 @@ class Machine : public PacketSink {
   void Step() {
     const std::uint8_t op = p_.Byte();
     if (op < 0x18) return Call(static_cast<std::uint8_t>(op % 12));
+    if (op >= 0xf8) return InjectErrorAbout();
+    if (op >= 0xf0) return InjectBehindHeaders();
+    if (op >= 0xe0) return InjectInPieces();
     switch (op % 16) {
       case 0:
         return InjectRaw();
@@ -578,7 +707,7 @@ class Machine : public PacketSink {
     FUZZ_CHECK(users_.size() <= n.sockets);
     FUZZ_CHECK(n.memory_in_use <= n.memory);
     FUZZ_CHECK(n.memory <= memory_.lent());
-    if (n.sockets + n.half_open + n.time_wait == 0) {
+    if (n.sockets + n.half_open + n.time_wait == 0 && n.memory_in_use == 0) {
       FUZZ_CHECK(stack_->NextDeadline() == kNever);
     }
   }

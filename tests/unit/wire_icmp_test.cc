@@ -260,11 +260,12 @@ TEST(WireIcmp, ErrorsQuoteNoMoreThanAllowed) {
 }
 
 TEST(WireIcmp, WhatMayBeReported) {
-  for (const char* name : {"linux6-syn", "udp4-odd", "icmp4-echo", "icmp6-echo"}) {
+  for (const char* name : {"linux6-syn", "udp4-odd", "icmp4-echo", "icmp6-echo",
+                           "ip4-first-fragment", "tcp6-first-fragment", "tcp6-later-fragment"}) {
     EXPECT_TRUE(MayReportError(Decoded(name).ip)) << name;
   }
   for (const char* name : {"icmp4-host-unreachable", "icmp4-redirect", "icmp6-no-route",
-                           "icmp6-redirect", "ip4-first-fragment", "tcp6-later-fragment"}) {
+                           "icmp6-redirect", "ip4-later-fragment"}) {
     EXPECT_FALSE(MayReportError(Decoded(name).ip)) << name;
   }
   Decoded multicast("udp4-odd");

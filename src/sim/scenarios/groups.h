@@ -13,6 +13,7 @@ std::span<const Scenario> OpenRecordScenarios();
 std::span<const Scenario> OpenEndScenarios();
 std::span<const Scenario> OpenAgreeScenarios();
 std::span<const Scenario> OpenLossScenarios();
+std::span<const Scenario> IcmpScenarios();
 std::span<const Scenario> CloseScenarios();
 std::span<const Scenario> CloseOddScenarios();
 std::span<const Scenario> CloseLossScenarios();

@@ -37,14 +37,27 @@ std::size_t Unlikeness(std::string_view id, std::string_view wanted) {
 const std::vector<const Scenario*>& AllScenarios() {
   static const std::vector<const Scenario*> all = [] {
     std::vector<const Scenario*> list;
-    for (const std::span<const Scenario> group :
-         {OpenScenarios(),      OpenBesideScenarios(),   OpenRecordScenarios(),
-          OpenAgreeScenarios(), OpenEndScenarios(),      OpenLossScenarios(),
-          CloseScenarios(),     CloseOddScenarios(),     CloseLossScenarios(),
-          TimeWaitScenarios(),  TimeWaitMoreScenarios(), TimeWaitWithoutScenarios(),
-          ResetScenarios(),     ResetMoreScenarios(),    HalfOpenScenarios(),
-          TimeoutScenarios(),   TimerScenarios(),        TimerMoreScenarios(),
-          MachineScenarios(),   DemoScenarios()}) {
+    for (const std::span<const Scenario> group : {OpenScenarios(),
+                                                  OpenBesideScenarios(),
+                                                  OpenRecordScenarios(),
+                                                  OpenAgreeScenarios(),
+                                                  OpenEndScenarios(),
+                                                  OpenLossScenarios(),
+                                                  IcmpScenarios(),
+                                                  CloseScenarios(),
+                                                  CloseOddScenarios(),
+                                                  CloseLossScenarios(),
+                                                  TimeWaitScenarios(),
+                                                  TimeWaitMoreScenarios(),
+                                                  TimeWaitWithoutScenarios(),
+                                                  ResetScenarios(),
+                                                  ResetMoreScenarios(),
+                                                  HalfOpenScenarios(),
+                                                  TimeoutScenarios(),
+                                                  TimerScenarios(),
+                                                  TimerMoreScenarios(),
+                                                  MachineScenarios(),
+                                                  DemoScenarios()}) {
       for (const Scenario& scenario : group) list.push_back(&scenario);
     }
     return list;
