@@ -55,6 +55,11 @@ void LadderBuilder::LearnEndpoints(Side side, const Tuple& tuple) {
 }
 
 bool LadderBuilder::Follow(Side side, const Tuple& tuple) {
+  if (between_ && tuple.remote.port != 0) {
+    const IpAddress& a = (side == Side::kA ? tuple.local : tuple.remote).address;
+    const IpAddress& b = (side == Side::kA ? tuple.remote : tuple.local).address;
+    if (a != between_->first || b != between_->second) return false;
+  }
   LearnEndpoints(side, tuple);
   if (!options_.first_connection_only) return true;
   const Tuple from_a = side == Side::kA ? tuple : Reversed(tuple);

@@ -56,6 +56,8 @@ class LadderBuilder {
   void LoseStates(Time at, Side side, std::string rule, std::string gist);
   /// `side` is now in `to`: for hosts that a script plays.
   void AddState(Time at, Side side, State to, std::string rule, std::string section = {});
+  /// Draws only what goes on between these two addresses.
+  void OnlyBetween(const IpAddress& a, const IpAddress& b) { between_ = {a, b}; }
   /// Draws another name and section for the rule `name`: where a script has bent what it means.
   void Explain(std::string name, std::string shown, std::string section) {
     explained_[std::move(name)] = {std::move(shown), std::move(section)};
@@ -97,6 +99,7 @@ class LadderBuilder {
   Options options_;
   Ladder ladder_;
   std::array<SideObserver, 2> sides_;
+  std::optional<std::pair<IpAddress, IpAddress>> between_;
   std::optional<Tuple> followed_;  // as side A sees it
   std::optional<Time> first_;
   std::array<State, 2> state_{State::kClosed, State::kClosed};  // as last drawn

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "observe/format.h"
+#include "wire/icmp.h"
 #include "wire/ip.h"
 #include "wire/tcp.h"
 
@@ -65,6 +66,15 @@ std::vector<std::byte> CraftPacket(const Endpoint& source, const Endpoint& desti
                                                    std::span<const Slice>(&payload, 1)));
   std::copy(segment.payload.begin(), segment.payload.end(),
             packet.begin() + static_cast<std::ptrdiff_t>(ip_size + tcp_size));
+  return packet;
+}
+
+std::vector<std::byte> CraftIcmpError(std::span<const std::byte> quoted, std::uint8_t type,
+                                      std::uint8_t code, const IpAddress& from) {
+  std::vector<std::byte> packet(1280);
+  const auto offending = wire::DecodeIp(quoted);
+  if (!offending) return {};
+  packet.resize(wire::EncodeIcmpError(*offending, type, code, 0, from, packet));
   return packet;
 }
 

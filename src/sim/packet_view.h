@@ -34,4 +34,9 @@ std::string OptionsText(const wire::TcpOptions& options, bool brief = false);
 std::vector<std::byte> CraftPacket(const Endpoint& source, const Endpoint& destination,
                                    wire::Segment segment);
 
+/// An ICMP error (over IPv6: ICMPv6, whose types these are then) from `from`, sent to the source
+/// of `quoted`, a whole IP packet.
+std::vector<std::byte> CraftIcmpError(std::span<const std::byte> quoted, std::uint8_t type,
+                                      std::uint8_t code, const IpAddress& from);
+
 }  // namespace estab::sim

@@ -350,6 +350,16 @@ void ScenarioContext::Imagine(Side to, const Endpoint& source, const Endpoint& d
   world_.Inject(to, CraftPacket(source, destination, segment), Duration::zero(), Author::kImagined);
 }
 
+void ScenarioContext::InjectIcmp(Side to, const Endpoint& source, const Endpoint& destination,
+                                 std::uint32_t seq, std::uint8_t type, std::uint8_t code) {
+  wire::Segment quoted;
+  quoted.flags = kAck;
+  quoted.seq = seq;
+  const auto packet =
+      CraftIcmpError(CraftPacket(source, destination, quoted), type, code, destination.address);
+  world_.Inject(to, packet, Duration::zero(), Author::kImagined);
+}
+
 void ScenarioContext::TakeOver(Side side) {
   host(side).played_ = true;
   host(side).handles_.clear();

@@ -238,6 +238,10 @@ class ScenarioContext {
   /// As above, but never shown: what follows from it is drawn as if nothing had come.
   void Imagine(Side to, const Endpoint& source, const Endpoint& destination,
                const wire::Segment& segment);
+  /// An ICMP error reaches `to` at once, about a segment of its own from `source` to `destination`
+  /// with number `seq`. The peer is said to have sent it. Not drawn: add a note.
+  void InjectIcmp(Side to, const Endpoint& source, const Endpoint& destination, std::uint32_t seq,
+                  std::uint8_t type, std::uint8_t code);
   /// From now on the script plays `side`: its stack vanishes without a word, and what is sent to it
   /// is drawn and heard by nobody.
   void TakeOver(Side side);

@@ -103,6 +103,23 @@ Schedule OrphanRepeats(ScenarioContext& ctx, Duration delay) {
   return Repeats(ctx, retries == 0 ? 8 : retries, Rto(ctx, delay));
 }
 
+Duration SynAgain(ScenarioContext& ctx, Duration sent, Duration reset) {
+  constexpr Duration kLinuxMoment = milliseconds(8);  // two ticks of its 250 Hz clock
+  const Duration due = sent + SynRepeats(ctx).at.at(1);
+  return ctx.Profile() == "linux" ? std::min(due, reset + kLinuxMoment) : due;
+}
+
+wire::Segment Stamped(const ScenarioContext& ctx, Side side, wire::Segment segment) {
+  for (auto s = ctx.sent().rbegin(); s != ctx.sent().rend(); ++s) {
+    if (s->from != side || !s->options.has_timestamp) continue;
+    segment.options.has_timestamp = true;
+    segment.options.ts_value = s->options.ts_value;
+    segment.options.ts_echo = s->options.ts_echo;
+    break;
+  }
+  return segment;
+}
+
 Duration Rto(ScenarioContext& ctx, Duration delay) {
   const Duration least = milliseconds(ctx.SettingNumber("estab.tcp_rto_min"));
   return 2 * delay + std::max(4 * delay, least);  // RTTVAR begins at half the round trip

@@ -90,6 +90,13 @@ Schedule SynRepeats(ScenarioContext& ctx);
 Schedule SynAckRepeats(ScenarioContext& ctx);
 Schedule OrphanRepeats(ScenarioContext& ctx, Duration delay);
 
+/// When A's first SYN is sent again, if it was sent at `sent` and a reset that answers a bad ACK at
+/// `reset`: on Linux a moment after that, else when its time has come.
+Duration SynAgain(ScenarioContext& ctx, Duration sent, Duration reset);
+
+/// `segment` with the timestamp that `side` sent last, if it sends any.
+wire::Segment Stamped(const ScenarioContext& ctx, Side side, wire::Segment segment);
+
 /// The retransmission time-out where every round trip has taken twice `delay`: RFC 6298 with
 /// Linux's least variation.
 Duration Rto(ScenarioContext& ctx, Duration delay);

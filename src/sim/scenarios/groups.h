@@ -12,6 +12,7 @@ std::span<const Scenario> OpenBesideScenarios();
 std::span<const Scenario> OpenRecordScenarios();
 std::span<const Scenario> OpenEndScenarios();
 std::span<const Scenario> OpenAgreeScenarios();
+std::span<const Scenario> OpenFloodScenarios();
 std::span<const Scenario> OpenLossScenarios();
 std::span<const Scenario> IcmpScenarios();
 std::span<const Scenario> CloseScenarios();
@@ -26,6 +27,8 @@ std::span<const Scenario> HalfOpenScenarios();
 std::span<const Scenario> TimeoutScenarios();
 std::span<const Scenario> TimerMoreScenarios();
 std::span<const Scenario> MachineScenarios();
+std::span<const Scenario> DataScenarios();
+std::span<const Scenario> HostileScenarios();
 std::span<const Scenario> TimerScenarios();
 std::span<const Scenario> DemoScenarios();
 

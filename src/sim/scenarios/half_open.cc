@@ -49,7 +49,7 @@ void Reconnect(ScenarioContext& ctx) {
   ctx.a().Restart();
   ctx.RunUntil(11s);
   ctx.a().Connect(ctx.b(), kServerPort, kClientPort);
-  const Duration again = 11s + SynRepeats(ctx).at.at(1);
+  const Duration again = SynAgain(ctx, 11s, 11s + 2 * d);
   ctx.RunUntil(again + 3 * d);
   ctx.ExpectWire(Then(Handshake(d), {{11s, "A S seq=x'"},
                                      {11s + d, "B . seq=y+1 ack=x+1"},

@@ -109,6 +109,32 @@ void Explain(ScenarioContext& ctx) {
   ctx.ExpectNothingLeft();
 }
 
+// The RFC's own example, and how much of the machine rests on which text.
+void Spec(ScenarioContext& ctx) {
+  const Duration d = UseDelay(ctx);
+  const Pair pair = Establish(ctx);
+  ctx.ExpectWire(Handshake(d));
+  ctx.RunUntil(200ms);
+  (void)ctx.a().Close(pair.a);
+  ctx.RunUntil(400ms);
+  (void)ctx.b().Close(pair.b);
+  ctx.RunUntil(400ms + 3 * d + TwoMsl(ctx));
+  std::map<std::string, std::size_t> by_basis;
+  std::size_t of_9293 = 0;
+  for (std::size_t i = 0; i < RuleCount(); ++i) {
+    const Rule& rule = GetRule(static_cast<RuleId>(i));
+    const std::string_view section = rule.section;
+    ++by_basis[BasisName(rule.basis)];
+    of_9293 += section.find("RFC 9293") != std::string_view::npos ? 1 : 0;
+    ctx.Expect(!section.empty(), fmt::format("the rule {} says what it rests on", rule.name));
+  }
+  std::string all;
+  for (const auto& [basis, count] : by_basis) all += fmt::format(", {} {}", count, basis);
+  ctx.Say(fmt::format("{} rules{}; {} of them rest on RFC 9293 itself", RuleCount(), all, of_9293));
+  ctx.Say("docs/conformance.md goes through the requirements one by one");
+  ctx.ExpectNothingLeft();
+}
+
 constexpr Parameter kParameters[] = {kDelay, kMsl};
 
 constexpr Scenario kScenarios[] = {
@@ -122,6 +148,11 @@ constexpr Scenario kScenarios[] = {
      "that "
      "of a connection which is already dead.",
      kParameters, Explain},
+    {"spec/9293", "what the machine rests on",
+     "Every rule names the text that it rests on: a MUST, SHOULD or MAY of an RFC, Linux, or a "
+     "decision of estab's own. The requirements of RFC 9293, appendix B, are gone through one by "
+     "one in docs/conformance.md.",
+     kParameters, Spec},
 };
 
 }  // namespace

@@ -42,6 +42,7 @@ const std::vector<const Scenario*>& AllScenarios() {
                                                   OpenRecordScenarios(),
                                                   OpenAgreeScenarios(),
                                                   OpenEndScenarios(),
+                                                  OpenFloodScenarios(),
                                                   OpenLossScenarios(),
                                                   IcmpScenarios(),
                                                   CloseScenarios(),
@@ -56,7 +57,9 @@ const std::vector<const Scenario*>& AllScenarios() {
                                                   TimeoutScenarios(),
                                                   TimerScenarios(),
                                                   TimerMoreScenarios(),
+                                                  DataScenarios(),
                                                   MachineScenarios(),
+                                                  HostileScenarios(),
                                                   DemoScenarios()}) {
       for (const Scenario& scenario : group) list.push_back(&scenario);
     }

@@ -20,6 +20,7 @@ void Forge(ScenarioContext& ctx, std::uint16_t flags, std::int32_t offset, const
   segment.seq = ctx.Isn(Side::kA) + 1 + static_cast<std::uint32_t>(offset);
   segment.ack = ctx.Isn(Side::kB) + 1;
   segment.window = 1000;
+  segment = Stamped(ctx, Side::kA, segment);
   ctx.Note(note);
   ctx.Inject(Side::kB, ctx.a().endpoint(kClientPort), ctx.b().endpoint(kServerPort), segment,
              ctx.world().path(Side::kA).config().delay);

@@ -202,7 +202,7 @@ void ReopenUnheard(ScenarioContext& ctx) {
   const Duration at = from + after;
   ctx.RunUntil(at);
   const SocketId a = ctx.a().Connect(ctx.b(), kServerPort, kClientPort);
-  const Duration again = at + SynRepeats(ctx).at.at(1);
+  const Duration again = SynAgain(ctx, at, at + 2 * d);
   ctx.RunUntil(again + 3 * d);
   ctx.ExpectSent({at + d, "B . seq=y+2 ack=x+2"});
   ctx.ExpectSent({at + 2 * d, "A R seq=x+2"});

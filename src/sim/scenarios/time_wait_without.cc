@@ -150,7 +150,7 @@ void NewSynChallenged(ScenarioContext& ctx) {
   const Pair pair = LoseLastAck(ctx, d);
   ctx.RunUntil(kAgain);
   const SocketId a = ctx.a().Connect(ctx.b(), kServerPort, kClientPort);
-  const Duration repeat = kAgain + SynRepeats(ctx).at.at(1);
+  const Duration repeat = SynAgain(ctx, kAgain, kAgain + 2 * d);
   ctx.RunUntil(repeat + 4 * d);
   ctx.ExpectSent({kAgain + d, "B . seq=y+2 ack=x+2"});
   ctx.ExpectSent({kAgain + 2 * d, "A R seq=x+2"});
