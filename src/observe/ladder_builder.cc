@@ -37,6 +37,7 @@ void LadderBuilder::SetHost(Side side, std::string name, std::string endpoint) {
 }
 
 std::size_t LadderBuilder::Add(LadderRow row, bool always) {
+  if (paused_) return kFull;
   if (ladder_.rows.size() >= options_.max_rows && !always) {
     ++ladder_.left_out;
     return kFull;

@@ -56,6 +56,8 @@ class LadderBuilder {
   void LoseStates(Time at, Side side, std::string rule, std::string gist);
   /// `side` is now in `to`: for hosts that a script plays.
   void AddState(Time at, Side side, State to, std::string rule, std::string section = {});
+  /// Leaves everything out from now on, or no more: for what is like what was drawn before.
+  void SetPaused(bool paused) { paused_ = paused; }
   /// Draws only what goes on between these two addresses.
   void OnlyBetween(const IpAddress& a, const IpAddress& b) { between_ = {a, b}; }
   /// Draws another name and section for the rule `name`: where a script has bent what it means.
@@ -99,6 +101,7 @@ class LadderBuilder {
   Options options_;
   Ladder ladder_;
   std::array<SideObserver, 2> sides_;
+  bool paused_ = false;
   std::optional<std::pair<IpAddress, IpAddress>> between_;
   std::optional<Tuple> followed_;  // as side A sees it
   std::optional<Time> first_;

@@ -29,7 +29,7 @@ struct SvgBlock {
 class SvgLayout {
  public:
   static constexpr int kTop = 120;                 // where the first point may lie
-  static constexpr std::size_t kLineChars = 30;    // of text beside a lifeline
+  static constexpr std::size_t kLineChars = 27;    // of text beside a lifeline
   static constexpr std::size_t kMiddleChars = 56;  // of text between them
 
   SvgLayout(const Ladder& ladder, std::vector<LadderPoint> points, bool options);

@@ -294,6 +294,11 @@ void ScenarioContext::Note(std::string text, std::optional<Side> side) {
   builder_.AddNote(world_.now(), side, std::move(text));
 }
 
+void ScenarioContext::DrawNoMore(std::string note) {
+  Note(std::move(note));
+  builder_.SetPaused(true);
+}
+
 void ScenarioContext::SetDelay(Duration delay) {
   for (const Side side : {Side::kA, Side::kB}) {
     PathConfig config = world_.path(side).config();

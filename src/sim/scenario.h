@@ -217,6 +217,9 @@ class ScenarioContext {
   void RunUntilIdle(Duration limit);
   /// Says something in the ladder, at one side or across.
   void Note(std::string text, std::optional<Side> side = std::nullopt);
+  /// Says that from here on it goes on in the same way, and draws no more of it until Draw.
+  void DrawNoMore(std::string note);
+  void Draw() { builder_.SetPaused(false); }
   /// Draws textbook numbers (x, x+1, y) or absolute ones.
   void SetNumbers(observe::Numbers numbers) { builder_.SetNumbers(numbers); }
 

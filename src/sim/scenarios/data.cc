@@ -217,6 +217,7 @@ void SillyWindow(ScenarioContext& ctx) {
     if (n) got += piece.substr(0, *n);
     if (!n) ctx.Run(d);
     ctx.Run(1ms);
+    if (i == 60) ctx.DrawNoMore("and so on, to the last byte");
   }
   ctx.Expect(got == data, "all of it arrives");
   // What A is offered after a closed window is worth a segment: neither side sends crumbs.

@@ -51,9 +51,11 @@ void Converse(ScenarioContext& ctx, const Pair& pair, Duration span) {
         ctx.a().stack().Send(ctx.world().now(), pair.a, std::as_bytes(std::span("hello", 5)));
     said += sent.value_or(0);
     ctx.Run(std::max<Duration>(50ms, 3 * d));
+    if (said == 10) ctx.DrawNoMore("and so on, while the flood goes on");
     std::array<std::byte, 64> buffer;
     heard += ctx.b().stack().Read(ctx.world().now(), pair.b, buffer).value_or(0);
   }
+  ctx.Draw();
   ctx.Expect(said != 0 && heard == said, "all that A says is heard, flood or not");
   ctx.ExpectState(Side::kA, pair.a, State::kEstablished);
   ctx.ExpectState(Side::kB, pair.b, State::kEstablished);
@@ -174,6 +176,7 @@ void BacklogOverflow(ScenarioContext& ctx) {
   const SocketId listener = ctx.b().Listen(kServerPort, backlog);
   std::vector<SocketId> a;
   for (std::size_t i = 0; i < clients; ++i) {
+    if (i == 2) ctx.DrawNoMore(fmt::format("and so on: {} clients", clients));
     a.push_back(ctx.a().Connect(ctx.b(), kServerPort, static_cast<std::uint16_t>(kClientPort + i)));
   }
   std::size_t served = 0;
@@ -228,6 +231,7 @@ void PortExhaustion(ScenarioContext& ctx) {
   const SocketId listener = ctx.b().Listen(kServerPort, 1024);
   const SocketId other = ctx.b().Listen(kServerPort + 1, 1024);
   for (int i = 0; i < ports; ++i) {
+    if (i == 1) ctx.DrawNoMore(fmt::format("and so on, with every one of {} ports", ports));
     const SocketId a = ctx.a().Connect(ctx.b(), kServerPort);
     ctx.Run(3 * d);
     (void)ctx.a().Close(a);
@@ -238,6 +242,7 @@ void PortExhaustion(ScenarioContext& ctx) {
   if (ports * 7 * d + 1s > TwoMsl(ctx)) return ctx.Fail("parameters: the first has ended already");
   ctx.ExpectEqual(ctx.a().stack().Counters().time_wait, static_cast<std::uint32_t>(ports),
                   "every port waits");
+  ctx.Draw();
   ctx.ExpectError(ctx.a().ConnectAgain(ctx.a().Open(), Server(ctx)), Error::kAddressNotAvailable,
                   "one more connection to B:80");
   const SocketId honest = ctx.a().Connect(ctx.b(), kServerPort + 1);
@@ -266,6 +271,7 @@ void OrphanLimit(ScenarioContext& ctx) {
   const SocketId listener = ctx.b().Listen(kServerPort, 1024);
   std::uint32_t most = 0;
   for (std::size_t i = 0; i < count; ++i) {
+    if (i == 2) ctx.DrawNoMore(fmt::format("and so on: {} connections", count));
     ctx.a().Connect(ctx.b(), kServerPort, static_cast<std::uint16_t>(kClientPort + i));
     ctx.Run(3 * d);
     (void)ctx.b().Close(ctx.b().MustAccept(listener));
@@ -274,6 +280,7 @@ void OrphanLimit(ScenarioContext& ctx) {
   }
   ctx.Expect(most <= limit, "there are never more orphans than tcp_max_orphans");
   ctx.Expect(ctx.b().stack().Counters().sockets <= limit + 1, "nor connections");
+  ctx.Draw();
   const SocketId honest = ctx.a().Connect(ctx.b(), kServerPort, kClientPort + 1000);
   ctx.Run(3 * d);
   const SocketId b = ctx.b().MustAccept(listener);
@@ -292,6 +299,7 @@ void TimeWaitLimit(ScenarioContext& ctx) {
   const SocketId listener = ctx.b().Listen(kServerPort, 1024);
   std::uint32_t most = 0;
   for (std::size_t i = 0; i < count; ++i) {
+    if (i == 1) ctx.DrawNoMore(fmt::format("and so on: {} connections", count));
     const SocketId a =
         ctx.a().Connect(ctx.b(), kServerPort, static_cast<std::uint16_t>(kClientPort + i));
     ctx.Run(3 * d);
@@ -326,6 +334,7 @@ void Memory(ScenarioContext& ctx) {
   std::vector<SocketId> a;
   std::vector<SocketId> b;
   for (std::size_t i = 0; i < count; ++i) {
+    if (i == 1) ctx.DrawNoMore(fmt::format("and so on: {} connections, and nobody reads", count));
     a.push_back(ctx.a().Connect(ctx.b(), kServerPort, static_cast<std::uint16_t>(kClientPort + i)));
     ctx.Run(3 * d);
     const auto accepted = ctx.b().stack().Accept(ctx.world().now(), listener);
@@ -339,6 +348,7 @@ void Memory(ScenarioContext& ctx) {
   for (const SocketId socket : a) (void)ctx.a().stack().Abort(ctx.world().now(), socket);
   for (const SocketId socket : b) (void)ctx.b().stack().Close(ctx.world().now(), socket);
   ctx.Run(1s);
+  ctx.Draw();
   const SocketId honest = ctx.a().Connect(ctx.b(), kServerPort, kClientPort + 1000);
   ctx.Run(2s);
   const SocketId served = ctx.b().MustAccept(listener);

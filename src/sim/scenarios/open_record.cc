@@ -92,6 +92,7 @@ void Tcb(ScenarioContext& ctx) {
   };
   const Endpoint server = ctx.b().endpoint(kServerPort);
   for (std::int64_t i = 0; i < count; ++i) {
+    if (i == 3) ctx.DrawNoMore(fmt::format("and so on: {} SYNs", count));
     ctx.PlaySegment(Side::kA, endpoint(i), server, Craft(kSyn, 1000));
   }
   ctx.RunUntil(2 * d);
@@ -105,6 +106,7 @@ void Tcb(ScenarioContext& ctx) {
     if (s.from == Side::kB) isn.push_back(s.segment.seq);
   }
   if (isn.size() != static_cast<std::size_t>(count)) return ctx.Fail("not every SYN was answered");
+  ctx.Draw();
   // The first completes, the second is taken back, the others wait until they are given up.
   ctx.PlaySegment(Side::kA, endpoint(0), server, Craft(kAck, 1001, isn[0] + 1));
   ctx.PlaySegment(Side::kA, endpoint(1), server, Craft(kRst, 1001));

@@ -165,7 +165,10 @@ void Cost(ScenarioContext& ctx) {
   const SocketId listener = ctx.b().Listen(kServerPort, 16, {}, ipv6);
   const auto counters = [&] { return ctx.a().stack().Counters(); };
   const std::uint64_t before = counters().memory_in_use;
-  for (std::uint32_t i = 0; i < count; ++i) OneMore(ctx, listener, ipv6, d);
+  for (std::uint32_t i = 0; i < count; ++i) {
+    OneMore(ctx, listener, ipv6, d);
+    if (i == 0) ctx.DrawNoMore(fmt::format("and so on: {} connections", count));
+  }
   const std::uint32_t kept = std::min(count, limit);
   ctx.ExpectEqual(counters().time_wait, kept, "tcp_max_tw_buckets bounds the records");
   ctx.ExpectEqual<std::uint64_t>(counters().time_wait_overflows, count - kept,

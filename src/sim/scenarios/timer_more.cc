@@ -137,6 +137,8 @@ void DelayedAck(ScenarioContext& ctx) {
   for (std::size_t i = 0; i < pieces; ++i) {
     ctx.RunUntil(kData + i * 100ms);
     (void)ctx.a().stack().Send(ctx.world().now(), pair.a, std::as_bytes(std::span("piece", 5)));
+    if (i == 3 && pieces > 20) ctx.DrawNoMore("and so on, until ACKs begin to wait");
+    if (i == 17) ctx.Draw();
   }
   ctx.Run(1s);
   const std::vector<Acked> small = AckDelays(ctx, d);
@@ -186,6 +188,7 @@ void ManyTimers(ScenarioContext& ctx) {
     ctx.RunUntil(i * kApart);
     ctx.a().Connect(ctx.b(), kServerPort, static_cast<std::uint16_t>(20'000 + i), options);
     heard.push_back(ctx.now() + 2 * d);
+    if (i == 1) ctx.DrawNoMore(fmt::format("and so on: {} connections, 7 ms apart", count));
   }
   ctx.Run(3 * d);
   for (std::size_t i = 0; i < count; ++i) (void)ctx.b().MustAccept(listener);
