@@ -337,21 +337,28 @@ std::string LaddersToSvg(const std::string& title, std::span<const SvgPanel> pan
                          const LadderSvgOptions& options) {
   constexpr int kTitle = 44;  // above the panels
   constexpr int kCaption = 26;
+  constexpr int kColumns = 2;  // more than two beside each other are too small to read
   std::string inner;
-  int height = 0;
-  int x = 0;
+  int top = kTitle;
+  int bottom = kTitle;  // of the row
+  int column = 0;
   for (const SvgPanel& panel : panels) {
+    if (column == kColumns) {
+      column = 0;
+      top = bottom;
+    }
     const Body body = BodyOf(*panel.ladder, options);
-    inner += fmt::format(R"(<text x="{}" y="{}" class="caption{}">{}</text>)", x + 24, kTitle + 16,
+    const int x = column++ * kWidth;
+    inner += fmt::format(R"(<text x="{}" y="{}" class="caption{}">{}</text>)", x + 24, top + 16,
                          panel.counterfactual ? " apart" : "", Escaped(panel.caption));
-    inner += fmt::format(R"(<svg x="{}" y="{}" width="{}" height="{}">)", x, kTitle + kCaption,
-                         kWidth, body.height);
+    inner += fmt::format(R"(<svg x="{}" y="{}" width="{}" height="{}">)", x, top + kCaption, kWidth,
+                         body.height);
     inner += "\n" + body.svg + "</svg>\n";
-    height = std::max(height, kTitle + kCaption + body.height);
-    x += kWidth;
+    bottom = std::max(bottom, top + kCaption + body.height);
   }
-  std::string out = Opening(x, height, options);
-  out += fmt::format(R"(<rect width="{}" height="{}" class="paper"/>)", x, height);
+  const int width = kWidth * std::min<int>(kColumns, static_cast<int>(panels.size()));
+  std::string out = Opening(width, bottom, options);
+  out += fmt::format(R"(<rect width="{}" height="{}" class="paper"/>)", width, bottom);
   out += fmt::format(R"(<text x="24" y="30" class="title">{}</text>)", Escaped(title));
   return out + "\n" + inner + "</svg>\n";
 }

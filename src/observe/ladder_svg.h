@@ -31,7 +31,7 @@ struct SvgPanel {
 /// that runs in proportion where things happen and is cut, visibly, where nothing does.
 std::string LadderToSvg(const Ladder& ladder, const LadderSvgOptions& options = {});
 
-/// Draws several side by side under one title, each with its caption.
+/// Draws several under one title, two beside each other, each with its caption.
 std::string LaddersToSvg(const std::string& title, std::span<const SvgPanel> panels,
                          const LadderSvgOptions& options = {});
 

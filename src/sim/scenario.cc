@@ -295,7 +295,7 @@ void ScenarioContext::Note(std::string text, std::optional<Side> side) {
 }
 
 void ScenarioContext::DrawNoMore(std::string note) {
-  Note(std::move(note));
+  Note(std::move(note), Side::kB);
   builder_.SetPaused(true);
 }
 
