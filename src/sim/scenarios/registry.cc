@@ -37,30 +37,19 @@ std::size_t Unlikeness(std::string_view id, std::string_view wanted) {
 const std::vector<const Scenario*>& AllScenarios() {
   static const std::vector<const Scenario*> all = [] {
     std::vector<const Scenario*> list;
-    for (const std::span<const Scenario> group : {OpenScenarios(),
-                                                  OpenBesideScenarios(),
-                                                  OpenRecordScenarios(),
-                                                  OpenAgreeScenarios(),
-                                                  OpenEndScenarios(),
-                                                  OpenFloodScenarios(),
-                                                  OpenLossScenarios(),
-                                                  IcmpScenarios(),
-                                                  CloseScenarios(),
-                                                  CloseOddScenarios(),
-                                                  CloseLossScenarios(),
-                                                  TimeWaitScenarios(),
-                                                  TimeWaitMoreScenarios(),
-                                                  TimeWaitWithoutScenarios(),
-                                                  ResetScenarios(),
-                                                  ResetMoreScenarios(),
-                                                  HalfOpenScenarios(),
-                                                  TimeoutScenarios(),
-                                                  TimerScenarios(),
-                                                  TimerMoreScenarios(),
-                                                  DataScenarios(),
-                                                  MachineScenarios(),
-                                                  HostileScenarios(),
-                                                  DemoScenarios()}) {
+    for (const std::span<const Scenario> group :
+         {OpenScenarios(),         OpenBesideScenarios(),
+          OpenRecordScenarios(),   OpenAgreeScenarios(),
+          OpenEndScenarios(),      OpenFloodScenarios(),
+          OpenLossScenarios(),     IcmpScenarios(),
+          CloseScenarios(),        CloseOddScenarios(),
+          CloseLossScenarios(),    TimeWaitScenarios(),
+          TimeWaitMoreScenarios(), TimeWaitWithoutScenarios(),
+          ResetScenarios(),        ResetMoreScenarios(),
+          HalfOpenScenarios(),     TimeoutScenarios(),
+          TimerScenarios(),        TimerMoreScenarios(),
+          DataScenarios(),         MachineScenarios(),
+          HostileScenarios(),      DemoScenarios()}) {
       for (const Scenario& scenario : group) list.push_back(&scenario);
     }
     return list;
