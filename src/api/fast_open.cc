@@ -37,31 +37,28 @@ std::vector<iovec> Behind(std::span<const iovec> pieces, std::size_t offset) {
 
 Result<std::size_t> Sockets::SendOnSyn(int handle, const Endpoint& remote,
                                        std::span<const iovec> pieces, bool dont_wait) {
-  std::size_t sent = 0;
-  {
-    Driver::Lock lock = driver_->Enter();
-    const Result<OpenFile*> found = FindSocket(handle);
-    if (!found) return std::unexpected(found.error());
-    OpenFile* file = *found;
-    if (file->stage == SocketStage::kConnected) return std::unexpected(Error::kIsConnected);
-    if (file->stage == SocketStage::kDisconnecting) return std::unexpected(Error::kInvalid);
-    const Use use(*this, file);
-    const Result<std::size_t> taken =
-        driver_->stack().ConnectWithData(driver_->Now(), file->socket, remote, FirstBytes(pieces));
-    if (taken) file->stage = SocketStage::kConnecting;
-    driver_->Settle();
-    if (!taken) return taken;
-    sent = *taken;
-    if (dont_wait || file->nonblocking) {
-      if (sent == 0) return std::unexpected(Error::kInProgress);
-      return sent;
-    }
-    if (auto open = AwaitConnect(lock, *file, true); !open) return std::unexpected(open.error());
+  Driver::Lock lock = driver_->Enter();
+  const Result<OpenFile*> found = FindSocket(handle);
+  if (!found) return std::unexpected(found.error());
+  OpenFile* file = *found;
+  if (file->stage == SocketStage::kConnected) return std::unexpected(Error::kIsConnected);
+  if (file->stage == SocketStage::kDisconnecting) return std::unexpected(Error::kInvalid);
+  const Use use(*this, file);
+  const Result<std::size_t> taken =
+      driver_->stack().ConnectWithData(driver_->Now(), file->socket, remote, FirstBytes(pieces));
+  if (taken) file->stage = SocketStage::kConnecting;
+  driver_->Settle();
+  if (!taken) return taken;
+  if (dont_wait || file->nonblocking) {
+    if (*taken == 0) return std::unexpected(Error::kInProgress);
+    return taken;
   }
-  const std::vector<iovec> rest = Behind(pieces, sent);
-  if (rest.empty()) return sent;
-  const Result<std::size_t> more = Send(handle, rest, false);
-  return sent + more.value_or(0);
+  if (auto open = AwaitConnect(lock, *file, true); !open) return std::unexpected(open.error());
+  const std::vector<iovec> rest = Behind(pieces, *taken);
+  if (rest.empty()) return taken;
+  const Result<std::size_t> more = SendPieces(lock, *file, rest, false, {});
+  if (!more && *taken == 0) return more;
+  return *taken + more.value_or(0);
 }
 
 }  // namespace estab::api

@@ -166,6 +166,8 @@ class Sockets final : private ReadySink, private FilePoller {
   Result<void> ConnectOutcome(OpenFile& file);
   Result<void> AwaitConnect(Driver::Lock& lock, OpenFile& file, bool begun);
   Duration ConnectTimeout(const OpenFile& file) const;
+  Result<std::size_t> SendPieces(Driver::Lock& lock, OpenFile& file, std::span<const iovec> pieces,
+                                 bool dont_wait, SendFlags flags);
   Result<std::size_t> ReceiveSome(OpenFile& file, std::span<const iovec> pieces, std::size_t offset,
                                   const ReceiveFlags& flags);
   int QueueOf(Stack& stack, const OpenFile& file);

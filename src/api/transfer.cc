@@ -41,23 +41,28 @@ Result<std::size_t> Sockets::Send(int handle, std::span<const iovec> pieces, boo
   Driver::Lock lock = driver_->Enter();
   const Result<OpenFile*> found = FindSocket(handle);
   if (!found) return std::unexpected(found.error());
-  OpenFile* file = *found;
-  const Use use(*this, file);
+  const Use use(*this, *found);
+  return SendPieces(lock, **found, pieces, dont_wait, flags);
+}
+
+Result<std::size_t> Sockets::SendPieces(Driver::Lock& lock, OpenFile& file,
+                                        std::span<const iovec> pieces, bool dont_wait,
+                                        SendFlags flags) {
   Stack& stack = driver_->stack();
   const std::size_t total = TotalSize(pieces);
   std::size_t sent = 0;
   const auto attempt = [&]() -> Result<std::size_t> {
     // An error is told once: not by a call that can still return a count.
-    if (sent > 0 && ErrorWaits(stack, file->socket)) return sent;
+    if (sent > 0 && ErrorWaits(stack, file.socket)) return sent;
     Result<std::size_t> last = std::size_t{0};
-    if (total == 0) last = stack.Send(driver_->Now(), file->socket, {});
+    if (total == 0) last = stack.Send(driver_->Now(), file.socket, {});
     ForEachPart<const std::byte>(pieces, sent, [&](std::span<const std::byte> part) {
       // Pieces of one call belong together: none but the last one ends a segment.
       SendFlags now = flags;
       const bool ends = sent + part.size() == total;
       now.more |= !ends;
       now.urgent &= ends;
-      last = stack.Send(driver_->Now(), file->socket, part, now);
+      last = stack.Send(driver_->Now(), file.socket, part, now);
       if (last) sent += *last;
       return last && *last == part.size();
     });
@@ -67,9 +72,8 @@ Result<std::size_t> Sockets::Send(int handle, std::span<const iovec> pieces, boo
     if (sent < total) return std::unexpected(Error::kWouldBlock);
     return sent;
   };
-  const bool wait = !dont_wait && !file->nonblocking;
-  Result<std::size_t> result =
-      Blocking(lock, wait ? file->send_timeout : Duration::zero(), attempt);
+  const bool wait = !dont_wait && !file.nonblocking;
+  Result<std::size_t> result = Blocking(lock, wait ? file.send_timeout : Duration::zero(), attempt);
   if (!result && sent > 0) result = sent;
   return result;
 }

@@ -86,6 +86,7 @@ bool Stack::Impl::OpenOnSyn(Context& cx, Listener& listener, tcp::HalfOpen half,
     return false;
   }
   socket->fast_open_pending = true;
+  socket->listener_turn = static_cast<std::uint8_t>(listeners.generation(socket->listener));
   socket->fast_open_renew = grant.cookie.size != 0;
   ++listener.fast_open_pending;
   ++counters.fast_open_passive;
@@ -97,18 +98,25 @@ bool Stack::Impl::OpenOnSyn(Context& cx, Listener& listener, tcp::HalfOpen half,
   return true;
 }
 
-// The handshake is complete, or the connection gone: it counts no more, or for a while.
+// The handshake is complete, or the connection gone: it counts no more, or for a while. Closed
+// before that by its user it counts on.
 void Stack::Impl::EndFastOpen(Context& cx, Socket& socket) {
-  if (!socket.fast_open_pending || socket.state == State::kSynRcvd) return;
+  const bool over = socket.syn_acked || socket.state == State::kClosed;
+  if (!socket.fast_open_pending || !over) return;
   socket.fast_open_pending = false;
-  Listener* listener = FindListener(socket.tuple);
-  if (listener == nullptr || listener->fast_open_pending == 0) return;
-  --listener->fast_open_pending;
+  // Not whoever would take such a SYN by now: the listener that counted this one.
+  const std::uint32_t slot = socket.listener;
+  if (!socket.queued) socket.listener = kNoSlot;
+  if (!listeners.IsLive(slot)) return;
+  Listener& listener = listeners[slot];
+  const bool same = static_cast<std::uint8_t>(listeners.generation(slot)) == socket.listener_turn;
+  if (!same || listener.fast_open_pending == 0) return;
+  --listener.fast_open_pending;
   const bool reset = socket.pending_error == static_cast<std::uint8_t>(Error::kConnectionReset);
   if (socket.state != State::kClosed || !reset || socket.queued) return;
-  if (cx.now >= listener->fast_open_resets_end) listener->fast_open_resets = 0;
-  ++listener->fast_open_resets;
-  listener->fast_open_resets_end = cx.now + kResetsCount;
+  if (cx.now >= listener.fast_open_resets_end) listener.fast_open_resets = 0;
+  ++listener.fast_open_resets;
+  listener.fast_open_resets_end = cx.now + kResetsCount;
 }
 
 // --- The client's side (RFC 7413 §4.1.3, §4.2.1) ---
@@ -160,7 +168,8 @@ void Stack::Impl::AddFastOpenOption(const Socket& socket, wire::Segment& syn) co
   PutCookie(syn.options, entry != nullptr ? entry->cookie : FastOpenCookie{});
 }
 
-// What the SYN|ACK that opened `socket` says of Fast Open. `before`: how far it had come.
+// What the SYN|ACK that opened `socket` says of Fast Open. `before`: how far it had come. Nothing
+// else is believed: a bare SYN could be anybody's.
 void Stack::Impl::NoteSynAck(const Socket& socket, tcp::FastOpen before,
                              const wire::Segment& syn_ack) {
   if (before == tcp::FastOpen::kNone || socket.state == State::kSynSent) return;
@@ -168,7 +177,8 @@ void Stack::Impl::NoteSynAck(const Socket& socket, tcp::FastOpen before,
     const bool taken = socket.fast_open == tcp::FastOpen::kAccepted;
     ++(taken ? counters.fast_open_active : counters.fast_open_active_fails);
   }
-  if (!syn_ack.options.has_fast_open || syn_ack.options.fast_open_size == 0) return;
+  const bool given = syn_ack.options.has_fast_open && syn_ack.options.fast_open_size != 0;
+  if (!given || !socket.syn_acked) return;
   fast_open_cache.Store(keys.table,
                         {socket.tuple.remote.address, CookieOf(syn_ack.options), socket.peer_mss});
 }

@@ -262,7 +262,7 @@ Result<SocketId> Stack::Impl::Accept(Time now, Socket& socket) {
   if (connection == nullptr) return std::unexpected(Error::kWouldBlock);
   --listener.waiting;
   connection->queued = false;
-  connection->listener = kNoSlot;
+  if (!connection->fast_open_pending) connection->listener = kNoSlot;
   const Context cx = MakeContext(now);
   UpdateReadiness(cx, *connection);
   UpdateReadiness(cx, socket);

@@ -27,13 +27,15 @@ struct Socket final : tcp::Tcb,
                       ListNode<OutputTag>,  // on its link's list: may have something to send
                       ListNode<QueueTag> {  // on the ready list, or (unaccepted) the accept queue
   void* user = nullptr;
-  std::uint32_t self = kNoSlot;      // its own slot
-  std::uint32_t listener = kNoSlot;  // LISTEN: its Listener; unaccepted: the Listener it waits at
-  std::uint32_t binding = kNoSlot;   // explicitly bound: its Binding
-  std::uint8_t reported = 0;         // readiness the user knows of
-  bool ipv6 : 1 = false;             // the family it was opened with
-  bool attached : 1 = false;         // in the table of connections, and counted at its port
-  bool queued : 1 = false;           // waits in an accept queue: no handle yet
+  std::uint32_t self = kNoSlot;  // its own slot
+  // LISTEN: its Listener; unaccepted, or counted there (fast_open_pending): the one it came from.
+  std::uint32_t listener = kNoSlot;
+  std::uint32_t binding = kNoSlot;  // explicitly bound: its Binding
+  std::uint8_t reported = 0;        // readiness the user knows of
+  std::uint8_t listener_turn = 0;   // fast_open_pending: the Listener's generation, its low bits
+  bool ipv6 : 1 = false;            // the family it was opened with
+  bool attached : 1 = false;        // in the table of connections, and counted at its port
+  bool queued : 1 = false;          // waits in an accept queue: no handle yet
   bool counted_orphan : 1 = false;
   bool fast_open_pending : 1 = false;  // counted so at its listener
   bool fast_open_renew : 1 = false;    // its SYN|ACK brings a new Fast Open cookie

@@ -318,6 +318,62 @@ TEST_P(Server, TheQueueLimitsWhatIsPending) {
   EXPECT_TRUE(open(7));
 }
 
+// Whoever would take the SYN by now has not counted it: of those that share the port another one
+// may.
+TEST_P(Server, TheListenerThatCountedOneForgetsIt) {
+  peer.our_port = 8081;
+  SocketOptions options;
+  options.reuse_port = true;
+  options.fast_open_queue = 1;
+  const auto listen = [&] {
+    const SocketId id = *peer.stack->Open(peer.v6);
+    EXPECT_TRUE(peer.stack->SetOptions(peer.now, id, options));
+    EXPECT_TRUE(
+        peer.stack->Bind(id, {peer.v6 ? IpAddress::AnyV6() : IpAddress::AnyV4(), peer.our_port}));
+    EXPECT_TRUE(peer.stack->Listen(peer.now, id, 8));
+    return id;
+  };
+  const SocketId first = listen();
+  const FastOpenCookie cookie = AskForCookie();
+  for (std::uint16_t port = 1; port <= 8; ++port) {
+    peer.port = port;
+    Syn(cookie.size, cookie, "x");
+    const auto sent = peer.Take();
+    ASSERT_EQ(sent.size(), 1u);
+    EXPECT_EQ(sent[0].segment.ack, peer.irs + 2) << port;
+    ASSERT_TRUE(peer.stack->Accept(peer.now, first));
+    std::array<SocketId, 7> others;
+    for (SocketId& other : others) other = listen();
+    peer.Segment(kAck, peer.irs + 2, sent[0].segment.seq + 1);
+    for (const SocketId& other : others) ASSERT_TRUE(peer.stack->Close(peer.now, other));
+    peer.Take();
+  }
+}
+
+// RFC 7413 §5.1: what counts is the handshake, however soon the application closes.
+TEST_P(Server, ClosedEarlyItCountsUntilTheHandshakeIsOver) {
+  const FastOpenCookie cookie = AskForCookie();
+  SocketOptions options = *peer.stack->GetOptions(listener);
+  options.fast_open_queue = 1;
+  ASSERT_TRUE(peer.stack->SetOptions(peer.now, listener, options));
+  const auto open = [&](std::uint16_t port) -> std::uint32_t {
+    peer.port = port;
+    Syn(cookie.size, cookie, "");
+    const std::uint32_t iss = peer.Take().at(0).segment.seq;
+    const auto id = peer.stack->Accept(peer.now, listener);
+    if (!id) return 0;
+    EXPECT_TRUE(peer.stack->Close(peer.now, *id));
+    peer.Take();
+    return iss;
+  };
+  const std::uint32_t iss = open(1);
+  ASSERT_NE(iss, 0u);
+  EXPECT_EQ(open(2), 0u);
+  peer.port = 1;
+  peer.Segment(kAck, peer.irs + 1, iss + 1);
+  EXPECT_NE(open(3), 0u);
+}
+
 TEST_P(Server, ARepeatedSynGetsTheSameAnswer) {
   const FastOpenCookie cookie = AskForCookie();
   Syn(cookie.size, cookie, "data");
@@ -496,6 +552,23 @@ TEST_P(Client, ASimultaneousOpenSendsTheDataAfterwards) {
   peer.Segment(kAck, peer.irs + 1, peer.iss + 6);
   EXPECT_EQ(peer.StateOf(id), State::kEstablished);
   peer.stack->CheckInvariants();
+}
+
+// A bare SYN that crosses ours may be anybody's: what it brings is not kept.
+TEST_P(Client, ACrossingSynBringsNoCookie) {
+  const SocketId id = New();
+  EXPECT_EQ(*peer.stack->ConnectWithData(peer.now, id, To(), Bytes("data")), 0u);
+  One();
+  wire::Segment syn = peer.Make(kSyn, peer.irs, 0, {});
+  syn.options.has_fast_open = true;
+  syn.options.fast_open_size = kCookie.size;
+  syn.options.fast_open_cookie = kCookie.bytes;
+  peer.Inject(Pack(peer.theirs(), peer.ours(), syn, {}));
+  ASSERT_EQ(peer.StateOf(id), State::kSynRcvd);
+  ASSERT_TRUE(peer.stack->Abort(peer.now, id));
+  peer.Take();
+  EXPECT_EQ(*peer.stack->ConnectWithData(peer.now, New(), To(), Bytes("data")), 0u);
+  EXPECT_EQ(One().segment.options.fast_open_size, 0);
 }
 
 TEST_P(Client, TheSettingForbidsItOrDoesWithoutCookies) {
