@@ -18,6 +18,10 @@ using estab::api::ToCount;
 
 namespace {
 
+estab::SendFlags FlagsOf(int flags) {
+  return {.more = (flags & MSG_MORE) != 0, .urgent = (flags & MSG_OOB) != 0};
+}
+
 constexpr int kSendFlags = MSG_DONTWAIT | MSG_NOSIGNAL | MSG_MORE | MSG_OOB;
 constexpr int kReceiveFlags = MSG_DONTWAIT | MSG_PEEK | MSG_WAITALL | MSG_TRUNC | MSG_OOB |
                               MSG_NOSIGNAL | MSG_CMSG_CLOEXEC | MSG_ERRQUEUE;
@@ -39,9 +43,7 @@ ssize_t Send(estab_stack* stack, int s, const iovec* pieces, std::size_t count, 
   return Run(stack, [&](Sockets& sockets) -> ssize_t {
     if (const int error = CheckPieces(pieces, count)) return Fail(error);
     if ((flags & ~kSendFlags) != 0) return Fail(EOPNOTSUPP);
-    const auto sent =
-        sockets.Send(s, {pieces, count}, (flags & MSG_DONTWAIT) != 0,
-                     {.more = (flags & MSG_MORE) != 0, .urgent = (flags & MSG_OOB) != 0});
+    const auto sent = sockets.Send(s, {pieces, count}, (flags & MSG_DONTWAIT) != 0, FlagsOf(flags));
     // As Linux: for a sender, a socket that was never connected is a broken pipe.
     if (!sent && sent.error() == Error::kNotConnected) return Fail(EPIPE);
     return ToCount(sent);
@@ -63,7 +65,8 @@ ssize_t SendOnSyn(estab_stack* stack, int s, const iovec* pieces, std::size_t co
     if (to->sa_family == AF_UNSPEC) return Fail(EOPNOTSUPP);
     estab::Endpoint remote;
     if (const int error = estab::api::ReadAddress(to, length, *ipv6, &remote)) return Fail(error);
-    return ToCount(sockets.SendOnSyn(s, remote, {pieces, count}, (flags & MSG_DONTWAIT) != 0));
+    return ToCount(
+        sockets.SendOnSyn(s, remote, {pieces, count}, (flags & MSG_DONTWAIT) != 0, FlagsOf(flags)));
   });
 }
 

@@ -36,7 +36,8 @@ std::vector<iovec> Behind(std::span<const iovec> pieces, std::size_t offset) {
 }  // namespace
 
 Result<std::size_t> Sockets::SendOnSyn(int handle, const Endpoint& remote,
-                                       std::span<const iovec> pieces, bool dont_wait) {
+                                       std::span<const iovec> pieces, bool dont_wait,
+                                       SendFlags flags) {
   Driver::Lock lock = driver_->Enter();
   const Result<OpenFile*> found = FindSocket(handle);
   if (!found) return std::unexpected(found.error());
@@ -56,7 +57,7 @@ Result<std::size_t> Sockets::SendOnSyn(int handle, const Endpoint& remote,
   if (auto open = AwaitConnect(lock, *file, true); !open) return std::unexpected(open.error());
   const std::vector<iovec> rest = Behind(pieces, *taken);
   if (rest.empty()) return taken;
-  const Result<std::size_t> more = SendPieces(lock, *file, rest, false, {});
+  const Result<std::size_t> more = SendPieces(lock, *file, rest, false, flags);
   if (!more && *taken == 0) return more;
   return *taken + more.value_or(0);
 }

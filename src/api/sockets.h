@@ -71,7 +71,7 @@ class Sockets final : private ReadySink, private FilePoller {
   /// and sends the rest unless told not to (then kInProgress, if the SYN takes none). kIsConnected,
   /// kAlready, kOperationNotSupported.
   Result<std::size_t> SendOnSyn(int handle, const Endpoint& remote, std::span<const iovec> pieces,
-                                bool dont_wait);
+                                bool dont_wait, SendFlags flags = {});
 
   struct ReceiveFlags {
     bool dont_wait = false;

@@ -113,12 +113,12 @@ Result<void> Stack::Impl::Listen(Time now, Socket& socket, int backlog) {
     ports[socket.binding].listening = true;
   }
   const std::uint32_t slot = listeners.Create();
-  if (slot == kNoSlot) return std::unexpected(Error::kNoMemory);
-  listeners[slot].socket = socket.self;
+  if (slot != kNoSlot) listeners[slot].socket = socket.self;
   socket.listener = slot;
-  if (!Enlist(socket)) {
+  if (slot == kNoSlot || !Enlist(socket)) {
+    if (slot != kNoSlot) listeners.Destroy(slot);
     socket.listener = kNoSlot;
-    listeners.Destroy(slot);
+    ports[socket.binding].listening = false;
     return std::unexpected(Error::kNoMemory);
   }
   socket.tuple = ListenerTuple(socket.tuple.local);

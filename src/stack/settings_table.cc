@@ -4,6 +4,8 @@
 #include <charconv>
 #include <iterator>
 
+#include "stack/fast_open.h"
+
 namespace estab::stack {
 namespace {
 
@@ -44,7 +46,7 @@ constexpr SettingEntry kEntries[] = {
     {"net.ipv4.tcp_fastopen",
      "Fast Open, sum of: 1 client, 2 server, 4 client without cookies, 512 server without cookies, "
      "1024 every listener",
-     Kind::kMask, 0, kMany, &S::fastopen},
+     Kind::kMask, 0, kFastOpenBits, &S::fastopen},
     Int("net.ipv4.tcp_abort_on_overflow", &S::abort_on_overflow, 0, 1,
         "reset, instead of waiting, when the accept queue is full"),
     {"net.ipv4.ip_local_port_range", "ports to choose from: first and last", Kind::kRange, 1, 65535,
@@ -215,7 +217,7 @@ bool ReadSetting(const SettingEntry& entry, std::string_view text, tcp::Settings
       settings.*entry.int_member = static_cast<std::int32_t>(value);
       return true;
     case Kind::kMask:
-      if (!ReadMask(Trimmed(text), value) || !InRange(entry, value)) return false;
+      if (!ReadMask(Trimmed(text), value) || (value & ~entry.most) != 0) return false;
       settings.*entry.int_member = static_cast<std::int32_t>(value);
       return true;
     case Kind::kDuration:

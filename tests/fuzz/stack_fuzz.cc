@@ -561,7 +561,8 @@ class Machine : public PacketSink {
     std::array<char, 16> text;
     int value = p_.Flag() ? p_.Byte() : p_.Half();
     if (name == "net.ipv4.tcp_syncookies") value %= 3;
-    if (name == "net.ipv4.tcp_fastopen") value |= 0x602;  // every listener, without cookies
+    if (name == "net.ipv4.tcp_fastopen")
+      value = (value & 0x607) | 0x602;  // every listener, without cookies
     const int n = std::snprintf(text.data(), text.size(), "%d", value);
     static_cast<void>(stack_->SetSetting(name, {text.data(), static_cast<std::size_t>(n)}));
   }

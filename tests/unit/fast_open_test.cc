@@ -50,6 +50,16 @@ TEST(FastOpenKeys, ReadAndWritten) {
   }
 }
 
+TEST(FastOpenSetting, TakesOnlyBitsThatMeanSomething) {
+  RawPeer peer;
+  for (const char* value : {"0", "1", "0x607", "1543"}) {
+    EXPECT_TRUE(peer.stack->SetSetting("net.ipv4.tcp_fastopen", value)) << value;
+  }
+  for (const char* value : {"8", "0x100", "2048", "-1", "4294967297"}) {
+    EXPECT_FALSE(peer.stack->SetSetting("net.ipv4.tcp_fastopen", value)) << value;
+  }
+}
+
 TEST(FastOpenCache, IsBounded) {
   Memory memory(HeapAllocator());
   const SipKey key{};

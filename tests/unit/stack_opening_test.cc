@@ -4,8 +4,10 @@
 
 #include <set>
 #include <string>
+#include <vector>
 
 #include "matrix/raw_peer.h"
+#include "stack/socket.h"
 
 namespace estab::test {
 namespace {
@@ -212,6 +214,31 @@ TEST_P(Opening, TwoBoundOneListens) {
   ASSERT_TRUE(peer.stack->Bind(two, {Any(), 80}));
   ASSERT_TRUE(peer.stack->Listen(peer.now, one, 1));
   EXPECT_EQ(peer.stack->Listen(peer.now, two, 1).error(), Error::kAddressInUse);
+}
+
+// A listen() that fails leaves a socket that is bound, and no more.
+TEST_P(Opening, AListenThatFailsDoesNotHoldThePortAsAListener) {
+  const Endpoint at{Any(), 8082};
+  SocketOptions options;
+  options.reuse_address = true;
+  options.reuse_port = true;
+  const auto bound = [&] {
+    const SocketId id = *peer.stack->Open(peer.v6);
+    EXPECT_TRUE(peer.stack->SetOptions(peer.now, id, options));
+    EXPECT_TRUE(peer.stack->Bind(id, at));
+    return id;
+  };
+  std::vector<SocketId> listeners(stack::ListenerGroup::kMost);
+  for (SocketId& id : listeners) {
+    id = bound();
+    ASSERT_TRUE(peer.stack->Listen(peer.now, id, 1));
+  }
+  const SocketId one_too_many = bound();
+  EXPECT_EQ(peer.stack->Listen(peer.now, one_too_many, 1).error(), Error::kNoMemory);
+  for (const SocketId& id : listeners) ASSERT_TRUE(peer.stack->Close(peer.now, id));
+  options.reuse_port = false;
+  EXPECT_TRUE(peer.stack->Listen(peer.now, bound(), 1));
+  ASSERT_TRUE(peer.stack->Close(peer.now, one_too_many));
 }
 
 TEST_P(Opening, BindErrors) {
