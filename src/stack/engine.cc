@@ -64,7 +64,7 @@ void Stack::Impl::Seed(std::span<const std::uint8_t, 32> secret) {
   derive(3, keys.ports);
   derive(4, keys.cookies);
   if (!fast_open_key_given) derive(5, fast_open_keys.keys[0]);
-  derive(6, keys.fragments);
+  derive(7, keys.fragments);
 }
 
 Stack::Impl::Context Stack::Impl::MakeContext(Time now) {
