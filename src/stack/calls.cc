@@ -20,7 +20,8 @@ bool ValidOptions(const SocketOptions& o) {
          Within<std::uint32_t>(o.keepalive_idle, 1, 32767) &&
          Within<std::uint32_t>(o.keepalive_interval, 1, 32767) && o.send_buffer <= 1u << 30 &&
          o.receive_buffer <= 1u << 30 && o.user_timeout_ms <= INT32_MAX &&
-         o.receive_low_water <= INT32_MAX;
+         o.receive_low_water <= INT32_MAX &&
+         Within<std::uint32_t>(o.rto_max_ms, 1000, 120'000);
 }
 
 }  // namespace
@@ -47,8 +48,8 @@ Result<void> Stack::Impl::SetOptions(Time now, Socket& socket, const SocketOptio
   if (wanted.v6_only != old.v6_only && placed) return std::unexpected(Error::kInvalid);
   const SocketOptions* block = options.Intern(wanted);
   if (block == nullptr) return std::unexpected(Error::kNoMemory);
-  const bool keepalive_changed =
-      wanted.keepalive != old.keepalive || wanted.keepalive_idle != old.keepalive_idle;
+  const bool switched = wanted.keepalive != old.keepalive;
+  const bool keepalive_changed = switched || wanted.keepalive_idle != old.keepalive_idle;
   const bool old_cork = old.cork;
   const bool old_no_delay = old.no_delay;
   options.Unref(socket.options);
@@ -57,7 +58,7 @@ Result<void> Stack::Impl::SetOptions(Time now, Socket& socket, const SocketOptio
   Context cx = MakeContext(now);
   const bool held_back = old_cork || socket.more;
   if (wanted.no_delay && !old_no_delay && held_back) tcp::PushOnce(cx, socket);
-  if (keepalive_changed && socket.attached) tcp::UpdateKeepalive(cx, socket);
+  if (keepalive_changed && socket.attached) tcp::UpdateKeepalive(cx, socket, switched);
   if (socket.state != State::kListen) Settle(cx, socket);
   return {};
 }

@@ -257,7 +257,7 @@ struct Stack::Impl {
   Result<void> CheckConnect(Socket& socket, const Endpoint& remote) const;
   Result<void> ChooseTuple(Context& cx, Socket& socket, const Endpoint& remote, bool loopback,
                            SndSeq& iss);
-  bool TakeTuple(Context& cx, const Tuple& tuple, bool loopback, SndSeq& iss);
+  bool TakeTuple(Context& cx, const Tuple& tuple, bool loopback, bool bound, SndSeq& iss);
   void ForgetAttempt(Socket& socket);
   Result<SocketId> Accept(Time now, Socket& socket);
   void Close(Time now, Socket& socket);

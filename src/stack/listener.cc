@@ -128,7 +128,7 @@ void Stack::Impl::SendSynAck(Context& cx, HalfOpenRecord& record, bool repeat,
     segment.options.fast_open_cookie = cookie->bytes;
   }
   Reply(cx.now, half.link, half.tuple, half.number, segment, o.tos, o.ttl);
-  wheel.Arm(record, cx.now + tcp::SynTimeout(settings, half.repeats, 0));
+  wheel.Arm(record, cx.now + tcp::SynTimeout(settings, o, half.repeats, 0));
 }
 
 void Stack::Impl::OnHalfOpenDeadline(Context& cx, HalfOpenRecord& record) {
@@ -149,7 +149,7 @@ void Stack::Impl::OnHalfOpenDeadline(Context& cx, HalfOpenRecord& record) {
   if (record.state.repeats < UINT8_MAX) ++record.state.repeats;
   if (step == tcp::SynAckStep::kWait) {
     FireHalfOpen(cx, record, RuleId::kSynAckWait);
-    wheel.Arm(record, cx.now + tcp::SynTimeout(settings, record.state.repeats, 0));
+    wheel.Arm(record, cx.now + tcp::SynTimeout(settings, o, record.state.repeats, 0));
     return;
   }
   FireHalfOpen(cx, record, RuleId::kSynAckTimeout);

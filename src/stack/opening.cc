@@ -159,14 +159,15 @@ Result<void> Stack::Impl::CheckConnect(Socket& socket, const Endpoint& remote) c
 }
 
 // Whether the four-tuple is free, or can be had from a TIME_WAIT record (which then goes).
-bool Stack::Impl::TakeTuple(Context& cx, const Tuple& tuple, bool loopback, SndSeq& iss) {
+bool Stack::Impl::TakeTuple(Context& cx, const Tuple& tuple, bool loopback, bool bound,
+                            SndSeq& iss) {
   const Ref ref = Lookup(tuple);
   iss = FreshSequence(tuple, cx.now);
   if (!ref.found()) return true;
   if (ref.kind() != Owner::kTimeWait4 && ref.kind() != Owner::kTimeWait6) return false;
   const tcp::TimeWait& record = TimeWaitOf(ref);
-  if (!tcp::MayReuse(settings, cx.stamp(), RestartedAt(ref, cx.stamp()), loopback, record))
-    return false;
+  const tcp::Stamp restarted_at = RestartedAt(ref, cx.stamp());
+  if (!tcp::MayReuse(settings, cx.stamp(), restarted_at, loopback, bound, record)) return false;
   iss = tcp::NextIss(record);
   recorder.Fired(cx.now, record.number, tuple, State::kTimeWait, State::kClosed,
                  RuleId::kTimeWaitReuse, cx.cause);
@@ -180,7 +181,8 @@ Result<void> Stack::Impl::ChooseTuple(Context& cx, Socket& socket, const Endpoin
                                       bool loopback, SndSeq& iss) {
   Tuple tuple{socket.tuple.local, remote};
   if (socket.binding != kNoSlot) {
-    if (!TakeTuple(cx, tuple, loopback, iss)) return std::unexpected(Error::kAddressNotAvailable);
+    if (!TakeTuple(cx, tuple, loopback, true, iss))
+      return std::unexpected(Error::kAddressNotAvailable);
     socket.tuple = tuple;
     return {};
   }
@@ -198,7 +200,7 @@ Result<void> Stack::Impl::ChooseTuple(Context& cx, Socket& socket, const Endpoin
     }
     tuple.local.port = static_cast<std::uint16_t>(first + draw % count);
     if (ports.IsBound(tuple.local.port) || Hash(tuple) % shard.count != shard.index) continue;
-    if (!TakeTuple(cx, tuple, loopback, iss)) continue;
+    if (!TakeTuple(cx, tuple, loopback, false, iss)) continue;
     socket.tuple = tuple;
     return {};
   }

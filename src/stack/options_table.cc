@@ -25,7 +25,7 @@ std::uint32_t HashOptions(const SocketOptions& o) {
   mix((std::uint64_t{o.keepalive_idle} << 32) | o.keepalive_interval);
   mix((std::uint64_t{static_cast<std::uint32_t>(o.fin_wait2_seconds)} << 32) | o.user_timeout_ms);
   mix((std::uint64_t{o.receive_low_water} << 32) | o.unsent_low_water);
-  mix(o.window_clamp);
+  mix((std::uint64_t{o.window_clamp} << 32) | o.rto_max_ms);
   return static_cast<std::uint32_t>(h);
 }
 

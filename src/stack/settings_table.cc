@@ -114,6 +114,8 @@ constexpr SettingEntry kEntries[] = {
     Int("net.ipv4.icmp_msgs_burst", &S::icmp_msgs_burst, 0, 1'000'000, "and of them at once"),
     Span("estab.tcp_msl", &S::msl_ms, 1, 24 * kHour,
          "maximum segment lifetime; TIME_WAIT lasts twice as long"),
+    Span("estab.tcp_rto_max", &S::rto_max_ms, 1, 24 * kHour,
+         "the same as net.ipv4.tcp_rto_max_ms, in a wider range"),
     Span("estab.tcp_rto_initial", &S::rto_initial_ms, 1, 120'000,
          "retransmission time-out before the first measurement"),
     Span("estab.tcp_rto_min", &S::rto_min_ms, 1, 120'000,

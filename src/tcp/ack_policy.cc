@@ -11,23 +11,41 @@ namespace {
 
 constexpr std::uint16_t kShortestDelayMs = 40;
 constexpr std::uint16_t kLongestDelayMs = 200;
-constexpr std::uint8_t kQuickAcks = 16;
+constexpr std::uint32_t kQuickAcks = 16;
+
+// Enough for half the window, so that a peer in slow start gets going (Linux: tcp_incr_quickack).
+void AcknowledgeQuickly(Tcb& tcb) {
+  const auto window = static_cast<std::uint32_t>(tcb.rcv.adv - tcb.rcv.last_ack);
+  const std::uint32_t half = std::max(window / (2u * tcb.typical_in), 2u);
+  tcb.quick_acks = std::max(tcb.quick_acks, static_cast<std::uint8_t>(std::min(half, kQuickAcks)));
+}
 
 // Linux's adaptive delay: follows the time between arrivals, from 40 to 200 ms.
 void AdaptDelay(Context& cx, Tcb& tcb) {
   const Stamp gap = cx.stamp() - tcb.last_data_at;
   if (tcb.ack_delay_ms == 0) {  // the first data of this connection: acknowledge quickly
     tcb.ack_delay_ms = kShortestDelayMs;
-    tcb.quick_acks = kQuickAcks;
+    AcknowledgeQuickly(tcb);
   } else if (gap <= kShortestDelayMs / 2) {
     tcb.ack_delay_ms = static_cast<std::uint16_t>(tcb.ack_delay_ms / 2 + kShortestDelayMs / 2);
   } else if (gap < tcb.ack_delay_ms) {
     tcb.ack_delay_ms = static_cast<std::uint16_t>(tcb.ack_delay_ms / 2 + gap);
   } else if (gap > tcb.rtt.rto / 1000) {
-    tcb.quick_acks = kQuickAcks;  // a long pause: the peer may be in slow start again
-    tcb.interactive = false;
+    AcknowledgeQuickly(tcb);  // a long pause: the peer may be in slow start again
   }
   tcb.ack_delay_ms = std::clamp(tcb.ack_delay_ms, kShortestDelayMs, kLongestDelayMs);
+}
+
+// How long an ACK may wait. A round trip is long enough where it is known, and a FIN that no data
+// came before is acknowledged at the next tick.
+std::int64_t DelayOf(const Tcb& tcb) {
+  constexpr std::int64_t kTickMs = 1;
+  if (tcb.ack_delay_ms == 0) return kTickMs;
+  std::int64_t most = kLongestDelayMs;
+  if (tcb.rtt.srtt8 != 0) {
+    most = std::clamp<std::int64_t>(tcb.rtt.srtt8 / 8 / 1000, kShortestDelayMs, most);
+  }
+  return std::min<std::int64_t>(tcb.ack_delay_ms, most);
 }
 
 }  // namespace
@@ -55,8 +73,17 @@ void ScheduleAck(Context& cx, Tcb& tcb) {
     return;
   }
   if (tcb.acks_owed != 0 || tcb.delayed_ack_at != kNever) return;
-  const std::uint16_t delay = std::max(tcb.ack_delay_ms, kShortestDelayMs);
-  ArmDelayedAck(cx, tcb, std::chrono::milliseconds(delay));
+  ArmDelayedAck(cx, tcb, std::chrono::milliseconds(DelayOf(tcb)));
+}
+
+void NoteAckDelayed(Tcb& tcb) {
+  if (tcb.interactive) {
+    tcb.interactive = false;
+    tcb.ack_delay_ms = kShortestDelayMs;
+  } else if (tcb.ack_delay_ms != 0) {
+    tcb.ack_delay_ms =
+        static_cast<std::uint16_t>(std::min(2 * tcb.ack_delay_ms, int{kLongestDelayMs}));
+  }
 }
 
 void NoteDataSent(Context& cx, Tcb& tcb) {

@@ -14,6 +14,9 @@ void NoteDataArrived(Context& cx, Tcb& tcb, std::uint32_t bytes);
 /// Something new in order is to be acknowledged: at once if two full segments are unacknowledged or
 /// the connection is in quick-ack mode, otherwise within the delayed-ACK time.
 void ScheduleAck(Context& cx, Tcb& tcb);
+/// An ACK has waited in vain for something to ride on: the next one waits longer, or, if there had
+/// been rides before, for the shortest time again.
+void NoteAckDelayed(Tcb& tcb);
 /// Data went out: if it answers data, ACKs may wait for such rides.
 void NoteDataSent(Context& cx, Tcb& tcb);
 /// A segment with ACK went out that announced the window's right edge as `edge`.

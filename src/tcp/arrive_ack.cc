@@ -37,7 +37,9 @@ std::optional<AckOutcome> CheckRange(Context& cx, Tcb& tcb, const Arriving& segm
     Challenge(cx, tcb);
     return Ends(cx, tcb, RuleId::kAckTooNew);
   }
-  if (segment.ack < tcb.snd.una - tcb.snd.max_wnd) {
+  std::uint64_t behind = tcb.snd.max_wnd;
+  if (cx.settings.policy.ack_floor_is_first_byte) behind = std::min(behind, tcb.bytes_acked);
+  if (segment.ack < tcb.snd.una - static_cast<std::uint32_t>(behind)) {
     Challenge(cx, tcb);
     return Ends(cx, tcb, RuleId::kAckTooOld);
   }
@@ -114,9 +116,8 @@ std::optional<AckOutcome> FinAcknowledged(Context& cx, Tcb& tcb, const Arriving&
       if (FinComesNext(cx, tcb, segment)) return std::nullopt;
       Apply(cx, tcb, RuleId::kFinAcked);
       if (tcb.orphan && tcb.options->fin_wait2_seconds < 0) {
-        tcb.pending.reset = true;
         ApplyClosed(cx, tcb, RuleId::kNoFinWait2Later);
-        return AckOutcome{true, {RuleId::kNoFinWait2Later}};
+        return AckOutcome{true, {RuleId::kNoFinWait2Later, Answer::kReset}};
       }
       if (tcb.orphan) ArmFinWait2(cx, tcb);
       return AckOutcome{false, {RuleId::kFinAcked}};
@@ -142,8 +143,14 @@ AckOutcome TakeAck(Context& cx, Tcb& tcb, Arriving& segment) {
   }
   // An answer that still says "closed" to a probe, or to a repeat into a window that has shrunk,
   // counts as one: the peer lives, and may stay closed for ever (RFC 9293 §3.8.6.1, MUST-37).
+  // By Linux's clockwork the time goes on for what is in flight.
+  const bool by_time = cx.settings.policy.give_up_by_time;
   const bool still_closed = tcb.snd.wnd == 0 && segment.header.window == 0 && !tcb.orphan;
-  if (tcb.persisting || still_closed) tcb.rtt.repeats = 0;
+  if (tcb.persisting) tcb.rtt.repeats = 0;
+  if (!tcb.persisting && still_closed && !by_time) {
+    tcb.rtt.repeats = 0;
+    tcb.series_began = cx.stamp();
+  }
   const bool advances = segment.ack > tcb.snd.una;
   const bool fin_was_acked = tcb.fin_acked;
   const bool syn_was_acked = tcb.syn_acked;

@@ -98,7 +98,7 @@ Verdict ArriveSynSent(Context& cx, Tcb& tcb, Arriving& segment) {
       tcb.fast_open = FastOpen::kNone;
     }
     tcb.pending.syn = true;  // now with the ACK of the peer's
-    ArmRetransmit(cx, tcb, SynTimeout(cx.settings, 0, 0));
+    ArmRetransmit(cx, tcb, SynTimeout(cx.settings, *tcb.options, 0, 0));
     return Done(cx, tcb, RuleId::kSynSentSyn);
   }
   tcb.snd.una = segment.ack;

@@ -29,6 +29,13 @@ Verdict Closed(Context& cx, Tcb& tcb, RuleId rule, Error error) {
 
 bool Opening(const Tcb& tcb) { return tcb.state == State::kSynRcvd; }
 
+// What lies outside the window, or is too old: an ACK, which for a SYN is a challenge (RFC 5961
+// §4).
+void AnswerMisfit(Context& cx, Tcb& tcb, const Arriving& segment) {
+  if (segment.Has(kSyn) && !Opening(tcb)) return Challenge(cx, tcb);
+  AnswerOutOfWindow(cx, tcb, segment.length() != 0 && !segment.Has(kSyn));
+}
+
 // Before all, under the RFC's letter: the timestamp that was agreed on must be there.
 Step CheckTimestamp(Context& cx, Tcb& tcb, const Arriving& segment) {
   if (!LacksTimestamp(cx.settings, tcb.timestamps, segment.header)) return std::nullopt;
@@ -41,7 +48,7 @@ Step CheckPaws(Context& cx, Tcb& tcb, const Arriving& segment) {
   if (!PawsRejects(tcb.ts.recent, cx.stamp() - tcb.ts.recent_at, segment.header)) {
     return std::nullopt;
   }
-  AnswerOutOfWindow(cx, tcb, segment.length() != 0);
+  AnswerMisfit(cx, tcb, segment);
   return Done(cx, tcb, Opening(tcb) ? RuleId::kSynRcvdPaws : RuleId::kPaws);
 }
 
@@ -49,6 +56,13 @@ Step CheckPaws(Context& cx, Tcb& tcb, const Arriving& segment) {
 bool CompletesSimultaneousOpen(const Tcb& tcb, const Arriving& segment) {
   return Opening(tcb) && !tcb.passive && segment.Has(kSyn) && segment.Has(kAck) &&
          !segment.Has(kRst) && segment.seq == tcb.rcv.irs && segment.ack == tcb.snd.max;
+}
+
+// Some peers send a reset right behind their FIN, with the FIN's own number (Linux:
+// tcp_reset_check).
+bool CarriesFinsNumber(const Context& cx, const Tcb& tcb, const Arriving& segment) {
+  return cx.settings.policy.reset_may_carry_fins_number && tcb.fin_received && segment.Has(kRst) &&
+         segment.seq == tcb.rcv.nxt - 1;
 }
 
 // First: the sequence number.
@@ -65,27 +79,25 @@ Step CheckSequence(Context& cx, Tcb& tcb, Arriving& segment) {
       return Done(cx, tcb, RuleId::kSynRcvdRepeatedSynLimited);
     }
     tcb.pending.syn = true;
-    ArmRetransmit(cx, tcb, SynTimeout(cx.settings, tcb.rtt.repeats, 0));
+    ArmRetransmit(cx, tcb, SynTimeout(cx.settings, *tcb.options, tcb.rtt.repeats, 0));
     return Done(cx, tcb, RuleId::kSynRcvdRepeatedSyn);
   }
   if (Acceptable(window, segment.seq, segment.length())) return std::nullopt;
   if (segment.Has(kRst)) {
+    if (CarriesFinsNumber(cx, tcb, segment)) return std::nullopt;
     return Done(cx, tcb, Opening(tcb) ? RuleId::kSynRcvdOutOfWindowRst : RuleId::kOutOfWindowRst);
   }
-  AnswerOutOfWindow(cx, tcb, segment.length() != 0 && !segment.Has(kSyn));
+  AnswerMisfit(cx, tcb, segment);
   return Done(cx, tcb, Opening(tcb) ? RuleId::kSynRcvdOutOfWindow : RuleId::kOutOfWindow);
 }
 
-// Second: RST. Only the exact number resets (RFC 5961 §3.2); so does the right edge of a block that
-// we have SACKed, since that is where the peer believes us to be.
+// Second: RST. Only the exact number resets (RFC 5961 §3.2); so does the right edge of all that we
+// have SACKed, since that is where the peer believes us to be (Linux).
 bool ExactReset(const Context& cx, const Tcb& tcb, const Arriving& segment) {
-  if (segment.seq == tcb.rcv.nxt) return true;
+  if (segment.seq == tcb.rcv.nxt || CarriesFinsNumber(cx, tcb, segment)) return true;
   if (!tcb.sack || tcb.reassembly == kNoSlot) return false;
   const Reassembly& waiting = cx.buffers.reassembly[tcb.reassembly];
-  for (std::uint32_t i = 0; i < waiting.count; ++i) {
-    if (waiting.runs[i].end() == segment.seq) return true;
-  }
-  return false;
+  return waiting.count != 0 && waiting.runs[waiting.count - 1].end() == segment.seq;
 }
 
 Verdict Reset(Context& cx, Tcb& tcb) {
@@ -106,7 +118,7 @@ Verdict Reset(Context& cx, Tcb& tcb) {
 
 Step CheckRst(Context& cx, Tcb& tcb, const Arriving& segment) {
   if (!segment.Has(kRst)) return std::nullopt;
-  if (ExactReset(cx, tcb, segment)) return Reset(cx, tcb);
+  if (ExactReset(cx, tcb, segment) || FinWait2IsRecord(cx, tcb)) return Reset(cx, tcb);
   if (!InWindow(WindowOf(tcb), segment.seq)) {
     return Done(cx, tcb, Opening(tcb) ? RuleId::kSynRcvdOutOfWindowRst : RuleId::kOutOfWindowRst);
   }
@@ -118,6 +130,10 @@ Step CheckRst(Context& cx, Tcb& tcb, const Arriving& segment) {
 Step CheckSyn(Context& cx, Tcb& tcb, const Arriving& segment) {
   if (!segment.Has(kSyn) || CompletesSimultaneousOpen(tcb, Arriving(segment.header))) {
     return std::nullopt;
+  }
+  if (FinWait2IsRecord(cx, tcb)) {
+    ApplyClosed(cx, tcb, RuleId::kSynForOrphan);
+    return Verdict{RuleId::kSynForOrphan, Answer::kReset};
   }
   Challenge(cx, tcb);
   return Done(cx, tcb, Opening(tcb) ? RuleId::kSynRcvdSynChallenge : RuleId::kSynChallenge);
@@ -132,11 +148,13 @@ void TakeTimestamp(Context& cx, Tcb& tcb, const Arriving& segment) {
   tcb.ts.recent_at = cx.stamp();
 }
 
-// Seventh: the text. What nobody will read any more is refused with a reset.
+// Seventh: the text. What nobody will read any more is refused with a reset; a FIN ahead of a gap
+// tells of such data too.
 Step CheckOrphan(Context& cx, Tcb& tcb, const Arriving& segment) {
   const bool unwanted = tcb.read_shut && tcb.fin_queued &&
                         IsIn(tcb.state, In(State::kFinWait1) | In(State::kFinWait2));
-  if (!unwanted || segment.data.empty()) return std::nullopt;
+  const bool beyond_gap = segment.fin && segment.seq > tcb.rcv.nxt;
+  if (!unwanted || (segment.data.empty() && !beyond_gap)) return std::nullopt;
   ApplyClosed(cx, tcb, RuleId::kDataForOrphan, Error::kConnectionReset);
   return Verdict{RuleId::kDataForOrphan, Answer::kReset};
 }
@@ -166,7 +184,6 @@ Verdict TakeTextAndFin(Context& cx, Tcb& tcb, Arriving& segment, RuleId ack_rule
   if (!IsIn(tcb.state, kMayReceive)) {
     const bool beyond = !segment.data.empty() || segment.fin;
     const bool moved = GetRule(ack_rule).moves;
-    if (beyond && !moved) AnswerOutOfWindow(cx, tcb, true);
     return {beyond && !moved ? RuleId::kDataAfterFin : ack_rule};
   }
   if (auto done = CheckOrphan(cx, tcb, segment)) return *done;

@@ -1,8 +1,23 @@
 #include "tcp/challenge.h"
 
+#include <algorithm>
+#include <span>
+
 #include "tcp/ack_policy.h"
 
 namespace estab::tcp {
+namespace {
+
+// From half the limit to one and a half of it (Linux: tcp_send_challenge_ack).
+std::int32_t Draw(const SipKey& key, Stamp second, std::int32_t limit) {
+  if (limit == 0 || limit == INT32_MAX) return limit;
+  const auto range = static_cast<std::uint64_t>(limit);
+  const std::uint64_t drawn = SipHash24(key, std::as_bytes(std::span(&second, 1))) % range;
+  const std::uint64_t all = (range + 1) / 2 + drawn;
+  return static_cast<std::int32_t>(std::min<std::uint64_t>(all, INT32_MAX - 1));
+}
+
+}  // namespace
 
 bool MayAnswer(const Settings& settings, Stamp now, Stamp& last) {
   const Stamp stamp = now == 0 ? 1 : now;  // 0 means "never"
@@ -12,16 +27,18 @@ bool MayAnswer(const Settings& settings, Stamp now, Stamp& last) {
 }
 
 bool TakeChallenge(ChallengeBudget& budget, const Settings& settings, Stamp now) {
+  const std::int32_t limit = settings.challenge_ack_limit;
   const Stamp second = now / 1000;
-  if (budget.second != second) {
+  if (budget.second != second || budget.limit != limit) {
     budget.second = second;
-    budget.used = 0;
+    budget.limit = limit;
+    budget.left = Draw(budget.key, second, limit);
   }
-  if (budget.used >= settings.challenge_ack_limit) {
+  if (limit != INT32_MAX && budget.left == 0) {
     ++budget.limited;
     return false;
   }
-  ++budget.used;
+  if (limit != INT32_MAX) --budget.left;
   ++budget.sent;
   return true;
 }

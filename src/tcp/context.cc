@@ -43,9 +43,8 @@ void Apply(Context& cx, Tcb& tcb, RuleId id) {
 void ApplyClosed(Context& cx, Tcb& tcb, RuleId rule) {
   Apply(cx, tcb, rule);
   ESTAB_CHECK(tcb.state == State::kClosed || tcb.state == State::kListen);
-  const bool readable = !tcb.orphan && !tcb.read_shut;
-  const std::uint32_t kept = readable ? tcb.receive_buffer : kNoSlot;
-  if (readable) tcb.receive_buffer = kNoSlot;
+  const std::uint32_t kept = tcb.orphan ? kNoSlot : tcb.receive_buffer;
+  if (!tcb.orphan) tcb.receive_buffer = kNoSlot;
   cx.buffers.Detach(tcb);
   tcb.receive_buffer = kept;
   const bool reset = tcb.pending.reset;

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 
+#include "base/siphash.h"
 #include "estab/observer.h"
 #include "tcp/buffers.h"
 #include "tcp/rules.h"
@@ -37,10 +38,13 @@ class Recorder {
   std::array<std::uint64_t, kRuleCount> counts_{};
 };
 
-/// The stack's allowance of challenge ACKs (RFC 5961 §7), counted by the second.
+/// The stack's allowance of challenge ACKs (RFC 5961 §7), counted by the second. How many a second
+/// has is drawn anew around the limit, so that nobody can learn from it what others do.
 struct ChallengeBudget {
+  SipKey key{};
   Stamp second = 0;
-  std::int32_t used = 0;
+  std::int32_t limit = -1;  // as of the draw
+  std::int32_t left = 0;
   std::uint64_t sent = 0;
   std::uint64_t limited = 0;
 };

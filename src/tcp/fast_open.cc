@@ -32,7 +32,7 @@ void OpenOnSyn(Context& cx, Tcb& tcb, const wire::Segment& syn) {
   tcb.acks_owed = 0;  // the SYN|ACK acknowledges it
   DisarmDelayedAck(cx, tcb);
   tcb.pending.syn = true;
-  ArmRetransmit(cx, tcb, SynTimeout(cx.settings, 0, 0));
+  ArmRetransmit(cx, tcb, SynTimeout(cx.settings, *tcb.options, 0, 0));
 }
 
 std::uint32_t SynDataRoom(const Tcb& tcb) {
@@ -58,7 +58,7 @@ Result<std::size_t> QueueSynData(Context& cx, Tcb& tcb, std::span<const std::byt
   }
   tcb.fast_open = taken != 0 ? FastOpen::kData : FastOpen::kAsking;
   tcb.pending.syn = true;
-  ArmRetransmit(cx, tcb, SynTimeout(cx.settings, 0, cx.settings.syn_linear_timeouts));
+  ArmRetransmit(cx, tcb, SynTimeout(cx.settings, *tcb.options, 0, cx.settings.syn_linear_timeouts));
   return taken;
 }
 

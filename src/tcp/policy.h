@@ -15,6 +15,10 @@ inline int SynAckRetries(const Context& cx, const Tcb& tcb) {
 inline int OrphanRetries(const Settings& settings) {
   return settings.orphan_retries != 0 ? settings.orphan_retries : 8;
 }
+/// The longest RTO, in milliseconds.
+inline std::int64_t RtoMaxMs(const Settings& settings, const SocketOptions& options) {
+  return options.rto_max_ms != 0 ? options.rto_max_ms : settings.rto_max_ms;
+}
 inline Duration KeepaliveIdle(const Context& cx, const Tcb& tcb) {
   const std::int64_t s =
       tcb.options->keepalive_idle != 0 ? tcb.options->keepalive_idle : cx.settings.keepalive_time_s;

@@ -14,6 +14,11 @@ void MakeLinux(Settings& s) {
   s.policy.bad_ack_hastens_syn = true;
   s.policy.give_up_by_time = true;
   s.policy.shut_read_discards = false;
+  s.policy.reset_may_carry_fins_number = true;
+  s.policy.ack_floor_is_first_byte = true;
+  s.policy.fin_wait2_is_record = true;
+  s.policy.old_syn_restarts_time_wait = true;
+  s.policy.bound_port_takes_time_wait = true;
   s.policy.connect_timeout_ends = false;
   s.policy.icmp_may_quote_next = true;
   s.policy.crossed_syn_ack_as_linux = true;
@@ -29,6 +34,7 @@ void MakeRfc(Settings& s) {
   s.msl_ms = 120'000;   // RFC 9293 §3.4.2
   s.policy.other_syn = Policy::OtherSyn::kListen;
   s.policy.timestamps_required = true;
+  s.policy.rto_min_of_whole = true;
   s.policy.soft_icmp_ends_opening = false;
   s.policy.reset_refuses_active_opener = true;
   s.policy.last_ack_when_sent = true;

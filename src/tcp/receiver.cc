@@ -9,11 +9,22 @@
 namespace estab::tcp {
 namespace {
 
+// Whether nobody will read what arrives: SHUT_RD, unless it only ends reading (Linux).
+bool Discards(const Context& cx, const Tcb& tcb) {
+  return tcb.read_shut && (tcb.orphan || cx.settings.policy.shut_read_discards);
+}
+
+// The last quarter of the memory is for those who read what they get: a connection with much unread
+// has no share in it, or a few idle ones could starve all others.
+bool Hoards(const Context& cx, const Tcb& tcb) {
+  return cx.buffers.UnderPressure() && cx.buffers.ReceiveSize(tcb) >= cx.settings.rmem[0];
+}
+
 // Puts data that is next in order where the user can read it; returns how much memory allowed.
 std::uint32_t Deliver(Context& cx, Tcb& tcb, std::span<const std::byte> data) {
   std::size_t taken = data.size();
-  if (!tcb.read_shut && !data.empty()) {
-    ReceiveBuffer* buffer = cx.buffers.AttachReceive(tcb);
+  if (!Discards(cx, tcb) && !data.empty()) {
+    ReceiveBuffer* buffer = Hoards(cx, tcb) ? nullptr : cx.buffers.AttachReceive(tcb);
     taken = buffer == nullptr ? 0 : buffer->bytes.Append(cx.buffers.chunks, data);
     tcb.pending.news = true;
   }
@@ -32,7 +43,7 @@ bool DeliverReassembled(Context& cx, Tcb& tcb, bool& fin) {
     moved = true;
     tcb.rcv.nxt += bytes.size();
     tcb.bytes_received += bytes.size();
-    ReceiveBuffer* buffer = tcb.read_shut ? nullptr : cx.buffers.AttachReceive(tcb);
+    ReceiveBuffer* buffer = Discards(cx, tcb) ? nullptr : cx.buffers.AttachReceive(tcb);
     if (buffer != nullptr) {
       buffer->bytes.Splice(cx.buffers.chunks, bytes);
     } else {
@@ -134,11 +145,11 @@ RuleId TakeText(Context& cx, Tcb& tcb, Arriving& segment) {
       tcb.reassembly != kNoSlot && cx.buffers.reassembly[tcb.reassembly].count != 0;
   if (filled || gap_remains) {
     AckNow(tcb);
-  } else {
+  } else if (!segment.fin) {  // a FIN decides for both
     ScheduleAck(cx, tcb);
   }
   if (filled) return RuleId::kDataFillsGap;
-  return tcb.read_shut ? RuleId::kDataDiscarded : RuleId::kData;
+  return Discards(cx, tcb) ? RuleId::kDataDiscarded : RuleId::kData;
 }
 
 }  // namespace estab::tcp

@@ -2,15 +2,19 @@
 
 #include <algorithm>
 
+#include "tcp/policy.h"
+
 namespace estab::tcp {
 namespace {
 
 std::uint32_t RtoFor(const Context& cx, const Tcb& tcb) {
-  const std::int64_t margin =
-      std::max<std::int64_t>(tcb.rtt.rttvar4, cx.settings.rto_min_ms * 1000);
+  const bool of_whole = cx.settings.policy.rto_min_of_whole;
+  const std::int64_t least = cx.settings.rto_min_ms * 1000;
+  const std::int64_t margin = std::max<std::int64_t>(tcb.rtt.rttvar4, of_whole ? 1000 : least);
   // To the nearest millisecond, the granularity of the timers: G of RFC 6298 §2.
-  const std::int64_t rto = (tcb.rtt.srtt8 / 8 + margin + 500) / 1000 * 1000;
-  return static_cast<std::uint32_t>(std::min(rto, cx.settings.rto_max_ms * 1000));
+  std::int64_t rto = (tcb.rtt.srtt8 / 8 + margin + 500) / 1000 * 1000;
+  if (of_whole) rto = std::max(rto, least);
+  return static_cast<std::uint32_t>(std::min(rto, RtoMaxMs(cx.settings, *tcb.options) * 1000));
 }
 
 }  // namespace
@@ -40,27 +44,42 @@ void TakeRttSample(Context& cx, Tcb& tcb, Duration sample) {
 void ResetRto(Context& cx, Tcb& tcb, bool repeated_syn) {
   const std::int64_t ms = repeated_syn ? std::max<std::int64_t>(3000, cx.settings.rto_initial_ms)
                                        : cx.settings.rto_initial_ms;
-  tcb.rtt.rto = static_cast<std::uint32_t>(std::min(ms, cx.settings.rto_max_ms) * 1000);
+  tcb.rtt.rto =
+      static_cast<std::uint32_t>(std::min(ms, RtoMaxMs(cx.settings, *tcb.options)) * 1000);
   tcb.rtt.backoff = 0;
 }
 
 Duration BackedOffRto(const Context& cx, const Tcb& tcb) {
-  const std::int64_t limit = cx.settings.rto_max_ms * 1000;
+  const std::int64_t limit = RtoMaxMs(cx.settings, *tcb.options) * 1000;
   std::int64_t us = tcb.rtt.rto;
   for (int i = 0; i < tcb.rtt.backoff && us < limit; ++i) us *= 2;
   return std::chrono::microseconds(std::min(us, limit));
 }
 
-Duration SynTimeout(const Settings& settings, int transmission, int linear) {
+Duration SynTimeout(const Settings& settings, const SocketOptions& options, int transmission,
+                    int linear) {
+  const std::int64_t most = RtoMaxMs(settings, options);
   std::int64_t ms = settings.rto_initial_ms;
-  for (int i = linear; i < transmission && ms < settings.rto_max_ms; ++i) ms *= 2;
-  return std::chrono::milliseconds(std::min(ms, settings.rto_max_ms));
+  for (int i = linear; i < transmission && ms < most; ++i) ms *= 2;
+  return std::chrono::milliseconds(std::min(ms, most));
 }
 
-Duration SynSeries(const Settings& settings, int retries) {
+Duration SynSeries(const Settings& settings, const SocketOptions& options, int retries) {
   Duration all{};
-  for (int i = 0; i <= retries; ++i) all += SynTimeout(settings, i, 0);
+  for (int i = 0; i <= retries; ++i) all += SynTimeout(settings, options, i, 0);
   return all;
+}
+
+Duration RepeatSeries(const Settings& settings, const SocketOptions& options, int retries) {
+  const std::int64_t most = RtoMaxMs(settings, options);
+  std::int64_t wait = std::min(settings.rto_min_ms, most);
+  std::int64_t all = 0;
+  for (int i = 0; i <= retries; ++i) {
+    all += wait;
+    // Linux doubles only as long as the result stays below the most.
+    wait = wait * 2 <= most ? wait * 2 : most;
+  }
+  return std::chrono::milliseconds(all);
 }
 
 }  // namespace estab::tcp

@@ -11,15 +11,20 @@ void TakeRttSample(Context& cx, Tcb& tcb, Duration sample);
 /// Sets the RTO of a connection that has no sample yet; `repeated_syn` is RFC 6298 §5.7's case.
 void ResetRto(Context& cx, Tcb& tcb, bool repeated_syn);
 
-/// RTO with back-off, at most tcp_rto_max_ms.
+/// RTO with back-off, at most TCP_RTO_MAX_MS.
 Duration BackedOffRto(const Context& cx, const Tcb& tcb);
 
 /// The time-out of the n-th transmission (from 0) of a SYN or SYN|ACK; `linear` of them do not
 /// double (tcp_syn_linear_timeouts).
-Duration SynTimeout(const Settings& settings, int transmission, int linear);
+Duration SynTimeout(const Settings& settings, const SocketOptions& options, int transmission,
+                    int linear);
 
 /// From the first SYN to giving up, with `retries` repeats that double.
-Duration SynSeries(const Settings& settings, int retries);
+Duration SynSeries(const Settings& settings, const SocketOptions& options, int retries);
+
+/// The same for data at the shortest RTO there can be: what Linux makes of tcp_retries2 and
+/// tcp_orphan_retries (tcp_model_timeout).
+Duration RepeatSeries(const Settings& settings, const SocketOptions& options, int retries);
 
 /// Our timestamp clock: milliseconds plus the connection's offset.
 inline std::uint32_t TimestampNow(const Context& cx, std::uint32_t offset) {

@@ -151,6 +151,14 @@ void CommitSyn(Context& cx, Tcb& tcb, const Plan& plan) {
   if (!plan.repeat) StartTiming(cx, tcb, plan.seq + 1);
 }
 
+// CLOSE_WAIT, where the FIN of a close has waited behind data.
+void NoteFinSent(Context& cx, Tcb& tcb) {
+  if (tcb.state != State::kCloseWait) return;
+  cx.cause = Cause{};
+  cx.cause.call = CallKind::kClose;
+  Apply(cx, tcb, RuleId::kLastFinSent);
+}
+
 void CommitData(Context& cx, Tcb& tcb, const Plan& plan) {
   const SndSeq end = plan.seq + plan.length + ((plan.flags & kFin) != 0 ? 1u : 0u);
   tcb.bytes_sent += plan.length;
@@ -167,6 +175,7 @@ void CommitData(Context& cx, Tcb& tcb, const Plan& plan) {
   tcb.snd.max = Later(tcb.snd.max, end);
   if (tcb.retransmit_at == kNever || tcb.persisting) ArmRetransmit(cx, tcb, BackedOffRto(cx, tcb));
   if (plan.length != 0) NoteDataSent(cx, tcb);
+  if ((plan.flags & kFin) != 0) NoteFinSent(cx, tcb);
 }
 
 }  // namespace

@@ -25,13 +25,31 @@ struct Policy {
   /// In SYN_SENT an ACK of another SYN draws a reset, and our SYN again a moment later, before its
   /// time: what answered may be a leftover that this reset has just cleared away.
   bool bad_ack_hastens_syn = false;
-  /// Repeats end by their number, as documented; or, as on Linux, by the time that so many repeats
-  /// would have taken, counted from the first repeat.
+  /// Repeats end by their number and TCP_USER_TIMEOUT counts from the first transmission; or, as on
+  /// Linux, both by the time since the first repeat: as long as that number of repeats would take
+  /// after it at the shortest RTO, whatever the RTO is. Windows that stay closed are then limited
+  /// by TCP_USER_TIMEOUT although the peer answers.
   bool give_up_by_time = false;
   /// Segments without the agreed timestamp are dropped, resets apart (RFC 7323 §3.2).
   bool timestamps_required = false;
   /// SHUT_RD drops what is unread and what comes later; Linux keeps both readable.
   bool shut_read_discards = true;
+  /// The least RTO bounds the whole (RFC 6298 §2.4), or what is added to SRTT, as on Linux.
+  bool rto_min_of_whole = false;
+  /// After the peer's FIN, a reset with the FIN's own number counts as exact: some peers send both.
+  bool reset_may_carry_fins_number = false;
+  /// An ACK is too old if it lies before the first byte of the stream too, as on Linux; RFC 5961
+  /// knows only MAX.SND.WND.
+  bool ack_floor_is_first_byte = false;
+  /// An orphan in FIN_WAIT_2 is a small record like TIME_WAIT on Linux: resets need not be exact, a
+  /// SYN is answered with a reset, and a time over 60 s is taken in two parts of which each is only
+  /// what lies above 60 s.
+  bool fin_wait2_is_record = false;
+  /// In TIME_WAIT a SYN with an older timestamp restarts 2MSL.
+  bool old_syn_restarts_time_wait = false;
+  /// A socket that is bound to the port takes a four-tuple with timestamps over from TIME_WAIT at
+  /// once, whatever tcp_tw_reuse says.
+  bool bound_port_takes_time_wait = false;
   /// A blocking connect that runs into SO_SNDTIMEO or SO_RCVTIMEO ends the attempt with ETIMEDOUT;
   /// on Linux SO_SNDTIMEO gives EINPROGRESS, the attempt goes on, and SO_RCVTIMEO does not count.
   bool connect_timeout_ends = true;

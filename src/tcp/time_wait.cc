@@ -31,8 +31,11 @@ TimeWaitVerdict ArriveTimeWait(const Settings& settings, Stamp now, Stamp restar
     if (listening && !segment.Has(kFin) && ProvablyNew(record, segment, paws)) {
       return {.rule = RuleId::kTimeWaitReopen, .end = true, .reopen = true};
     }
-    const bool answer = MayAnswer(settings, now, record.answered_at);
-    return {.rule = RuleId::kTimeWaitOldSyn, .ack = answer};
+    // Nobody listens for what could be a new connection: that is no part of an ACK loop.
+    const bool could_open = !segment.Has(kFin) && ProvablyNew(record, segment, paws);
+    const bool answer = could_open || MayAnswer(settings, now, record.answered_at);
+    const bool restart = paws && settings.policy.old_syn_restarts_time_wait;
+    return {.rule = RuleId::kTimeWaitOldSyn, .ack = answer, .restart = restart};
   }
   if (!paws && seq == record.rcv_nxt && segment.length() == 0) {
     if (record.timestamps && segment.options.has_timestamp) {
@@ -50,8 +53,9 @@ TimeWaitVerdict ArriveTimeWait(const Settings& settings, Stamp now, Stamp restar
           .restart = restart};
 }
 
-bool MayReuse(const Settings& settings, Stamp now, Stamp restarted_at, bool loopback,
+bool MayReuse(const Settings& settings, Stamp now, Stamp restarted_at, bool loopback, bool bound,
               const TimeWait& record) {
+  if (bound && settings.policy.bound_port_takes_time_wait) return record.timestamps;
   if (settings.tw_reuse == 0 || (settings.tw_reuse == 2 && !loopback)) return false;
   return record.timestamps && now - restarted_at >= static_cast<Stamp>(settings.tw_reuse_delay_ms);
 }

@@ -37,8 +37,9 @@ struct TimeWaitVerdict {
 TimeWaitVerdict ArriveTimeWait(const Settings& settings, Stamp now, Stamp restarted_at,
                                const wire::Segment& segment, bool listening, TimeWait& record);
 
-/// Whether an outgoing connection may take the four-tuple over (tcp_tw_reuse).
-bool MayReuse(const Settings& settings, Stamp now, Stamp restarted_at, bool loopback,
+/// Whether an outgoing connection may take the four-tuple over (tcp_tw_reuse). `bound`: its port
+/// was chosen by bind().
+bool MayReuse(const Settings& settings, Stamp now, Stamp restarted_at, bool loopback, bool bound,
               const TimeWait& record);
 
 /// Takes from a connection what its record needs.

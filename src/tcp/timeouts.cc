@@ -1,4 +1,5 @@
 // What happens when a connection's deadlines pass.
+#include "tcp/ack_policy.h"
 #include "tcp/congestion/congestion.h"
 #include "tcp/policy.h"
 #include "tcp/recovery.h"
@@ -28,45 +29,92 @@ void OnSynTimeout(Context& cx, Tcb& tcb) {
   // not double have used it up.
   const bool late = sent && tcb.rtt.repeats != 0 &&
                     std::chrono::milliseconds(cx.stamp() - tcb.series_began) >=
-                        SynSeries(cx.settings, SynRetries(cx, tcb));
+                        SynSeries(cx.settings, *tcb.options, SynRetries(cx, tcb));
   if (tcb.rtt.repeats >= limit || late) {
     return ApplyClosed(cx, tcb, sent ? RuleId::kSynGiveUp : RuleId::kSynAckGiveUpActive,
                        GiveUpError(tcb));
   }
   Apply(cx, tcb, sent ? RuleId::kSynTimeout : RuleId::kSynAckTimeout);
-  ++tcb.rtt.repeats;
+  if (tcb.rtt.repeats < UINT8_MAX) ++tcb.rtt.repeats;
   tcb.syn_repeated = true;
   tcb.timing = false;  // Karn: which SYN would the answer be for?
   tcb.pending.syn = true;
-  ArmRetransmit(cx, tcb, SynTimeout(cx.settings, tcb.rtt.repeats, linear));
+  ArmRetransmit(cx, tcb, SynTimeout(cx.settings, *tcb.options, tcb.rtt.repeats, linear));
+}
+
+Duration SinceSeriesBegan(const Context& cx, const Tcb& tcb) {
+  return std::chrono::milliseconds(cx.stamp() - tcb.series_began);
+}
+
+// Repeats that an orphan has, as Linux counts them: `alive` while the RTO has not reached its most,
+// which says that something was sent not too long ago.
+int OrphanRetriesByLinux(const Settings& settings, const Tcb& tcb, bool alive) {
+  if (tcb.soft_error != 0 && !alive) return 0;
+  return alive ? OrphanRetries(settings) : settings.orphan_retries;
+}
+
+// Linux's answer: by the time since the first repeat (retransmits_timed_out).
+bool RepeatedForTooLong(const Context& cx, const Tcb& tcb) {
+  if (tcb.rtt.repeats == 0) return false;
+  const std::chrono::milliseconds longest(RtoMaxMs(cx.settings, *tcb.options));
+  if (tcb.snd.wnd == 0 && !tcb.orphan) {
+    // The window was closed over what is in flight: the repeats are probes, and only silence
+    // counts.
+    const std::chrono::milliseconds silent(cx.stamp() - tcb.last_heard);
+    return silent > 2 * longest && SinceSeriesBegan(cx, tcb) > 2 * longest;
+  }
+  if (tcb.options->user_timeout_ms != 0) return false;  // it counts instead
+  const bool alive = BackedOffRto(cx, tcb) < longest;
+  const int retries =
+      tcb.orphan ? OrphanRetriesByLinux(cx.settings, tcb, alive) : cx.settings.retries2;
+  return SinceSeriesBegan(cx, tcb) >= RepeatSeries(cx.settings, *tcb.options, retries);
+}
+
+bool RepeatedInVain(const Context& cx, const Tcb& tcb) {
+  if (cx.settings.policy.give_up_by_time) return RepeatedForTooLong(cx, tcb);
+  if (tcb.orphan) return tcb.rtt.repeats >= OrphanRetries(cx.settings);
+  return tcb.options->user_timeout_ms == 0 && tcb.rtt.repeats >= cx.settings.retries2;
 }
 
 void OnRetransmitTimeout(Context& cx, Tcb& tcb) {
-  const int limit = tcb.orphan ? OrphanRetries(cx.settings) : cx.settings.retries2;
   if (UserTimeoutPassed(cx, tcb)) {
     return ApplyClosed(cx, tcb, RuleId::kUserTimeout, GiveUpError(tcb));
   }
-  if (tcb.rtt.repeats >= limit) {
+  if (RepeatedInVain(cx, tcb)) {
     return ApplyClosed(cx, tcb, tcb.orphan ? RuleId::kOrphanGiveUp : RuleId::kRetransmitGiveUp,
                        GiveUpError(tcb));
   }
   Apply(cx, tcb, RuleId::kRetransmit);
   EnterLossRecovery(cx, tcb);
-  ++tcb.rtt.repeats;
+  if (cx.settings.policy.give_up_by_time && tcb.rtt.repeats == 0) tcb.series_began = cx.stamp();
+  if (tcb.rtt.repeats < UINT8_MAX) ++tcb.rtt.repeats;
   if (tcb.rtt.backoff < UINT8_MAX) ++tcb.rtt.backoff;
   if (!tcb.syn_acked) tcb.pending.syn = true;
   ArmRetransmit(cx, tcb, BackedOffRto(cx, tcb));
 }
 
+// An orphan gets its probes counted even if they are answered: nobody will ever read the reason. On
+// Linux that begins when the wait has reached its most.
+bool ProbedInVain(const Context& cx, const Tcb& tcb) {
+  if (!tcb.orphan) return tcb.rtt.repeats >= cx.settings.retries2;
+  if (!cx.settings.policy.give_up_by_time) return tcb.rtt.backoff >= OrphanRetries(cx.settings);
+  const std::chrono::milliseconds longest(RtoMaxMs(cx.settings, *tcb.options));
+  const bool alive = BackedOffRto(cx, tcb) < longest;
+  const int retries = OrphanRetriesByLinux(cx.settings, tcb, alive);
+  return tcb.rtt.repeats >= retries || (!alive && tcb.rtt.backoff >= retries);
+}
+
 void OnPersistTimeout(Context& cx, Tcb& tcb) {
-  // An orphan gets its probes counted even if they are answered: nobody will ever read the reason.
-  if (tcb.rtt.repeats == 0) tcb.series_began = cx.stamp();  // all probes so far were answered
-  const bool over = tcb.orphan ? tcb.rtt.backoff >= OrphanRetries(cx.settings)
-                               : tcb.rtt.repeats >= cx.settings.retries2;
+  // TCP_USER_TIMEOUT counts from the first unanswered probe; on Linux from the first of all.
+  const bool first =
+      cx.settings.policy.give_up_by_time ? tcb.rtt.backoff == 0 : tcb.rtt.repeats == 0;
+  if (first) tcb.series_began = cx.stamp();
   if (UserTimeoutPassed(cx, tcb)) {
     return ApplyClosed(cx, tcb, RuleId::kUserTimeout, GiveUpError(tcb));
   }
-  if (over) return ApplyClosed(cx, tcb, RuleId::kPersistGiveUp, GiveUpError(tcb));
+  if (ProbedInVain(cx, tcb)) {
+    return ApplyClosed(cx, tcb, RuleId::kPersistGiveUp, GiveUpError(tcb));
+  }
   Apply(cx, tcb, RuleId::kPersistProbe);
   if (UsableWindow(tcb) > 0) {
     tcb.pending.force = true;
@@ -119,6 +167,7 @@ void OnDelayedAckDeadline(Context& cx, Tcb& tcb) {
                     TimerEvent::What::kFired);
   cx.cause.timer = TimerKind::kDelayedAck;
   Apply(cx, tcb, RuleId::kDelayedAck);
+  NoteAckDelayed(tcb);
   if (tcb.acks_owed == 0) tcb.acks_owed = 1;
 }
 

@@ -21,16 +21,37 @@ void Clear(Context& cx, Tcb& tcb, Time& deadline, TimerKind kind) {
   cx.recorder.Timer(cx.now, tcb.number, tcb.tuple, kind, TimerEvent::What::kCancelled);
 }
 
+// `wait`, but no longer than TCP_USER_TIMEOUT leaves.
+Duration WithinUserTimeout(const Context& cx, const Tcb& tcb, Duration wait) {
+  if (tcb.options->user_timeout_ms == 0) return wait;
+  const Stamp elapsed = cx.stamp() - tcb.series_began;
+  const std::int64_t left = std::int64_t{tcb.options->user_timeout_ms} - elapsed;
+  return std::min<Duration>(wait, std::chrono::milliseconds(std::max<std::int64_t>(left, 1)));
+}
+
+constexpr std::chrono::seconds kLongestRecord(60);  // what Linux's TIME_WAIT holds at most
+
+Duration FinWait2Time(const Context& cx, const Tcb& tcb) {
+  const std::int64_t seconds = tcb.options->fin_wait2_seconds > 0 ? tcb.options->fin_wait2_seconds
+                                                                  : cx.settings.fin_timeout_s;
+  return std::max<Duration>(std::chrono::seconds(seconds), BackedOffRto(cx, tcb) * 7 / 2);
+}
+
+// The part of it that Linux spends in a record: all, or what lies above a minute, which it has then
+// spent once already.
+Duration FinWait2InRecord(const Context& cx, const Tcb& tcb) {
+  const Duration all = FinWait2Time(cx, tcb);
+  if (all <= kLongestRecord) return all;
+  return std::max<Duration>(all - kLongestRecord, BackedOffRto(cx, tcb) * 7 / 2);
+}
+
 }  // namespace
 
 void ArmRetransmit(Context& cx, Tcb& tcb, Duration wait) {
   if (tcb.persisting) DisarmRetransmit(cx, tcb);
   if (tcb.retransmit_at == kNever && tcb.rtt.repeats == 0) tcb.series_began = cx.stamp();
-  if (tcb.options->user_timeout_ms != 0) {
-    const Stamp elapsed = cx.stamp() - tcb.series_began;
-    const std::int64_t left = std::int64_t{tcb.options->user_timeout_ms} - elapsed;
-    wait = std::min<Duration>(wait, std::chrono::milliseconds(std::max<std::int64_t>(left, 1)));
-  }
+  const bool counts = tcb.rtt.repeats != 0 || !cx.settings.policy.give_up_by_time;
+  if (counts) wait = WithinUserTimeout(cx, tcb, wait);
   Set(cx, tcb, tcb.retransmit_at, TimerKind::kRetransmit, cx.now + wait);
 }
 
@@ -39,6 +60,8 @@ void ArmPersist(Context& cx, Tcb& tcb, Duration wait) {
     tcb.persisting = true;
     tcb.series_began = cx.stamp();
     tcb.rtt.repeats = 0;
+  } else {
+    wait = WithinUserTimeout(cx, tcb, wait);
   }
   Set(cx, tcb, tcb.retransmit_at, TimerKind::kPersist, cx.now + wait);
 }
@@ -57,7 +80,7 @@ void DisarmDelayedAck(Context& cx, Tcb& tcb) {
   Clear(cx, tcb, tcb.delayed_ack_at, TimerKind::kDelayedAck);
 }
 
-void UpdateKeepalive(Context& cx, Tcb& tcb) {
+void UpdateKeepalive(Context& cx, Tcb& tcb, bool fresh) {
   constexpr StateSet kWatched = In(State::kEstablished) | In(State::kCloseWait) |
                                 In(State::kFinWait1) | In(State::kFinWait2) | In(State::kClosing) |
                                 In(State::kLastAck);
@@ -66,21 +89,27 @@ void UpdateKeepalive(Context& cx, Tcb& tcb) {
     Clear(cx, tcb, tcb.idle_at, TimerKind::kKeepalive);
     return;
   }
-  const auto heard = std::chrono::milliseconds(cx.stamp() - tcb.last_heard);
+  const std::chrono::milliseconds heard(fresh ? 0 : cx.stamp() - tcb.last_heard);
   const Time at = std::max(cx.now, cx.now + KeepaliveIdle(cx, tcb) - heard);
   Set(cx, tcb, tcb.idle_at, TimerKind::kKeepalive, at);
 }
 
 void ArmFinWait2(Context& cx, Tcb& tcb) {
-  const std::int64_t seconds = tcb.options->fin_wait2_seconds > 0 ? tcb.options->fin_wait2_seconds
-                                                                  : cx.settings.fin_timeout_s;
-  const Duration three_and_a_half = BackedOffRto(cx, tcb) * 7 / 2;
-  const Duration wait = std::max<Duration>(std::chrono::seconds(seconds), three_and_a_half);
+  Duration wait = FinWait2Time(cx, tcb);
+  if (cx.settings.policy.fin_wait2_is_record && wait > kLongestRecord) {
+    wait = wait - kLongestRecord + FinWait2InRecord(cx, tcb);
+  }
   Set(cx, tcb, tcb.idle_at, TimerKind::kFinWait2, cx.now + wait);
 }
 
+bool FinWait2IsRecord(const Context& cx, const Tcb& tcb) {
+  return cx.settings.policy.fin_wait2_is_record && tcb.orphan && tcb.state == State::kFinWait2 &&
+         tcb.idle_at - cx.now <= FinWait2InRecord(cx, tcb);
+}
+
 bool UserTimeoutPassed(const Context& cx, const Tcb& tcb) {
-  return tcb.options->user_timeout_ms != 0 &&
+  const bool counts = tcb.rtt.repeats != 0 || tcb.persisting || !cx.settings.policy.give_up_by_time;
+  return tcb.options->user_timeout_ms != 0 && counts &&
          cx.stamp() - tcb.series_began >= tcb.options->user_timeout_ms;
 }
 

@@ -15,10 +15,14 @@ void DisarmRetransmit(Context& cx, Tcb& tcb);
 void ArmDelayedAck(Context& cx, Tcb& tcb, Duration wait);
 void DisarmDelayedAck(Context& cx, Tcb& tcb);
 
-/// Sets the keepalive deadline if SO_KEEPALIVE is on, and clears it if it is not.
-void UpdateKeepalive(Context& cx, Tcb& tcb);
+/// Sets the keepalive deadline if SO_KEEPALIVE is on, and clears it if it is not. The idle time is
+/// counted from the last word of the peer; from now on if it has just been switched on (`fresh`).
+void UpdateKeepalive(Context& cx, Tcb& tcb, bool fresh = false);
 /// Sets an orphan's FIN_WAIT_2 deadline: max(tcp_fin_timeout, 3.5 RTO), or TCP_LINGER2.
 void ArmFinWait2(Context& cx, Tcb& tcb);
+/// Whether Linux would by now have made a record of this orphan in FIN_WAIT_2, and the policy
+/// follows it.
+bool FinWait2IsRecord(const Context& cx, const Tcb& tcb);
 
 /// The earliest of all deadlines.
 inline Time EarliestDeadline(const Tcb& tcb) {
@@ -28,7 +32,8 @@ inline Time EarliestDeadline(const Tcb& tcb) {
   return t;
 }
 
-/// True once TCP_USER_TIMEOUT (if set) has passed since `tcb.series_began`.
+/// True once TCP_USER_TIMEOUT (if set) has passed since `tcb.series_began`. By Linux's clockwork it
+/// counts only once something has been repeated.
 bool UserTimeoutPassed(const Context& cx, const Tcb& tcb);
 
 /// Fires every deadline of `tcb` that is due.

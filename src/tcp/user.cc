@@ -39,8 +39,13 @@ void CloseSending(Context& cx, Tcb& tcb) {
       tcb.fin_queued = true;
       return Apply(cx, tcb, RuleId::kCloseEstablished);
     case State::kCloseWait:
+      if (tcb.fin_queued) return;
       tcb.fin_queued = true;
-      return Apply(cx, tcb, RuleId::kCloseCloseWait);
+      // By the RFC's letter what is queued goes first; the FIN itself then leads to LAST_ACK.
+      return Apply(cx, tcb,
+                   cx.settings.policy.last_ack_when_sent && cx.buffers.SendSize(tcb) != 0
+                       ? RuleId::kCloseQueued
+                       : RuleId::kCloseCloseWait);
     default:
       return;  // closed before: nothing changes
   }
@@ -83,7 +88,7 @@ void BeginOpen(Context& cx, Tcb& tcb, std::uint32_t mtu) {
   ResetRto(cx, tcb, false);
   Apply(cx, tcb, RuleId::kActiveOpen);
   tcb.pending.syn = true;
-  ArmRetransmit(cx, tcb, SynTimeout(cx.settings, 0, cx.settings.syn_linear_timeouts));
+  ArmRetransmit(cx, tcb, SynTimeout(cx.settings, *tcb.options, 0, cx.settings.syn_linear_timeouts));
 }
 
 std::optional<Error> TakePendingError(Tcb& tcb) {
@@ -110,7 +115,8 @@ Result<std::size_t> UserSend(Context& cx, Tcb& tcb, std::span<const std::byte> d
   if (!early && IsIn(tcb.state, In(State::kSynSent) | In(State::kSynRcvd)) && !tcb.fin_queued) {
     return std::unexpected(Error::kWouldBlock);
   }
-  if (!early && !IsIn(tcb.state, kMaySend)) return std::unexpected(Error::kBrokenPipe);
+  const bool closed = !IsIn(tcb.state, kMaySend) || tcb.fin_queued;
+  if (!early && closed) return std::unexpected(Error::kBrokenPipe);
   if (data.empty()) return 0;
   const std::uint32_t held = cx.buffers.SendSize(tcb);
   const std::uint32_t limit = SendLimit(cx.settings, tcb);
@@ -128,7 +134,7 @@ Result<std::size_t> UserSend(Context& cx, Tcb& tcb, std::span<const std::byte> d
 }
 
 Result<std::size_t> UserRead(Context& cx, Tcb& tcb, std::span<std::byte> into, bool peek) {
-  if (cx.buffers.ReceiveSize(tcb) != 0 && !tcb.read_shut) {
+  if (cx.buffers.ReceiveSize(tcb) != 0) {
     const std::size_t n = TakeStream(cx, tcb, into, peek);
     if (!peek) AckIfWindowOpens(cx, tcb);
     if (n != 0 || into.empty()) return n;  // 0: only an urgent byte was there
@@ -168,7 +174,7 @@ void UserShutdownRead(Context& cx, Tcb& tcb) {
   if (tcb.state == State::kSynSent) return UserShutdownWrite(cx, tcb);  // either ends the attempt
   SetCall(cx, CallKind::kShutdownRead);
   tcb.read_shut = true;
-  if (tcb.receive_buffer == kNoSlot) return;
+  if (tcb.receive_buffer == kNoSlot || !cx.settings.policy.shut_read_discards) return;
   ByteQueue& bytes = cx.buffers.receive[tcb.receive_buffer].bytes;
   bytes.Consume(cx.buffers.chunks, bytes.size());
   AckIfWindowOpens(cx, tcb);
@@ -181,14 +187,15 @@ void UserClose(Context& cx, Tcb& tcb, bool too_many) {
     cx.buffers.Detach(tcb);
     return;
   }
-  if (tcb.options->linger && tcb.options->linger_seconds == 0) return UserAbort(cx, tcb);
-  const bool unread = cx.buffers.ReceiveSize(tcb) != 0 && !tcb.read_shut;
+  const bool unread = cx.buffers.ReceiveSize(tcb) != 0;
   const bool open = IsIn(tcb.state, kSynchronized);
-  tcb.orphan = true;
   if (unread && open) {
+    tcb.orphan = true;
     tcb.pending.reset = true;
     return ApplyClosed(cx, tcb, RuleId::kCloseUnread);
   }
+  if (tcb.options->linger && tcb.options->linger_seconds == 0) return UserAbort(cx, tcb);
+  tcb.orphan = true;
   tcb.read_shut = true;
   if (IsIn(tcb.state, kMaySend) || IsIn(tcb.state, In(State::kSynSent) | In(State::kSynRcvd))) {
     CloseSending(cx, tcb);
@@ -214,8 +221,11 @@ void UserAbort(Context& cx, Tcb& tcb) {
   }
   constexpr StateSet kTold = In(State::kSynRcvd) | In(State::kEstablished) | In(State::kFinWait1) |
                              In(State::kFinWait2) | In(State::kCloseWait);
+  // What was closed with data unsent would otherwise look whole to the peer (Linux).
+  const bool cut_off =
+      IsIn(tcb.state, In(State::kClosing) | In(State::kLastAck)) && SendEnd(cx, tcb) != tcb.snd.max;
   tcb.orphan = true;
-  tcb.pending.reset = IsIn(tcb.state, kTold);
+  tcb.pending.reset = IsIn(tcb.state, kTold) || cut_off;
   ApplyClosed(cx, tcb, tcb.pending.reset ? RuleId::kAbort : RuleId::kAbortQuiet);
 }
 

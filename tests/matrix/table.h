@@ -225,7 +225,7 @@ inline constexpr Row kTable[] = {
 {"E12", "data, gap",              A,     {'N', 9},   {'U'},    20, "data-out-of-order", kSame, kAckNow},
 {"E12", "data over right edge",   A,     {'W', -10}, {'U'},    20, "data-out-of-order", kSame, kAckNow},
 {"1",   "data, ACK of our FIN",   A,     {'N'},      {'X'},    20, "fin-acked data",    FIN_WAIT_2, kAckSoon, 20},
-{"WCL", "data beyond the FIN",    A,     {'N'},      {'U'},    20, "data-after-fin",    kSame, kAckNow},
+{"WCL", "data beyond the FIN",    A,     {'N'},      {'U'},    20, "data-after-fin",    kSame, kSilence},
 {"C",   "data, ACK of our FIN",   A,     {'N'},      {'X'},    20, "fin-acked-closing", TIME_WAIT, kSilence},
 {"L",   "data, ACK of our FIN",   A,     {'N'},      {'X'},    20, "fin-acked-last-ack", CLOSED, kSilence},
 
@@ -241,7 +241,7 @@ inline constexpr Row kTable[] = {
 {"2",   "FIN with data",          F | A, {'N'},      {'X'},    20, "fin-second",        TIME_WAIT,  kAckNow, 21},
 {"E12", "FIN, gap",               F | A, {'N', 9},   {'U'},     0, "data-out-of-order", kSame,      kAckNow},
 {"E12", "FIN with data, gap",     F | A, {'N', 9},   {'U'},    20, "data-out-of-order", kSame,      kAckNow},
-{"WCL", "FIN beyond the FIN",     F | A, {'N'},      {'U'},     0, "data-after-fin",    kSame,      kAckNow},
+{"WCL", "FIN beyond the FIN",     F | A, {'N'},      {'U'},     0, "data-after-fin",    kSame,      kSilence},
 {"L",   "FIN again, ACK of ours", F | A, {'N', -1},  {'X'},     0, "out-of-window",     kSame,      kAckNow},
 
 // --- TIME_WAIT: §3.10.7.4, RFC 6191, RFC 1337 ----------------------------------------------------------------

@@ -99,6 +99,23 @@ void Calls(Coverage& c) {
   });
 }
 
+void ProfilesOfClosing(Coverage& c) {
+  Run(c, [](RawPeer& p) {  // close-queued, last-fin-sent
+    p.Set("estab.profile", "rfc");
+    const SocketId id = p.Established();
+    p.Segment(kFin | kAck, p.irs + 1, p.iss + 1, {.window = 0});
+    ASSERT_TRUE(p.stack->Send(p.now, id, Bytes("last words")));
+    Close(p, id);
+    p.Segment(kAck, p.irs + 2, p.iss + 1);
+  });
+  Run(c, [](RawPeer& p) {  // syn-for-orphan
+    p.Set("estab.profile", "linux");
+    Close(p, p.Established());
+    p.Segment(kAck, p.irs + 1, p.iss + 2);
+    p.Segment(kSyn, p.irs + 50, 0);
+  });
+}
+
 void Queues(Coverage& c) {
   for (const char* abort : {"0", "1"}) {
     Run(c, [&](RawPeer& p) {
@@ -345,6 +362,7 @@ TEST(Rules, EveryRuleFires) {
   Coverage coverage;
   Matrix(coverage);
   Calls(coverage);
+  ProfilesOfClosing(coverage);
   Queues(coverage);
   Profiles(coverage);
   Text(coverage);

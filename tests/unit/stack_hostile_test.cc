@@ -404,6 +404,7 @@ TEST_P(Hostile, DeadlineThatIsNowEnds) {
   peer.stack->Advance(peer.now);
   SocketOptions options;
   options.keepalive = true;
+  ASSERT_TRUE(peer.stack->SetOptions(peer.now, id, options));
   options.keepalive_idle = 100;
   ASSERT_TRUE(peer.stack->SetOptions(peer.now, id, options));
   EXPECT_LE(peer.stack->NextDeadline(), peer.now);

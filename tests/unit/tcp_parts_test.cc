@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "tcp/acceptance.h"
+#include "tcp/challenge.h"
 #include "tcp/congestion/congestion.h"
 #include "tcp/half_open.h"
 #include "tcp/negotiation.h"
@@ -171,9 +172,11 @@ TEST(Rtt, BackOffDoublesToTheLimitAndASampleEndsIt) {
 TEST(Rtt, SynTimeouts) {
   Settings s;
   const int doubled[] = {1, 2, 4, 8, 16, 32, 64, 120, 120};
-  for (int i = 0; i < 9; ++i) EXPECT_EQ(SynTimeout(s, i, 0), std::chrono::seconds(doubled[i]));
+  for (int i = 0; i < 9; ++i)
+    EXPECT_EQ(SynTimeout(s, SocketOptions{}, i, 0), std::chrono::seconds(doubled[i]));
   const int linear[] = {1, 1, 1, 1, 1, 2, 4, 8};
-  for (int i = 0; i < 8; ++i) EXPECT_EQ(SynTimeout(s, i, 4), std::chrono::seconds(linear[i]));
+  for (int i = 0; i < 8; ++i)
+    EXPECT_EQ(SynTimeout(s, SocketOptions{}, i, 4), std::chrono::seconds(linear[i]));
 }
 
 // --- Reassembly against a map of bytes
@@ -343,6 +346,39 @@ TEST(Reno, InitialWindowSlowStartAndAvoidance) {
   EXPECT_EQ(b.tcb.ssthresh, 2000u);  // at least two segments
 }
 
+TEST(Rtt, ARepeatSeriesIsLinuxsModel) {
+  Settings s;
+  SocketOptions o;
+  EXPECT_EQ(RepeatSeries(s, o, 0), milliseconds(200));
+  EXPECT_EQ(RepeatSeries(s, o, 3), milliseconds(3000));
+  EXPECT_EQ(RepeatSeries(s, o, 8), milliseconds(102'200));
+  EXPECT_EQ(RepeatSeries(s, o, 15), milliseconds(924'600));
+  o.rto_max_ms = 1000;
+  EXPECT_EQ(RepeatSeries(s, o, 4), milliseconds(200 + 400 + 800 + 1000 + 1000));
+}
+
+TEST(Challenges, EachSecondsShareIsDrawnAroundTheLimit) {
+  Settings s;
+  for (const int limit : {1, 2, 7, 1000}) {
+    s.challenge_ack_limit = limit;
+    ChallengeBudget budget;
+    int least = INT32_MAX;
+    int most = 0;
+    for (Stamp second = 0; second < 200; ++second) {
+      int n = 0;
+      while (TakeChallenge(budget, s, second * 1000 + 5)) ++n;
+      least = std::min(least, n);
+      most = std::max(most, n);
+    }
+    EXPECT_GE(least, (limit + 1) / 2);
+    EXPECT_LE(most, (limit + 1) / 2 + limit - 1);
+    EXPECT_TRUE(limit < 7 || most > limit) << "not random";
+  }
+  s.challenge_ack_limit = 0;
+  ChallengeBudget none;
+  EXPECT_FALSE(TakeChallenge(none, s, 5));
+}
+
 // --- Records: decisions without state
 // -----------------------------------------------------------------------
 
@@ -402,12 +438,12 @@ TEST(TimeWaitDecision, RestartsAndReuse) {
   // tcp_tw_reuse: 0 never, 1 always, 2 on loopback; after the delay; with timestamps.
   for (int reuse : {0, 1, 2}) {
     s.tw_reuse = reuse;
-    EXPECT_EQ(MayReuse(s, 1000, 0, false, record), reuse == 1);
-    EXPECT_EQ(MayReuse(s, 1000, 0, true, record), reuse != 0);
-    EXPECT_FALSE(MayReuse(s, 999, 0, true, record));
+    EXPECT_EQ(MayReuse(s, 1000, 0, false, false, record), reuse == 1);
+    EXPECT_EQ(MayReuse(s, 1000, 0, true, false, record), reuse != 0);
+    EXPECT_FALSE(MayReuse(s, 999, 0, true, false, record));
   }
   record.timestamps = 0;
-  EXPECT_FALSE(MayReuse(s, 1000, 0, true, record));
+  EXPECT_FALSE(MayReuse(s, 1000, 0, true, false, record));
 }
 
 }  // namespace
