@@ -20,8 +20,7 @@ bool ValidOptions(const SocketOptions& o) {
          Within<std::uint32_t>(o.keepalive_idle, 1, 32767) &&
          Within<std::uint32_t>(o.keepalive_interval, 1, 32767) && o.send_buffer <= 1u << 30 &&
          o.receive_buffer <= 1u << 30 && o.user_timeout_ms <= INT32_MAX &&
-         o.receive_low_water <= INT32_MAX &&
-         Within<std::uint32_t>(o.rto_max_ms, 1000, 120'000);
+         o.receive_low_water <= INT32_MAX && Within<std::uint32_t>(o.rto_max_ms, 1000, 120'000);
 }
 
 }  // namespace

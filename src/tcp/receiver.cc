@@ -139,13 +139,15 @@ RuleId TakeText(Context& cx, Tcb& tcb, Arriving& segment) {
     AckNow(tcb);
     return RuleId::kDataNoRoom;
   }
-  if (segment.fin) cx.buffers.DropReassembly(tcb);  // nothing lies beyond a FIN
+  const bool own_fin = segment.fin;
+  if (own_fin) cx.buffers.DropReassembly(tcb);  // nothing lies beyond a FIN
   const bool filled = DeliverReassembled(cx, tcb, segment.fin);
   const bool gap_remains =
       tcb.reassembly != kNoSlot && cx.buffers.reassembly[tcb.reassembly].count != 0;
-  if (filled || gap_remains) {
+  const bool reached_fin = segment.fin && !own_fin;  // it had waited behind the gap
+  if (filled || gap_remains || reached_fin) {
     AckNow(tcb);
-  } else if (!segment.fin) {  // a FIN decides for both
+  } else if (!own_fin) {  // a FIN decides for both
     ScheduleAck(cx, tcb);
   }
   if (filled) return RuleId::kDataFillsGap;

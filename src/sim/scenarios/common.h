@@ -35,8 +35,8 @@ inline constexpr Parameter kOrphanRetries = {"tcp_orphan_retries", nullptr,
 inline constexpr Parameter kFinTimeout = {
     "tcp_fin_timeout", nullptr, "seconds in FIN_WAIT_2 after close()", "net.ipv4.tcp_fin_timeout"};
 
-/// How long the ACK of a FIN waits for something to travel with: Linux's least delayed ACK.
-inline constexpr Duration kFinAckWait = std::chrono::milliseconds(40);
+/// How long the ACK of a FIN that no data came before waits for something to travel with: a tick.
+inline constexpr Duration kFinAckWait = std::chrono::milliseconds(1);
 
 /// Sets the path's delay as parameter `delay` says (1 to 40 ms, so that the least time-out always
 /// exceeds the variation of the round trip) and returns it.
