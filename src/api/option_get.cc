@@ -162,6 +162,9 @@ int GetTcpLevel(const Asked& asked, int name, OptionOut* out) {
     case TCP_USER_TIMEOUT:
       out->Set(static_cast<int>(options.user_timeout_ms));
       return 0;
+    case kTcpRtoMaxMs:
+      out->Set(asked.Or(options.rto_max_ms, "net.ipv4.tcp_rto_max_ms", 120'000));
+      return 0;
     case TCP_INFO:
       out->size = static_cast<socklen_t>(WriteTcpInfo(asked.info, out->bytes));
       return 0;

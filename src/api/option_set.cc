@@ -196,6 +196,8 @@ int SetTcpLevel(SocketOptions& options, bool closed, int name, const OptionIn& i
       return 0;
     case TCP_USER_TIMEOUT:
       return SetInRange(options.user_timeout_ms, value, 0, INT32_MAX);
+    case kTcpRtoMaxMs:
+      return SetInRange(options.rto_max_ms, value, 1000, 120'000);
     case TCP_NOTSENT_LOWAT:
       options.unsent_low_water = static_cast<std::uint32_t>(value);
       return 0;
