@@ -230,7 +230,8 @@ ESTAB_API int estab_shutdown(estab_stack* stack, int s, int how);
 
 /* Gives up a handle. The connection closes in order behind it; by a reset if data was left unread
  * or SO_LINGER is {1, 0}. With SO_LINGER {1, n} waits until everything sent, FIN included, is
- * acknowledged, or n seconds, also with O_NONBLOCK (as Linux), and returns 0 either way. EBADF. */
+ * acknowledged, or n seconds, also with O_NONBLOCK (as Linux), and returns 0 either way. What is
+ * still queued over a TUN device goes out while some call waits or estab_poll_io runs. EBADF. */
 ESTAB_API int estab_close(estab_stack* stack, int s);
 
 /* Sets an option. Supported:

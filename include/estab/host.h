@@ -151,7 +151,9 @@ class TcpStream {
   /// Reads return 0 from now on.
   Result<void> ShutdownRead();
   /// Gives the connection up: it closes in order behind this call, or by a reset if data was left
-  /// unread. Waits if SO_LINGER says so. The stream is then empty, and calls give kBadHandle.
+  /// unread. Waits if SO_LINGER says so. The stream is then empty, and calls give kBadHandle. What
+  /// is still queued goes out while some call on the host waits: a program whose last call this is
+  /// sets SO_LINGER, or calls PollIo.
   Result<void> Close();
   /// Gives the connection up with a reset.
   Result<void> Abort();

@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
+#include <chrono>
 #include <thread>
 
 #include "estab/host.h"
@@ -85,6 +87,7 @@ TEST_F(ApiTun, EchoesToTheKernel) {
   ASSERT_TRUE(host.BringUp(*link, kernel, &message)) << message;
   ASSERT_TRUE(host.AddAddress(*link, "192.0.2.2/24"));
   auto listener = host.Listen("0.0.0.0", 7).value();
+  std::atomic<bool> all_read = false;
   std::thread server([&] {
     auto peer = listener.Accept();
     ASSERT_TRUE(peer);
@@ -92,6 +95,9 @@ TEST_F(ApiTun, EchoesToTheKernel) {
     while (auto n = peer->Read(bytes).value_or(0)) {
       EXPECT_TRUE(peer->WriteAll(std::span(bytes).first(n)));
     }
+    EXPECT_TRUE(peer->Close());
+    // What is still queued goes out only while somebody drives the host.
+    while (!all_read) host.PollIo(std::chrono::milliseconds(10));
   });
   const int s = socket(AF_INET, SOCK_STREAM, 0);
   sockaddr_in to{};
@@ -115,6 +121,7 @@ TEST_F(ApiTun, EchoesToTheKernel) {
   for (ssize_t n = 0; (n = read(s, part.data(), part.size())) > 0;) {
     got.append(part.data(), static_cast<std::size_t>(n));
   }
+  all_read = true;
   writer.join();
   server.join();
   close(s);
