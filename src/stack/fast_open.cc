@@ -65,10 +65,11 @@ FastOpenCookie MakeFastOpenCookie(const SipKey& key, const IpAddress& client,
 bool ReadFastOpenKeys(std::string_view text, FastOpenKeys& keys) {
   FastOpenKeys read;
   const std::size_t comma = text.find(',');
-  if (!ReadKey(text.substr(0, comma), read.keys[0])) return false;
+  if (!ReadKey({text.data(), std::min(comma, text.size())}, read.keys[0])) return false;
   if (comma != std::string_view::npos) {
     read.count = 2;
-    if (!ReadKey(text.substr(comma + 1), read.keys[1])) return false;
+    text.remove_prefix(comma + 1);
+    if (!ReadKey(text, read.keys[1])) return false;
   }
   keys = read;
   return true;

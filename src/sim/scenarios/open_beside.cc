@@ -74,9 +74,7 @@ void ThreeMeetsGhosts(ScenarioContext& ctx) {
   const Duration d = UseDelay(ctx);
   const std::int64_t ghosts = ctx.Number("ghosts", 1, 20);
   const bool gone = ctx.Value("peer") == "gone";
-  if (ctx.Value("handshake") != "2" && ctx.Value("handshake") != "3") {
-    return ctx.Fail("parameter handshake: 2 or 3");
-  }
+  ctx.Number("handshake", 2, 3);  // what else there is stands beside, or does not
   const SocketId listener = ctx.b().Listen(kServerPort);
   SendGhosts(ctx, ghosts, gone);
   const Schedule repeats = SynAckRepeats(ctx);
