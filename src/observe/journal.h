@@ -42,7 +42,7 @@ struct Refusal {
 /// were refused. Tells of connections alive or dead, by number or by four-tuple; `why.h` puts that
 /// into sentences. Writing costs a few stores; the memory is reserved at once but touched only as
 /// it fills. What has been overwritten is said to be missing, never invented.
-class Journal : public Observer {
+class Journal final : public Observer {
  public:
   static constexpr std::size_t kDefaultRecords = 64 * 1024;
   static constexpr std::size_t kDefaultConnections = 16 * 1024;

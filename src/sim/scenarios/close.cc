@@ -130,17 +130,18 @@ void Half(ScenarioContext& ctx) {
 
 void HalfRead(ScenarioContext& ctx) {
   const Duration d = UseDelay(ctx);
+  const bool kept = ctx.Profile() == "linux";  // what is there and what comes stays readable
   const Pair pair = Establish(ctx);
   ctx.RunUntil(kClose);
   (void)ctx.b().Send(pair.b, "unread");
   ctx.RunUntil(kClose + 2 * d);
   (void)ctx.a().Shutdown(pair.a, How::kRead);
-  ctx.ExpectData(ctx.a().Read(pair.a), "", "recv of A");
+  ctx.ExpectData(ctx.a().Read(pair.a), kept ? "unread" : "", "recv of A");
   const Duration later = kClose + 300ms;
   ctx.RunUntil(later);
   (void)ctx.b().Send(pair.b, "later");
   ctx.Run(1s);
-  ctx.ExpectData(ctx.a().Read(pair.a), "", "recv of A");
+  ctx.ExpectData(ctx.a().Read(pair.a), kept ? "later" : "", "recv of A");
   ctx.ExpectSent({kClose, "B . seq=y+1 ack=x+1 len=6"});
   ctx.ExpectSent({later, "B . seq=y+7 ack=x+1 len=5"});
   ctx.ExpectCount(Side::kA, kRst, 0);

@@ -88,6 +88,9 @@ Schedule Repeats(ScenarioContext& ctx, std::int64_t repeats, Duration first,
 /// The repeats of a SYN, of a SYN|ACK, and of an orphan's FIN, by the settings in force.
 Schedule SynRepeats(ScenarioContext& ctx);
 Schedule SynAckRepeats(ScenarioContext& ctx);
+/// Of unacknowledged data, `first` being the RTO: ended by the number of repeats or, on Linux, by
+/// the time that they take.
+Schedule DataRepeats(ScenarioContext& ctx, std::int64_t repeats, Duration first);
 Schedule OrphanRepeats(ScenarioContext& ctx, Duration delay);
 
 /// When A's first SYN is sent again, if it was sent at `sent` and a reset that answers a bad ACK at

@@ -12,6 +12,7 @@ std::span<const Scenario> OpenBesideScenarios();
 std::span<const Scenario> OpenRecordScenarios();
 std::span<const Scenario> OpenEndScenarios();
 std::span<const Scenario> OpenAgreeScenarios();
+std::span<const Scenario> OpenFastScenarios();
 std::span<const Scenario> OpenFloodScenarios();
 std::span<const Scenario> OpenLossScenarios();
 std::span<const Scenario> IcmpScenarios();

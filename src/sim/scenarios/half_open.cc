@@ -78,7 +78,8 @@ void Silent(ScenarioContext& ctx) {
   const Duration begin = 1s;
   ctx.RunUntil(begin);
   (void)ctx.a().Send(pair.a, "hello");
-  const Schedule repeats = Repeats(ctx, ctx.SettingNumber("net.ipv4.tcp_retries2"), Rto(ctx, d));
+  const Schedule repeats =
+      DataRepeats(ctx, ctx.SettingNumber("net.ipv4.tcp_retries2"), Rto(ctx, d));
   ctx.RunUntil(begin + repeats.end - 1ms);
   ctx.ExpectState(Side::kA, pair.a, State::kEstablished);
   ctx.RunUntil(begin + repeats.end);

@@ -38,18 +38,15 @@ const std::vector<const Scenario*>& AllScenarios() {
   static const std::vector<const Scenario*> all = [] {
     std::vector<const Scenario*> list;
     for (const std::span<const Scenario> group :
-         {OpenScenarios(),         OpenBesideScenarios(),
-          OpenRecordScenarios(),   OpenAgreeScenarios(),
-          OpenEndScenarios(),      OpenFloodScenarios(),
-          OpenLossScenarios(),     IcmpScenarios(),
-          CloseScenarios(),        CloseOddScenarios(),
-          CloseLossScenarios(),    TimeWaitScenarios(),
-          TimeWaitMoreScenarios(), TimeWaitWithoutScenarios(),
-          ResetScenarios(),        ResetMoreScenarios(),
-          HalfOpenScenarios(),     TimeoutScenarios(),
-          TimerScenarios(),        TimerMoreScenarios(),
-          DataScenarios(),         MachineScenarios(),
-          HostileScenarios(),      DemoScenarios()}) {
+         {OpenScenarios(),      OpenBesideScenarios(),   OpenRecordScenarios(),
+          OpenAgreeScenarios(), OpenFastScenarios(),     OpenEndScenarios(),
+          OpenFloodScenarios(), OpenLossScenarios(),     IcmpScenarios(),
+          CloseScenarios(),     CloseOddScenarios(),     CloseLossScenarios(),
+          TimeWaitScenarios(),  TimeWaitMoreScenarios(), TimeWaitWithoutScenarios(),
+          ResetScenarios(),     ResetMoreScenarios(),    HalfOpenScenarios(),
+          TimeoutScenarios(),   TimerScenarios(),        TimerMoreScenarios(),
+          DataScenarios(),      MachineScenarios(),      HostileScenarios(),
+          DemoScenarios()}) {
       for (const Scenario& scenario : group) list.push_back(&scenario);
     }
     return list;

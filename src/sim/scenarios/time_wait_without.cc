@@ -85,7 +85,12 @@ void OldDataTaken(ScenarioContext& ctx) {
   const std::string got = ReadAll(ctx, second);
   ctx.PlayCall(Side::kA, "recv()",
                fmt::format("\"...{}\"", got.size() > 3 ? got.substr(300) : got));
-  ctx.Expect(got == before + "old", "the new connection's stream is corrupted by the old one's");
+  // Linux's ISNs move on so fast that an ACK of the old connection lies outside of any window, and
+  // is not believed (RFC 5961 §5).
+  const bool believed = ctx.Profile() != "linux";
+  ctx.Expect(got == before + (believed ? "old" : "new"),
+             believed ? "the new connection's stream is corrupted by the old one's"
+                      : "the old segment is refused by its ACK");
   ctx.Say(fmt::format("B sent 300 bytes and \"new\"; A read 300 bytes and \"{}\"",
                       got.size() > 300 ? got.substr(300) : ""));
   ctx.CloseAndExpectNothingLeft();
