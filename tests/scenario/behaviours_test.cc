@@ -30,6 +30,7 @@ constexpr const char* kBehaviours[] = {
     "open/backlog",
     "open/syn-flood",
     "open/ports",
+    "open/fast-open",
     "open/icmp",
     "open/bad-segments",
     "open/close-while-opening",

@@ -318,7 +318,8 @@ constexpr Scenario kScenarios[] = {
      kParameters, Half},
     {"close/half-read", "the reading side is shut",
      "After shutdown(SHUT_RD) reads return the end, what was buffered is dropped, and what comes "
-     "later is acknowledged and discarded. The peer is told nothing, and writing goes on.",
+     "later is acknowledged and discarded (on Linux both stay readable). The peer is told nothing, "
+     "and writing goes on.",
      kDelayOnly, HalfRead},
     {"close/simultaneous", "both close at once, and their FINs cross",
      "Each gets the other's FIN before the ACK of its own: FIN_WAIT_1, CLOSING, TIME_WAIT, on both "
