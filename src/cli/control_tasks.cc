@@ -117,8 +117,10 @@ void AddWhy(Machine& machine, const Json& request, std::string& out) {
   if (journal == nullptr) Failed("there is no journal");
   const auto number = request.find("id");
   if (number != request.end() && number->is_number_unsigned()) {
+    const auto id = number->get<std::uint64_t>();
+    if (id > UINT32_MAX) Misused("why: there is no connection {}", id);
     const auto text =
-        observe::Why(*journal, machine.stack(), machine.now(), number->get<ConnectionNumber>());
+        observe::Why(*journal, machine.stack(), machine.now(), static_cast<ConnectionNumber>(id));
     return Line(out, {{"text", text}});
   }
   const auto local = ParseEndpoint(RequestText(request, "local"));
