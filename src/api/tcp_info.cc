@@ -23,6 +23,23 @@ std::uint32_t Segments(std::uint64_t bytes, std::uint32_t mss) {
   return mss == 0 ? 0 : static_cast<std::uint32_t>((bytes + mss - 1) / mss);
 }
 
+// What is sent and not acknowledged. A SYN and a FIN have a number, as a byte of data has.
+std::uint32_t Outstanding(const ConnectionInfo& info) {
+  const std::uint32_t data = info.send_queue - std::min(info.unsent, info.send_queue);
+  switch (info.state) {
+    case State::kSynSent:
+    case State::kSynRcvd:
+      return 1;
+    case State::kFinWait1:
+    case State::kClosing:
+    case State::kLastAck:
+      return info.unsent == 0 ? data + 1 : data;
+    default:
+      return data;
+  }
+}
+
+constexpr std::uint32_t kTimestampSize = 12;
 constexpr std::uint32_t kNoThreshold = 0x7fffffff;  // TCP_INFINITE_SSTHRESH
 
 void WriteState(const ConnectionInfo& info, tcp_info& out) {
@@ -30,6 +47,7 @@ void WriteState(const ConnectionInfo& info, tcp_info& out) {
   out.tcpi_retransmits = static_cast<__u8>(std::min(info.retransmits, 255u));
   out.tcpi_probes = static_cast<__u8>(std::min(info.probes, 255u));
   out.tcpi_backoff = static_cast<__u8>(std::min(info.backoff, 255u));
+  if (info.state == State::kSynSent) return;  // offered is not agreed: as Linux, no options yet
   int options = 0;
   if (info.timestamps) options |= TCPI_OPT_TIMESTAMPS;
   if (info.sack) options |= TCPI_OPT_SACK;
@@ -44,7 +62,8 @@ void WriteWindows(const ConnectionInfo& info, tcp_info& out) {
   const std::uint32_t mss = info.send_mss;
   out.tcpi_snd_mss = mss;
   out.tcpi_rcv_mss = std::min(info.typical_in, info.receive_mss);
-  out.tcpi_advmss = info.receive_mss;
+  const bool agreed = info.timestamps && info.state != State::kSynSent;
+  out.tcpi_advmss = info.receive_mss - (agreed ? std::min(kTimestampSize, info.receive_mss) : 0);
   out.tcpi_snd_cwnd = Segments(info.congestion_window, mss);
   const bool infinite = info.slow_start_threshold == 0 || info.slow_start_threshold >= kNoThreshold;
   out.tcpi_snd_ssthresh = infinite ? kNoThreshold : Segments(info.slow_start_threshold, mss);
@@ -56,7 +75,7 @@ void WriteWindows(const ConnectionInfo& info, tcp_info& out) {
     out.tcpi_unacked = info.accept_queue;
     out.tcpi_sacked = info.backlog;
   } else {
-    out.tcpi_unacked = Segments(info.send_queue - std::min(info.unsent, info.send_queue), mss);
+    out.tcpi_unacked = Segments(Outstanding(info), mss);
   }
 }
 

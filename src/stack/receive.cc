@@ -1,4 +1,6 @@
 // From packets to the records they belong to.
+#include <algorithm>
+
 #include "stack/engine.h"
 #include "tcp/arrive.h"
 #include "tcp/challenge.h"
@@ -6,6 +8,18 @@
 #include "wire/udp.h"
 
 namespace estab {
+namespace {
+
+// 127/8 and ::1 never come over a link (RFC 1122 §3.2.1.3 (g), RFC 4291 §2.5.3).
+bool IsLoopback(const IpAddress& address) {
+  if (address.is_v4()) return address.bytes[12] == 127;
+  return std::all_of(address.bytes.begin(), address.bytes.end() - 1,
+                     [](auto b) { return b == 0; }) &&
+         address.bytes[15] == 1;
+}
+
+}  // namespace
+
 void Stack::Impl::ReceivePacket(Time now, const RxPacket& packet) {
   started = true;
   ++counters.packets_in;
@@ -27,7 +41,7 @@ void Stack::Impl::ReportRefusal(Time now, std::span<const std::byte> bytes, Link
 
 bool Stack::Impl::BadSource(const IpAddress& source, bool from_us) const {
   return source.is_any() || source.is_multicast() || network.IsBroadcast(source) ||
-         (!from_us && network.IsLocal(source));
+         (!from_us && (IsLoopback(source) || network.IsLocal(source)));
 }
 
 void Stack::Impl::ReceiveIp(Time now, const wire::IpPacket& ip, LinkId link, bool checksum_ok,
