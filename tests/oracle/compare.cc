@@ -50,12 +50,23 @@ bool TimesAgree(const Script& script, const Trace& kernel, const Trace& estab, s
   return late >= earliest - kEarly && late <= allowed + kSchedulerLate;
 }
 
-bool TimestampsAgree(const Trace& kernel, const Trace& estab, std::size_t packet) {
+/// A SYN cookie keeps what was offered in the low six bits of its timestamp: the first one, from
+/// which the others are counted, is then up to 64 ms older than its moment.
+std::int64_t CookieSlack(const Script& script) {
+  const auto sets_cookies = [](const Step& step) {
+    return step.verb == "set" && !step.arguments.empty() &&
+           step.arguments[0] == "net.ipv4.tcp_syncookies";
+  };
+  return std::any_of(script.steps.begin(), script.steps.end(), sets_cookies) ? 64 : 0;
+}
+
+bool TimestampsAgree(const Script& script, const Trace& kernel, const Trace& estab,
+                     std::size_t packet) {
   const Entry& k = kernel.packets[packet];
   const Entry& e = estab.packets[packet];
   if (!k.has_timestamp) return true;
   const std::int64_t late = (k.time - e.time) / 1000;
-  const std::int64_t slack = kSchedulerLate / 1000;
+  const std::int64_t slack = kSchedulerLate / 1000 + CookieSlack(script);
   const std::int64_t difference = k.timestamp - e.timestamp;
   return difference >= std::min<std::int64_t>(late, 0) - slack &&
          difference <= std::max<std::int64_t>(late, 0) + slack;
@@ -82,7 +93,8 @@ void ComparePackets(const Script& script, const Trace& kernel, const Trace& esta
     const Entry& k = kernel.packets[i];
     const Entry& e = estab.packets[i];
     const bool same = k.text == e.text && WindowsAgree(k, e);
-    if (same && TimesAgree(script, kernel, estab, i) && TimestampsAgree(kernel, estab, i)) continue;
+    if (same && TimesAgree(script, kernel, estab, i) && TimestampsAgree(script, kernel, estab, i))
+      continue;
     out->push_back({std::min(k.time, e.time), k.Text(), e.Text()});
     // What follows a missing or superfluous packet says nothing more.
     if (k.text != e.text) return;
