@@ -76,7 +76,15 @@ std::string NearestSettings(std::string_view name) {
   return names;
 }
 
-void ApplySetting(Stack& stack, const std::string& name, const std::string& value) {
+std::string FullName(const std::string& name) {
+  for (const SettingName& setting : AllSettings()) {
+    if (LastPart(setting.name) == name) return setting.name;
+  }
+  return name;
+}
+
+void ApplySetting(Stack& stack, const std::string& given, const std::string& value) {
+  const std::string name = FullName(given);
   const Result<void> set = stack.SetSetting(name, value);
   if (set) return;
   if (set.error() == Error::kNotFound) NoSuchSetting(name);

@@ -46,6 +46,7 @@ expect 2 '1 to 65535' serve "${good[@]}" --echo 65536
 expect 2 '1 to 65535' serve "${good[@]}" --echo 0
 expect 2 '1 to 65535' serve "${good[@]}" --http x="$work/www"
 expect 2 'PORT=DIR' serve "${good[@]}" --http 80
+expect 2 'is not a value of it' serve "${echo[@]}" --set tcp_syn_retries=many
 expect 2 'did you mean net.ipv4.tcp_syn_retries' serve "${echo[@]}" --set net.ipv4.tcp_sin_retries=3
 expect 2 'no such setting' serve "${echo[@]}" --set gibberish=3
 expect 2 'NAME=VALUE' serve "${good[@]}" --set gibberish
