@@ -133,7 +133,7 @@ void AddWhy(Machine& machine, const Json& request, std::string& out) {
 
 void AddSettings(Machine& machine, const Json& request, std::string& out) {
   Stack& stack = machine.stack();
-  const std::string name = FullName(RequestText(request, "name"));
+  const std::string name = observe::FullSettingName(RequestText(request, "name"));
   if (request.contains("value")) ApplySetting(stack, name, RequestText(request, "value"));
   if (name.empty()) {
     for (const auto& setting : AllSettings()) {

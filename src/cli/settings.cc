@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "cli/failure.h"
+#include "observe/text.h"
 
 namespace estab::cli {
 namespace {
@@ -76,15 +77,8 @@ std::string NearestSettings(std::string_view name) {
   return names;
 }
 
-std::string FullName(const std::string& name) {
-  for (const SettingName& setting : AllSettings()) {
-    if (LastPart(setting.name) == name) return setting.name;
-  }
-  return name;
-}
-
 void ApplySetting(Stack& stack, const std::string& given, const std::string& value) {
-  const std::string name = FullName(given);
+  const std::string name = observe::FullSettingName(given);
   const Result<void> set = stack.SetSetting(name, value);
   if (set) return;
   if (set.error() == Error::kNotFound) NoSuchSetting(name);

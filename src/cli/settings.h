@@ -9,10 +9,6 @@
 
 namespace estab::cli {
 
-/// The whole name of a setting that was named by its last part alone ("tcp_fin_timeout"); any other
-/// name as it is.
-std::string FullName(const std::string& name);
-
 /// Sets `name` (or its last part) of `stack`. Throws Failure of status 2: an unknown name (the
 /// nearest ones are said), a value that is not one, or one that comes too late.
 void ApplySetting(Stack& stack, const std::string& name, const std::string& value);

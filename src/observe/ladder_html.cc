@@ -2,6 +2,7 @@
 
 #include "observe/format.h"
 #include "observe/svg_style.h"
+#include "observe/text.h"
 
 namespace estab::observe {
 namespace {

@@ -35,7 +35,4 @@ std::string LadderToSvg(const Ladder& ladder, const LadderSvgOptions& options = 
 std::string LaddersToSvg(const std::string& title, std::span<const SvgPanel> panels,
                          const LadderSvgOptions& options = {});
 
-/// `text` with what XML and HTML take for themselves written as entities; control characters go.
-std::string Escaped(std::string_view text);
-
 }  // namespace estab::observe

@@ -59,20 +59,6 @@ const char* PathName(Path path) {
   return path == Path::kClient ? "client" : path == Path::kServer ? "server" : "unusual";
 }
 
-const char* TriggerName(Trigger trigger) {
-  switch (trigger) {
-    case Trigger::kCall:
-      return "call";
-    case Trigger::kSegment:
-      return "segment";
-    case Trigger::kTimer:
-      return "timer";
-    case Trigger::kIcmp:
-      return "ICMP";
-  }
-  return "?";
-}
-
 std::string NextOf(const Rule& rule, State from, const char* stays) {
   return rule.moves && rule.to != from ? StateName(rule.to) : stays;
 }
@@ -85,20 +71,6 @@ std::string Cell(std::string_view text) {
   for (const char c : text) {
     if (c == '|') out += '\\';
     out += c;
-  }
-  return out;
-}
-
-std::string Escaped(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    if (c == '&') {
-      out += "&amp;";
-    } else if (c == '<') {
-      out += "&lt;";
-    } else {
-      out += c;
-    }
   }
   return out;
 }

@@ -4,6 +4,7 @@
 
 #include "observe/format.h"
 #include "observe/state_machine.h"
+#include "observe/text.h"
 
 namespace estab::observe {
 namespace {
@@ -85,20 +86,6 @@ constexpr Stroke kStrokes[] = {
     {State::kTimeWait, State::kClosed, kC, "M720,953 L720,1134", 710, 1050, "end"},
     {State::kTimeWait, State::kClosed, kU, "M765,953 L765,1134", 775, 1010, "start"},
 };
-
-std::string Escaped(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    if (c == '&') {
-      out += "&amp;";
-    } else if (c == '<') {
-      out += "&lt;";
-    } else {
-      out += c;
-    }
-  }
-  return out;
-}
 
 const char* ClassOf(Path path) {
   return path == Path::kClient ? "client" : path == Path::kServer ? "server" : "unusual";

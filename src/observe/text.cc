@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <utility>
 
+#include "estab/stack.h"
 #include "observe/format.h"
 
 namespace estab::observe {
@@ -135,6 +136,58 @@ std::string Fit(std::string_view utf8, std::size_t columns, bool ascii) {
     if (!IsContinuation(utf8[end]) && seen++ == columns - 1) break;
   }
   return std::string(utf8.substr(0, end)) + (ascii ? "~" : "…");
+}
+
+std::string Escaped(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    switch (c) {
+      case '&':
+        out += "&amp;";
+        break;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      case '"':
+        out += "&quot;";
+        break;
+      default:
+        if (static_cast<unsigned char>(c) >= 0x20 || c == '\t') out += c;
+    }
+  }
+  return out;
+}
+
+const char* TriggerName(Trigger trigger) {
+  switch (trigger) {
+    case Trigger::kCall:
+      return "call";
+    case Trigger::kSegment:
+      return "segment";
+    case Trigger::kTimer:
+      return "timer";
+    case Trigger::kIcmp:
+      return "ICMP";
+  }
+  return "?";
+}
+
+std::string FullSettingName(const std::string& name) {
+  if (name.find('.') != std::string::npos) return name;
+  struct Search {
+    std::string ending;
+    std::string found;
+  } search{"." + name, {}};
+  Stack::ForEachSetting(
+      [](void* context, const char* full, const char*) {
+        auto& s = *static_cast<Search*>(context);
+        if (std::string_view(full).ends_with(s.ending)) s.found = full;
+      },
+      &search);
+  return search.found.empty() ? name : search.found;
 }
 
 }  // namespace estab::observe

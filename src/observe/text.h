@@ -37,4 +37,14 @@ std::size_t Columns(std::string_view utf8);
 /// `utf8` cut to `columns`, the last one "…" (or "~" if `ascii`) if something was cut.
 std::string Fit(std::string_view utf8, std::size_t columns, bool ascii = false);
 
+/// `text` with what XML and HTML take for themselves written as entities; control characters go.
+std::string Escaped(std::string_view text);
+
+/// "call", "segment", "timer", "ICMP".
+const char* TriggerName(Trigger trigger);
+
+/// The whole name of the setting that ends with ".NAME" ("tcp_fin_timeout"); `name` itself if none
+/// does.
+std::string FullSettingName(const std::string& name);
+
 }  // namespace estab::observe

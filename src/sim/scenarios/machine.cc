@@ -4,6 +4,8 @@
 
 #include "observe/format.h"
 #include "observe/journal.h"
+#include "observe/state_machine.h"
+#include "observe/text.h"
 #include "observe/why.h"
 #include "sim/scenarios/common.h"
 #include "sim/scenarios/groups.h"
@@ -13,25 +15,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr State kStates[] = {State::kClosed,   State::kListen,      State::kSynSent,
-                             State::kSynRcvd,  State::kEstablished, State::kFinWait1,
-                             State::kFinWait2, State::kCloseWait,   State::kClosing,
-                             State::kLastAck,  State::kTimeWait};
-
-const char* TriggerText(Trigger trigger) {
-  switch (trigger) {
-    case Trigger::kCall:
-      return "call";
-    case Trigger::kSegment:
-      return "segment";
-    case Trigger::kTimer:
-      return "timer";
-    case Trigger::kIcmp:
-      return "ICMP";
-  }
-  return "";
-}
-
 // The ways out of `state`, from the table that the engine executes.
 std::string WaysOut(State state) {
   std::map<State, std::string> ways;
@@ -39,7 +22,8 @@ std::string WaysOut(State state) {
     const Rule& rule = GetRule(static_cast<RuleId>(i));
     if (!rule.moves || rule.to == state || (rule.from & In(state)) == 0) continue;
     std::string& way = ways[rule.to];
-    way += fmt::format("{}{} ({})", way.empty() ? "" : ", ", rule.name, TriggerText(rule.trigger));
+    way += fmt::format("{}{} ({})", way.empty() ? "" : ", ", rule.name,
+                       observe::TriggerName(rule.trigger));
   }
   std::string out = fmt::format("{}:", StateName(state));
   for (const auto& [to, how] : ways) out += fmt::format(" to {} by {};", StateName(to), how);
@@ -62,7 +46,7 @@ void Eleven(ScenarioContext& ctx) {
   (void)ctx.a().Close(a);
   (void)ctx.b().Close(b);
   ctx.RunUntil(800ms + 3 * d + TwoMsl(ctx));
-  for (const State state : kStates) {
+  for (const State state : observe::StatesInOrder()) {
     const bool seen = (ctx.StatesSeen() & In(state)) != 0;
     ctx.Expect(seen, fmt::format("a connection has been in {}", StateName(state)));
     ctx.Say(WaysOut(state));
