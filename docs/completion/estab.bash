@@ -5,11 +5,11 @@ _estab() {
   local links='--link --address --route --set --pcap --ladder --no-drop --verbose'
   COMPREPLY=()
   if [ "$COMP_CWORD" -eq 1 ]; then
-    mapfile -t COMPREPLY < <(compgen -W 'lab serve connect ss why set --help --version' -- "$current")
+    mapfile -t COMPREPLY < <(compgen -W 'lab serve connect ss why set bench --help --version' -- "$current")
     return
   fi
   case $previous in
-    --pcap | --ladder | --control | -o | --output)
+    --pcap | --ladder | --control | -o | --output | --json | --golden | --write-golden)
       mapfile -t COMPREPLY < <(compgen -f -- "$current")
       return
       ;;
@@ -38,6 +38,15 @@ _estab() {
     ss) words='--control -l --listening -a --all --state --port -s --summary --counters --prometheus --json --help' ;;
     why) words='--control --help' ;;
     set) words='--control --help' ;;
+    bench)
+      case ${COMP_WORDS[2]-} in
+        path)
+          words='--cc --loss --rtt --rate --buffer --set --quick --check --seed --jobs --json --golden
+            --write-golden --help'
+          ;;
+        *) words='path --help' ;;
+      esac
+      ;;
     *) return ;;
   esac
   mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "cli/bench.h"
 #include "cli/connect.h"
 #include "cli/failure.h"
 #include "cli/serve.h"
@@ -82,8 +83,19 @@ int ComplainOfUse(const CLI::App& app, const CLI::ParseError& error, const char*
         word.starts_with('-') ? NoFlag(word) : fmt::format("there is no verb '{}'", word);
     return Complain(line + "; see estab --help", 2);
   }
-  const CLI::App& verb = *verbs.front();
-  return Complain(fmt::format("{}; see estab {} --help", Phrase(verb, error), verb.get_name()), 2);
+  // The verb of a verb, if there is one: estab bench path.
+  const CLI::App* verb = verbs.front();
+  std::string name = verb->get_name();
+  for (auto inner = verb->get_subcommands(); !inner.empty(); inner = verb->get_subcommands()) {
+    verb = inner.front();
+    name += " " + verb->get_name();
+  }
+  if (!verb->get_subcommands({}).empty()) {
+    const std::vector<std::string> rest = verb->remaining();
+    const std::string line = rest.empty() ? "which one?" : fmt::format("there is no '{}'", rest[0]);
+    return Complain(fmt::format("{}: {}; see estab {} --help", name, line, name), 2);
+  }
+  return Complain(fmt::format("{}; see estab {} --help", Phrase(*verb, error), name), 2);
 }
 
 int Main(int argc, char** argv) {
@@ -102,6 +114,7 @@ int Main(int argc, char** argv) {
   AddSs(app, run);
   AddWhy(app, run);
   AddSet(app, run);
+  AddBench(app, run);
   try {
     app.parse(argc, argv);
     return run ? run() : 2;

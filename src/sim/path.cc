@@ -37,33 +37,44 @@ const char* LossText(Loss loss) {
   return "";
 }
 
+Duration Path::UpTo(Duration most) {
+  const std::uint64_t choices = static_cast<std::uint64_t>(most.count()) + 1;
+  return Duration(static_cast<std::int64_t>(prng_.Below(choices)));
+}
+
 Fate Path::Offer(Time now, std::size_t bytes) {
   Fate fate;
+  ++counters_.offered;
   Time sent = now;
   if (config_.rate_bps != 0) {
     const Duration waiting = std::max(free_at_ - now, Duration::zero());
     const std::uint64_t queued = BytesWithin(waiting, config_.rate_bps);
     if (config_.queue_bytes != 0 && queued + bytes > config_.queue_bytes) {
+      ++counters_.queue_full;
       fate.loss = Loss::kQueueFull;
       return fate;
     }
     free_at_ = std::max(free_at_, now) + SendingTime(bytes, config_.rate_bps);
     sent = free_at_;
   }
+  counters_.bytes_sent += bytes;
   // Every packet draws the same numbers, so that one fate does not shift the others'.
   const bool lost = prng_.Chance(config_.loss_ppm, kAlways);
   const bool twice = prng_.Chance(config_.duplicate_ppm, kAlways);
   fate.corrupt = prng_.Chance(config_.corrupt_ppm, kAlways);
   fate.reordered = prng_.Chance(config_.reorder_ppm, kAlways);
-  const std::uint64_t spread = static_cast<std::uint64_t>(config_.jitter.count()) + 1;
-  const Duration jitter(static_cast<std::int64_t>(prng_.Below(spread)));
+  const Duration jitter = UpTo(config_.jitter);
+  const Duration displaced = config_.reorder_spread == Duration::zero()
+                                 ? config_.reorder_delay
+                                 : config_.reorder_delay + UpTo(config_.reorder_spread);
   if (lost) {
+    ++counters_.lost;
     fate.loss = Loss::kRandom;
     return fate;
   }
   const Time arrival = std::max(sent + config_.delay + jitter, last_);
   if (fate.reordered) {
-    fate.AddCopy(arrival + config_.reorder_delay);
+    fate.AddCopy(arrival + displaced);
   } else {
     last_ = arrival;
     fate.AddCopy(arrival);

@@ -26,6 +26,7 @@ struct PathConfig {
   Ppm corrupt_ppm = 0;    // one bit flips
   Ppm reorder_ppm = 0;    // takes `reorder_delay` longer and may be overtaken
   Duration reorder_delay{};
+  Duration reorder_spread{};  // up to this much longer still, even
 };
 
 /// Why a packet did not arrive.
@@ -48,6 +49,14 @@ struct Fate {
   }
 };
 
+/// What a path has done so far, in packets.
+struct PathCounters {
+  std::uint64_t offered = 0;
+  std::uint64_t lost = 0;        // by chance
+  std::uint64_t queue_full = 0;  // no room
+  std::uint64_t bytes_sent = 0;  // through the rate limit, those lost by chance behind it included
+};
+
 /// Decides the fate of packets in the order in which they are offered. The same seed and the same
 /// packets have the same fates. Holds no packets.
 class Path {
@@ -60,11 +69,15 @@ class Path {
   void Corrupt(std::span<std::byte> packet);
 
   const PathConfig& config() const { return config_; }
+  const PathCounters& counters() const { return counters_; }
   /// Takes effect with the next packet; what is on its way stays so.
   void set_config(const PathConfig& config) { config_ = config; }
 
  private:
+  Duration UpTo(Duration most);  // by chance, even
+
   PathConfig config_;
+  PathCounters counters_;
   Prng prng_;
   Time free_at_{};  // when the sender has sent all that it took
   Time last_{};     // the latest arrival in order

@@ -12,14 +12,14 @@
 #include <string>
 #include <string_view>
 
+#include "bench/seeds/run.h"
 #include "estab/rule.h"
 #include "observe/format.h"
-#include "sim/run.h"
 
 namespace {
 
-using estab::simtest::Outcome;
-using estab::simtest::RunSeed;
+using estab::bench::Outcome;
+using estab::bench::RunSeed;
 
 struct Options {
   std::uint64_t first = 1;

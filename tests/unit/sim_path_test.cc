@@ -31,6 +31,7 @@ TEST(Path, RateSpacesPacketsAndTheQueueIsBounded) {
   EXPECT_EQ(path.Offer(Time(0ms), 1500).loss, Loss::kQueueFull);
   EXPECT_EQ(path.Offer(Time(1ms) - 1ns, 1500).loss, Loss::kQueueFull);
   EXPECT_EQ(path.Offer(Time(1ms), 1500).at[0], Time(16ms));
+  EXPECT_EQ(path.counters().queue_full, 2u);
   // After a rest the path is empty again.
   EXPECT_EQ(path.Offer(Time(1s), 1500).at[0], Time(1s + 6ms));
 }
@@ -83,6 +84,27 @@ TEST(Path, JitterKeepsOrderReorderingDoesNot) {
   }
   EXPECT_TRUE(varied);
   EXPECT_GT(overtaken, 50);
+}
+
+TEST(Path, DisplacementIsSpreadEvenlyAndCountersCount) {
+  Path path({.delay = 1ms, .loss_ppm = 10'000, .reorder_ppm = kAlways, .reorder_spread = 10ms}, 3);
+  int late = 0;
+  std::uint64_t lost = 0;
+  for (int i = 0; i < 10'000; ++i) {
+    const Fate fate = path.Offer(Time(i * 1ms), 100);
+    if (fate.copies == 0) {
+      ++lost;
+      continue;
+    }
+    const Duration displaced = fate.at[0] - Time(i * 1ms) - 1ms;
+    ASSERT_GE(displaced, 0ms);
+    ASSERT_LE(displaced, 10ms);
+    late += displaced > 5ms;
+  }
+  EXPECT_NEAR(late, 4950, 250);
+  EXPECT_EQ(path.counters().offered, 10'000u);
+  EXPECT_EQ(path.counters().lost, lost);
+  EXPECT_EQ(path.counters().bytes_sent, 1'000'000u);
 }
 
 TEST(Path, CorruptionFlipsExactlyOneBit) {

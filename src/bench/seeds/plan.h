@@ -10,7 +10,7 @@
 #include "estab/options.h"
 #include "sim/world.h"
 
-namespace estab::simtest {
+namespace estab::bench {
 
 /// How an application leaves its connection once it has written everything.
 enum class Ending : std::uint8_t {
@@ -81,4 +81,4 @@ Plan MakePlan(std::uint64_t seed);
 /// A plan as some lines of text, for people.
 std::string PlanText(const Plan& plan);
 
-}  // namespace estab::simtest
+}  // namespace estab::bench

@@ -1,13 +1,13 @@
-#include "sim/run.h"
+#include "bench/seeds/run.h"
 
 #include <cstdio>
 #include <memory>
 #include <vector>
 
+#include "bench/seeds/actor.h"
 #include "observe/format.h"
-#include "sim/actor.h"
 
-namespace estab::simtest {
+namespace estab::bench {
 namespace {
 
 using namespace std::chrono_literals;
@@ -294,4 +294,4 @@ class Run {
 
 Outcome RunSeed(std::uint64_t seed, bool trace) { return Run(seed, trace).Go(); }
 
-}  // namespace estab::simtest
+}  // namespace estab::bench

@@ -5,10 +5,10 @@
 #include <string>
 #include <vector>
 
+#include "bench/seeds/plan.h"
 #include "estab/error.h"
-#include "sim/plan.h"
 
-namespace estab::simtest {
+namespace estab::bench {
 
 /// What became of a seed.
 struct Outcome {
@@ -25,4 +25,4 @@ struct Outcome {
 /// Runs `seed`. With `trace`, prints every packet and transition as it happens.
 Outcome RunSeed(std::uint64_t seed, bool trace = false);
 
-}  // namespace estab::simtest
+}  // namespace estab::bench

@@ -1,4 +1,4 @@
-#include "sim/actor.h"
+#include "bench/seeds/actor.h"
 
 #include <algorithm>
 #include <array>
@@ -8,7 +8,7 @@
 #include "base/prng.h"
 #include "observe/format.h"
 
-namespace estab::simtest {
+namespace estab::bench {
 namespace {
 
 using namespace std::chrono_literals;
@@ -236,4 +236,4 @@ void Actor::GiveUp(bool abort, bool must_be_over) {
   }
 }
 
-}  // namespace estab::simtest
+}  // namespace estab::bench

@@ -1,9 +1,9 @@
-#include "sim/plan.h"
+#include "bench/seeds/plan.h"
 
 #include "base/prng.h"
 #include "observe/format.h"
 
-namespace estab::simtest {
+namespace estab::bench {
 namespace {
 
 using namespace std::chrono_literals;
@@ -197,4 +197,4 @@ std::string PlanText(const Plan& plan) {
   return text;
 }
 
-}  // namespace estab::simtest
+}  // namespace estab::bench

@@ -7,9 +7,9 @@
 #include <span>
 #include <string>
 
-#include "sim/plan.h"
+#include "bench/seeds/plan.h"
 
-namespace estab::simtest {
+namespace estab::bench {
 
 /// Where actors say what went wrong. Only the first word counts.
 struct Verdict {
@@ -89,4 +89,4 @@ class Actor {
   bool ended_ = false;  // has seen the end of the peer's stream
 };
 
-}  // namespace estab::simtest
+}  // namespace estab::bench
