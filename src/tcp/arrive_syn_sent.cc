@@ -24,10 +24,10 @@ constexpr Duration kHastenedSyn = std::chrono::milliseconds(8);
 std::optional<Verdict> CheckAck(Context& cx, Tcb& tcb, const Arriving& segment) {
   if (!segment.Has(kAck)) return std::nullopt;
   if (segment.ack > tcb.snd.iss && segment.ack <= tcb.snd.max) return std::nullopt;
-  if (segment.Has(kRst)) return Done(cx, tcb, RuleId::kSynSentBadAckRst);
   if (cx.settings.policy.bad_ack_hastens_syn && tcb.rtt.repeats == 0) {
     ArmRetransmit(cx, tcb, kHastenedSyn);
   }
+  if (segment.Has(kRst)) return Done(cx, tcb, RuleId::kSynSentBadAckRst);
   return Done(cx, tcb, RuleId::kSynSentBadAck, Answer::kReset);
 }
 

@@ -36,7 +36,22 @@ void AnswerMisfit(Context& cx, Tcb& tcb, const Arriving& segment) {
   AnswerOutOfWindow(cx, tcb, segment.length() != 0 && !segment.Has(kSyn));
 }
 
-// Before all, under the RFC's letter: the timestamp that was agreed on must be there.
+// Whether Linux has the judgement of a record in the place of this TCB: Fast Open's opening goes
+// by the half-open record's rules, an orphan in FIN_WAIT_2 by those of TIME_WAIT.
+bool JudgedAsRecord(const Context& cx, const Tcb& tcb) {
+  return (Opening(tcb) && tcb.passive) || FinWait2IsRecord(cx, tcb);
+}
+
+// On Linux before all: what has neither ACK, RST nor SYN means nothing.
+Step CheckMeaning(Context& cx, Tcb& tcb, const Arriving& segment) {
+  const bool means = segment.Has(kAck) || segment.Has(kRst) || segment.Has(kSyn);
+  if (means || !cx.settings.policy.no_ack_before_sequence || JudgedAsRecord(cx, tcb)) {
+    return std::nullopt;
+  }
+  return Done(cx, tcb, Opening(tcb) ? RuleId::kSynRcvdNoAck : RuleId::kNoAck);
+}
+
+// Under the RFC's letter: the timestamp that was agreed on must be there.
 Step CheckTimestamp(Context& cx, Tcb& tcb, const Arriving& segment) {
   if (!LacksTimestamp(cx.settings, tcb.timestamps, segment.header)) return std::nullopt;
   return Done(cx, tcb, Opening(tcb) ? RuleId::kSynRcvdNoTimestamp : RuleId::kNoTimestamp);
@@ -65,6 +80,19 @@ bool CarriesFinsNumber(const Context& cx, const Tcb& tcb, const Arriving& segmen
          segment.seq == tcb.rcv.nxt - 1;
 }
 
+// The acceptability test: the RFC's, or Linux's (tcp_sequence), which takes in the edges.
+bool Fits(const Context& cx, const Tcb& tcb, const Arriving& segment) {
+  const ReceiveWindow window = WindowOf(tcb);
+  if (!cx.settings.policy.window_takes_in_edges || JudgedAsRecord(cx, tcb)) {
+    return Acceptable(window, segment.seq, segment.length());
+  }
+  const RcvSeq edge = window.nxt + window.size;
+  if (segment.end() < tcb.rcv.last_ack || segment.seq > edge) return false;
+  // Some peers let their FIN stand just beyond the edge.
+  const RcvSeq data_end = segment.end() - (segment.fin ? 1u : 0u);
+  return data_end <= edge || (cx.buffers.ReceiveSize(tcb) == 0 && !tcb.fin_received);
+}
+
 // First: the sequence number.
 Step CheckSequence(Context& cx, Tcb& tcb, Arriving& segment) {
   const ReceiveWindow window = WindowOf(tcb);
@@ -82,7 +110,7 @@ Step CheckSequence(Context& cx, Tcb& tcb, Arriving& segment) {
     ArmRetransmit(cx, tcb, SynTimeout(cx.settings, *tcb.options, tcb.rtt.repeats, 0));
     return Done(cx, tcb, RuleId::kSynRcvdRepeatedSyn);
   }
-  if (Acceptable(window, segment.seq, segment.length())) return std::nullopt;
+  if (Fits(cx, tcb, segment)) return std::nullopt;
   if (segment.Has(kRst)) {
     if (CarriesFinsNumber(cx, tcb, segment)) return std::nullopt;
     return Done(cx, tcb, Opening(tcb) ? RuleId::kSynRcvdOutOfWindowRst : RuleId::kOutOfWindowRst);
@@ -119,7 +147,7 @@ Verdict Reset(Context& cx, Tcb& tcb) {
 Step CheckRst(Context& cx, Tcb& tcb, const Arriving& segment) {
   if (!segment.Has(kRst)) return std::nullopt;
   if (ExactReset(cx, tcb, segment) || FinWait2IsRecord(cx, tcb)) return Reset(cx, tcb);
-  if (!InWindow(WindowOf(tcb), segment.seq)) {
+  if (!InWindow(WindowOf(tcb), segment.seq) && !cx.settings.policy.window_takes_in_edges) {
     return Done(cx, tcb, Opening(tcb) ? RuleId::kSynRcvdOutOfWindowRst : RuleId::kOutOfWindowRst);
   }
   Challenge(cx, tcb);
@@ -134,6 +162,9 @@ Step CheckSyn(Context& cx, Tcb& tcb, const Arriving& segment) {
   if (FinWait2IsRecord(cx, tcb)) {
     ApplyClosed(cx, tcb, RuleId::kSynForOrphan);
     return Verdict{RuleId::kSynForOrphan, Answer::kReset};
+  }
+  if (Opening(tcb) && tcb.passive && cx.settings.policy.other_syn == Policy::OtherSyn::kReset) {
+    return Done(cx, tcb, RuleId::kSynRcvdSynRefused, Answer::kReset);
   }
   Challenge(cx, tcb);
   return Done(cx, tcb, Opening(tcb) ? RuleId::kSynRcvdSynChallenge : RuleId::kSynChallenge);
@@ -180,12 +211,34 @@ Verdict TakeFin(Context& cx, Tcb& tcb) {
   }
 }
 
-Verdict TakeTextAndFin(Context& cx, Tcb& tcb, Arriving& segment, RuleId ack_rule) {
-  if (!IsIn(tcb.state, kMayReceive)) {
-    const bool beyond = !segment.data.empty() || segment.fin;
-    const bool moved = GetRule(ack_rule).moves;
-    return {beyond && !moved ? RuleId::kDataAfterFin : ack_rule};
+// The peer has closed its side: whatever it still sends means nothing, unless Linux thinks so.
+Verdict TakeNothing(Context& cx, Tcb& tcb, Arriving& segment, RuleId ack_rule) {
+  const bool counts = cx.settings.policy.text_after_fin_counts;
+  if (counts) TakeUrgent(cx, tcb, segment);
+  if (counts && RcvSeq(segment.header.seq) < tcb.rcv.nxt && !segment.data.empty()) {
+    ApplyClosed(cx, tcb, RuleId::kDataAfterFinReset,
+                tcb.state == State::kCloseWait ? Error::kBrokenPipe : Error::kConnectionReset);
+    return {RuleId::kDataAfterFinReset, Answer::kReset};
   }
+  const bool beyond = !segment.data.empty() || segment.fin;
+  const bool moved = GetRule(ack_rule).moves;
+  return {beyond && !moved ? RuleId::kDataAfterFin : ack_rule};
+}
+
+// A segment whose text or FIN lies all before the window, or at its right edge: it only touches.
+bool OnlyTouches(const Tcb& tcb, const Arriving& segment) {
+  const bool had = !segment.header.payload.empty() || segment.Has(kFin);
+  if (!had || !segment.data.empty() || segment.fin) return false;
+  return RcvSeq(segment.header.seq) < tcb.rcv.nxt ||
+         (WindowOf(tcb).size != 0 && IsIn(tcb.state, kMayReceive));
+}
+
+Verdict TakeTextAndFin(Context& cx, Tcb& tcb, Arriving& segment, RuleId ack_rule) {
+  if (OnlyTouches(tcb, segment)) {
+    AckOnce(tcb);  // nothing of it can be taken: what is expected
+    return {RuleId::kOutOfWindow};
+  }
+  if (!IsIn(tcb.state, kMayReceive)) return TakeNothing(cx, tcb, segment, ack_rule);
   if (auto done = CheckOrphan(cx, tcb, segment)) return *done;
   TakeUrgent(cx, tcb, segment);
   RuleId rule = ack_rule;
@@ -197,6 +250,7 @@ Verdict TakeTextAndFin(Context& cx, Tcb& tcb, Arriving& segment, RuleId ack_rule
 }  // namespace
 
 Verdict ArriveSynchronized(Context& cx, Tcb& tcb, Arriving& segment) {
+  if (auto done = CheckMeaning(cx, tcb, segment)) return *done;
   if (auto done = CheckTimestamp(cx, tcb, segment)) return *done;
   if (auto done = CheckPaws(cx, tcb, segment)) return *done;
   if (auto done = CheckSequence(cx, tcb, segment)) return *done;

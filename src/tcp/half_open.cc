@@ -39,7 +39,9 @@ bool EchoesNothing(const HalfOpen& half, const wire::Segment& segment) {
 HalfOpenVerdict TakeReset(const Settings& settings, Stamp now, RcvSeq seq, HalfOpen& half,
                           ChallengeBudget& challenges) {
   if (seq == half.irs + 1) return {RuleId::kSynRcvdRst, HalfOpenStep::kForget};
-  if (!InWindow(WindowOf(half), seq)) return {RuleId::kSynRcvdOutOfWindowRst, HalfOpenStep::kDrop};
+  const bool takes_edge = settings.policy.window_takes_in_edges;
+  if (!takes_edge && !InWindow(WindowOf(half), seq))
+    return {RuleId::kSynRcvdOutOfWindowRst, HalfOpenStep::kDrop};
   return ChallengeOf(settings, now, half, challenges, RuleId::kSynRcvdRstChallenge);
 }
 

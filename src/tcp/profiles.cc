@@ -16,6 +16,9 @@ void MakeLinux(Settings& s) {
   s.policy.shut_read_discards = false;
   s.policy.reset_may_carry_fins_number = true;
   s.policy.ack_floor_is_first_byte = true;
+  s.policy.window_takes_in_edges = true;
+  s.policy.no_ack_before_sequence = true;
+  s.policy.text_after_fin_counts = true;
   s.policy.fin_wait2_is_record = true;
   s.policy.old_syn_restarts_time_wait = true;
   s.policy.bound_port_takes_time_wait = true;

@@ -132,7 +132,8 @@ RuleId TakeText(Context& cx, Tcb& tcb, Arriving& segment) {
   CutAtHeldFin(cx, tcb, segment);
   if (segment.seq != tcb.rcv.nxt) return TakeOutOfOrder(cx, tcb, segment);
   const auto size = static_cast<std::uint32_t>(segment.data.size());
-  NoteDataArrived(cx, tcb, size);
+  // What had come before counts too: it shows how the peer sends.
+  NoteDataArrived(cx, tcb, static_cast<std::uint32_t>(segment.header.payload.size()));
   const std::uint32_t taken = Deliver(cx, tcb, segment.data);
   if (taken < size) {
     segment.fin = false;

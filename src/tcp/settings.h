@@ -14,7 +14,8 @@ struct Policy {
   /// A SYN other than the one that made a half-open record, within the window.
   enum class OtherSyn : std::uint8_t {
     kChallenge,  // an ACK: the real peer resets the old attempt
-    kReset,      // Linux: R. with the ACK of the new SYN; the record is dropped
+    kReset,      // Linux: R. with the ACK of the new SYN; the record is dropped (a connection
+                 // that Fast Open has made on its SYN stays)
     kListen,     // RFC 9293 §3.10.7.4 as it stands without RFC 5961: back to LISTEN, silently
   };
   OtherSyn other_syn = OtherSyn::kChallenge;
@@ -23,7 +24,8 @@ struct Policy {
   /// tcp_max_syn_backlog.
   bool syn_queue_by_backlog = false;
   /// In SYN_SENT an ACK of another SYN draws a reset, and our SYN again a moment later, before its
-  /// time: what answered may be a leftover that this reset has just cleared away.
+  /// time: what answered may be a leftover that this reset has just cleared away. A RST with such
+  /// an ACK hastens the SYN too.
   bool bad_ack_hastens_syn = false;
   /// Repeats end by their number and TCP_USER_TIMEOUT counts from the first transmission; or, as on
   /// Linux, both by the time since the first repeat: as long as that number of repeats would take
@@ -41,6 +43,16 @@ struct Policy {
   /// An ACK is too old if it lies before the first byte of the stream too, as on Linux; RFC 5961
   /// knows only MAX.SND.WND.
   bool ack_floor_is_first_byte = false;
+  /// What lies within the window as Linux sees it (tcp_sequence): a segment that ends at the last
+  /// number acknowledged, or begins at the right edge, too. Nothing of its text is taken, but its
+  /// ACK is, and its RST and SYN draw a challenge. What reaches over the right edge is refused as a
+  /// whole while anything is unread.
+  bool window_takes_in_edges = false;
+  /// A segment without ACK, RST and SYN is dropped before its number is looked at.
+  bool no_ack_before_sequence = false;
+  /// After the peer's FIN, urgent data is still announced, and data that begins before the FIN and
+  /// reaches beyond it resets the connection; RFC 9293 ignores both.
+  bool text_after_fin_counts = false;
   /// An orphan in FIN_WAIT_2 is a small record like TIME_WAIT on Linux: resets need not be exact, a
   /// SYN is answered with a reset, and a time over 60 s is taken in two parts of which each is only
   /// what lies above 60 s.

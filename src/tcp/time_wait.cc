@@ -2,6 +2,7 @@
 
 #include "tcp/acceptance.h"
 #include "tcp/challenge.h"
+#include "tcp/half_open.h"
 
 namespace estab::tcp {
 namespace {
@@ -26,6 +27,10 @@ TimeWaitVerdict ArriveTimeWait(const Settings& settings, Stamp now, Stamp restar
   if (segment.Has(kRst)) {
     const bool ends = seq == record.rcv_nxt && settings.rfc1337 == 0;
     return {.rule = ends ? RuleId::kTimeWaitRst : RuleId::kTimeWaitRstIgnored, .end = ends};
+  }
+  // A SYN may begin a connection that agrees on nothing.
+  if (!segment.Has(kSyn) && LacksTimestamp(settings, record.timestamps, segment)) {
+    return {.rule = RuleId::kNoTimestamp};
   }
   if (segment.Has(kSyn) && !segment.Has(kAck)) {
     if (listening && !segment.Has(kFin) && ProvablyNew(record, segment, paws)) {

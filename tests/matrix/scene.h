@@ -12,7 +12,8 @@ namespace estab::test {
 /// A connection in one of the states, with its numbers.
 class Scene {
  public:
-  Scene(char which, bool ipv6) : which_(which), peer_(ipv6) {
+  Scene(char which, bool ipv6, const char* profile) : which_(which), peer_(ipv6) {
+    peer_.Set("estab.profile", profile);
     peer_.Pass(milliseconds(1));
     Enter();
     peer_.Pass(milliseconds(50));  // a delayed ACK may be under way
@@ -165,6 +166,7 @@ class Scene {
     if (row.twist == kOldTimestamp) extra.ts_age = 1000;
     if (row.twist == kNoTimestamp) extra.timestamp = false;
     wire::Segment s = peer_.Make(row.flags, SeqOf(row.seq), AckOf(row.ack), extra);
+    if ((row.flags & kUrg) != 0) s.urgent = static_cast<std::uint16_t>(row.data);
     if (row.twist == kZeroOption || row.twist == kCutOption) {
       s.options = wire::TcpOptions{};
       s.options.has_mss = true;  // four bytes, spoilt below
@@ -198,6 +200,7 @@ class Scene {
   // The state as it shows from outside.
   State Now() {
     const StackCounters counters = peer_.stack->Counters();
+    if (counters.time_wait != 0) return State::kTimeWait;
     if (which_ == '0') return counters.sockets == 0 ? State::kClosed : State::kEstablished;
     if (which_ != 'l' && which_ != 'r') return peer_.StateOf(socket_);
     if (counters.half_open != 0) return State::kSynRcvd;

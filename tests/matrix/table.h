@@ -2,7 +2,7 @@
 // state and the reply.
 //
 // The expectations are RFC 9293 §3.10.7, RFC 5961, RFC 7323 and the behaviours of the default
-// profile, written out by hand.
+// profile, written out by hand; profiles.h says what the other profiles make of it.
 #pragma once
 
 #include "estab/observer.h"
@@ -62,7 +62,7 @@ struct Row {
   Twist twist = Twist::kPlain;
 };
 
-inline constexpr unsigned A = kAck, S = kSyn, F = kFin, R = kRst;
+inline constexpr unsigned A = kAck, S = kSyn, F = kFin, R = kRst, U = kUrg;
 inline constexpr State CLOSED = State::kClosed, LISTEN = State::kListen, SYN_RCVD = State::kSynRcvd,
                        ESTABLISHED = State::kEstablished, FIN_WAIT_2 = State::kFinWait2,
                        CLOSE_WAIT = State::kCloseWait, CLOSING = State::kClosing,
@@ -79,6 +79,7 @@ inline constexpr Row kTable[] = {
 {"0", "SYN|ACK",             S | A, {'N'},     {'X'},      0, "closed-reset", CLOSED, kReset},
 {"0", "ACK",                 A,     {'N'},     {'X'},      0, "closed-reset", CLOSED, kReset},
 {"0", "data",                A,     {'N'},     {'X'},     20, "closed-reset", CLOSED, kReset},
+{"0", "urgent data",     U | A, {'N'},     {'X'},     20, "closed-reset", CLOSED, kReset},
 {"0", "FIN",                 F | A, {'N'},     {'X'},      0, "closed-reset", CLOSED, kReset},
 {"0", "FIN without ACK",     F,     {'N'},     {'.'},      0, "closed-reset", CLOSED, kResetAck},
 {"0", "no flags",            0,     {'N'},     {'.'},      0, "closed-reset", CLOSED, kResetAck},
@@ -96,6 +97,7 @@ inline constexpr Row kTable[] = {
 {"l", "SYN|ACK",             S | A, {'N'},     {'X'},      0, "listen-ack",     LISTEN,   kReset},
 {"l", "ACK",                 A,     {'N'},     {'X'},      0, "listen-ack",     LISTEN,   kReset},
 {"l", "data",                A,     {'N'},     {'X'},     20, "listen-ack",     LISTEN,   kReset},
+{"l", "urgent data",     U | A, {'N'},     {'X'},     20, "listen-ack",     LISTEN,   kReset},
 {"l", "FIN",                 F | A, {'N'},     {'X'},      0, "listen-ack",     LISTEN,   kReset},
 {"l", "FIN without ACK",     F,     {'N'},     {'.'},      0, "listen-other",   LISTEN,   kSilence},
 {"l", "no flags",            0,     {'N'},     {'.'},      0, "listen-other",   LISTEN,   kSilence},
@@ -113,6 +115,7 @@ inline constexpr Row kTable[] = {
 {"S", "ACK, future",         A,     {'N'},     {'X', 9},   0, "syn-sent-bad-ack",     kSame, kReset},
 {"S", "ACK of our SYN",      A,     {'N'},     {'X'},      0, "syn-sent-other",       kSame, kSilence},
 {"S", "data",                A,     {'N'},     {'X'},     20, "syn-sent-other",       kSame, kSilence},
+{"S", "urgent data",     U | A, {'N'},     {'X'},     20, "syn-sent-other",       kSame, kSilence},
 {"S", "FIN",                 F | A, {'N'},     {'X'},      0, "syn-sent-other",       kSame, kSilence},
 {"S", "no flags",            0,     {'N'},     {'.'},      0, "syn-sent-other",       kSame, kSilence},
 {"S", "SYN",                 S,     {'N'},     {'.'},      0, "syn-sent-syn",         SYN_RCVD, kSynAck},
@@ -124,8 +127,10 @@ inline constexpr Row kTable[] = {
 
 // --- SYN_RCVD: §3.10.7.4, RFC 5961; record and TCB alike, unless said -----------------------------------
 {"rRf", "the same SYN",       S,     {'I'},     {'.'},      0, "syn-rcvd-repeated-syn",     kSame, kSynAck},
+{"rRf", "the same SYN, data", S,     {'I'},     {'.'},     20, "syn-rcvd-repeated-syn",     kSame, kSynAck},
 {"rRf", "SYN in window",      S,     {'N', 9},  {'.'},      0, "syn-rcvd-syn-challenge",    kSame, kAckNow},
 {"rRf", "SYN at RCV.NXT",     S,     {'N'},     {'.'},      0, "syn-rcvd-syn-challenge",    kSame, kAckNow},
+{"rRf", "SYN with data",      S,     {'N', 9},  {'.'},     20, "syn-rcvd-syn-challenge",    kSame, kAckNow},
 {"rRf", "SYN beyond window",  S,     {'W', 9},  {'.'},      0, "syn-rcvd-out-of-window",    kSame, kAckNow},
 {"rRf", "SYN, old",           S,     {'I', -9}, {'.'},      0, "syn-rcvd-out-of-window",    kSame, kAckNow},
 {"rRf", "SYN|FIN in window",  S | F, {'N', 9},  {'.'},      0, "syn-rcvd-syn-challenge",    kSame, kAckNow},
@@ -134,15 +139,22 @@ inline constexpr Row kTable[] = {
 {"Rf", "SYN|ACK, bad ACK",   S | A, {'I'},     {'U'},      0, "syn-rcvd-out-of-window",    kSame, kAckNow},
 {"rRf", "SYN|ACK in window",  S | A, {'N', 9},  {'X'},      0, "syn-rcvd-syn-challenge",    kSame, kAckNow},
 {"rRf", "ACK",                A,     {'N'},     {'X'},      0, "syn-rcvd-ack",              ESTABLISHED, kSilence},
+{"rRf", "ACK, right edge",    A,     {'W'},     {'X'},      0, "syn-rcvd-ack",              ESTABLISHED, kSilence},
+{"rRf", "keepalive probe",    A,     {'N', -1}, {'X'},      0, "syn-rcvd-out-of-window",    kSame, kAckNow},
 {"rRf", "ACK, old",           A,     {'N'},     {'U'},      0, "syn-rcvd-bad-ack",          kSame, kReset},
 {"rRf", "ACK, far below",     A,     {'N'},     {'O', -9},  0, "syn-rcvd-bad-ack",          kSame, kReset},
 {"rRf", "ACK, future",        A,     {'N'},     {'X', 1},   0, "syn-rcvd-bad-ack",          kSame, kReset},
 {"rRf", "data",               A,     {'N'},     {'X'},     20, "syn-rcvd-ack data",         ESTABLISHED, kAckSoon, 20},
 {"rRf", "data, bad ACK",      A,     {'N'},     {'X', 1},  20, "syn-rcvd-bad-ack",          kSame, kReset},
 {"rRf", "data, gap",          A,     {'N', 9},  {'X'},     20, "syn-rcvd-ack data-out-of-order", ESTABLISHED, kAckNow},
+{"rRf", "data, half old",     A,     {'N', -10},{'X'},     20, "syn-rcvd-ack data",         ESTABLISHED, kAckSoon, 10},
+{"rRf", "data, right edge",   A,     {'W', -10},{'X'},     20, "syn-rcvd-ack data-out-of-order", ESTABLISHED, kAckNow},
+{"rRf", "urgent data",    U | A,     {'N'},     {'X'},     20, "syn-rcvd-ack data",         ESTABLISHED, kAckSoon, 20},
 {"rRf", "data, old",          A,     {'N', -20},{'X'},     20, "syn-rcvd-out-of-window",    kSame, kAckNow},
 {"rRf", "data, beyond",       A,     {'W'},     {'X'},     20, "syn-rcvd-out-of-window",    kSame, kAckNow},
 {"rRf", "FIN",                F | A, {'N'},     {'X'},      0, "syn-rcvd-ack fin",          CLOSE_WAIT, kAckSoon, 1},
+{"rRf", "FIN, data half old", F | A, {'N', -10},{'X'},     20, "syn-rcvd-ack fin",          CLOSE_WAIT, kAckSoon, 11},
+{"rRf", "FIN, right edge",    F | A, {'W', -10},{'X'},     20, "syn-rcvd-ack data-out-of-order", ESTABLISHED, kAckNow},
 {"rRf", "FIN without ACK",    F,     {'N'},     {'.'},      0, "syn-rcvd-no-ack",           kSame, kSilence},
 {"rRf", "no flags",           0,     {'N'},     {'.'},      0, "syn-rcvd-no-ack",           kSame, kSilence},
 {"r",  "RST, exact",         R,     {'N'},     {'.'},      0, "syn-rcvd-rst",              LISTEN, kSilence},
@@ -154,6 +166,9 @@ inline constexpr Row kTable[] = {
 {"rRf", "RST, right edge",    R,     {'W'},     {'.'},      0, "syn-rcvd-out-of-window-rst", kSame, kSilence},
 {"rRf", "RST, old",           R,     {'N', -1}, {'.'},      0, "syn-rcvd-out-of-window-rst", kSame, kSilence},
 {"rRf", "old timestamp",      A,     {'N'},     {'X'},     20, "syn-rcvd-paws",             kSame, kAckNow, 0, kOldTimestamp},
+{"rRf", "SYN, old timestamp", S,     {'N', 9},  {'.'},      0, "syn-rcvd-paws",             kSame, kAckNow, 0, kOldTimestamp},
+{"r",  "RST, no timestamp",   R,     {'N'},     {'.'},      0, "syn-rcvd-rst",              LISTEN, kSilence, 0, kNoTimestamp},
+{"Rf", "RST, no timestamp",   R,     {'N'},     {'.'},      0, "syn-rcvd-rst-active",       CLOSED, kSilence, 0, kNoTimestamp},
 {"rRf", "no timestamp",       A,     {'N'},     {'X'},      0, "syn-rcvd-ack",              ESTABLISHED, kSilence, 0, kNoTimestamp},
 
 // --- Synchronized states: first, the sequence number -----------------------------------------------------
@@ -165,6 +180,8 @@ inline constexpr Row kTable[] = {
 {"E12WCL", "FIN, beyond window",  F | A, {'W'},      {'X'},     0, "out-of-window", kSame, kAckNow},
 {"E12WCL", "no flags, old",       0,     {'N', -9},  {'.'},     0, "out-of-window", kSame, kAckNow},
 {"E12WCL", "keepalive probe",     A,     {'N', -1},  {'X'},     0, "out-of-window", kSame, kAckNow},
+{"E12WCL", "keepalive probe, byte", A,   {'N', -1},  {'U'},     1, "out-of-window", kSame, kAckNow},
+{"E12WCL", "FIN with data, old",  F | A, {'N', -21}, {'U'},    20, "out-of-window", kSame, kAckNow},
 // The SYN that opened: its number lies before the window.
 {"E12WCL", "the same SYN",        S,     {'I'},      {'.'},     0, "out-of-window", kSame, kAckNow},
 {"E12WCL", "the same SYN|ACK",    S | A, {'I'},      {'U'},     0, "out-of-window", kSame, kAckNow},
@@ -174,6 +191,7 @@ inline constexpr Row kTable[] = {
 {"E12WCL", "data, old timestamp", A,     {'N'},      {'X'},    20, "paws", kSame, kAckNow, 0, kOldTimestamp},
 {"E12WCL", "ACK, old timestamp",  A,     {'N'},      {'X'},     0, "paws", kSame, kAckNow, 0, kOldTimestamp},
 {"E12WCL", "FIN, old timestamp",  F | A, {'N'},      {'X'},     0, "paws", kSame, kAckNow, 0, kOldTimestamp},
+{"E12WCL", "SYN, old timestamp",  S,     {'N', 9},   {'.'},     0, "paws", kSame, kAckNow, 0, kOldTimestamp},
 
 // --- Second, RST: RFC 5961 §3 ---------------------------------------------------------------------------
 {"E12", "RST, exact",             R,     {'N'},      {'.'},     0, "rst",             CLOSED, kSilence},
@@ -181,6 +199,9 @@ inline constexpr Row kTable[] = {
 {"E12", "RST, old timestamp",     R,     {'N'},      {'.'},     0, "rst",             CLOSED, kSilence, 0, kOldTimestamp},
 {"W",   "RST, exact",             R,     {'N'},      {'.'},     0, "rst-close-wait",  CLOSED, kSilence},
 {"CL",  "RST, exact",             R,     {'N'},      {'.'},     0, "rst-closing",     CLOSED, kSilence},
+{"E12", "RST, no timestamp",      R,     {'N'},      {'.'},     0, "rst",             CLOSED, kSilence, 0, kNoTimestamp},
+{"W",   "RST, no timestamp",      R,     {'N'},      {'.'},     0, "rst-close-wait",  CLOSED, kSilence, 0, kNoTimestamp},
+{"CL",  "RST, no timestamp",      R,     {'N'},      {'.'},     0, "rst-closing",     CLOSED, kSilence, 0, kNoTimestamp},
 {"E12WCL", "RST in window",       R,     {'N', 1},   {'.'},     0, "rst-challenge",   kSame, kAckNow},
 {"E12WCL", "RST|ACK in window",   R | A, {'W', -1},  {'X'},     0, "rst-challenge",   kSame, kAckNow},
 {"E12WCL", "RST, right edge",     R,     {'W'},      {'.'},     0, "out-of-window-rst", kSame, kSilence},
@@ -191,6 +212,8 @@ inline constexpr Row kTable[] = {
 // --- Fourth, SYN: RFC 5961 §4 ---------------------------------------------------------------------------
 {"E12WCL", "SYN at RCV.NXT",      S,     {'N'},      {'.'},     0, "syn-challenge",   kSame, kAckNow},
 {"E12WCL", "SYN in window",       S,     {'N', 9},   {'.'},     0, "syn-challenge",   kSame, kAckNow},
+{"E12WCL", "SYN with data",       S,     {'N', 9},   {'.'},    20, "syn-challenge",   kSame, kAckNow},
+{"E12WCL", "the same SYN, data",  S,     {'I'},      {'.'},    20, "syn-challenge",   kSame, kAckNow},
 {"E12WCL", "SYN|ACK in window",   S | A, {'N', 9},   {'X'},     0, "syn-challenge",   kSame, kAckNow},
 {"E12WCL", "SYN|FIN in window",   S | F, {'N', 9},   {'.'},     0, "syn-challenge",   kSame, kAckNow},
 
@@ -212,7 +235,15 @@ inline constexpr Row kTable[] = {
 {"C",      "ACK of our FIN",      A,     {'N'},      {'X'},     0, "fin-acked-closing",   TIME_WAIT,  kSilence},
 {"L",      "ACK of our FIN",      A,     {'N'},      {'X'},     0, "fin-acked-last-ack",  CLOSED,     kSilence},
 {"EW",     "ACK, right edge",     A,     {'W'},      {'X'},     0, "ack",             kSame, kSilence},
+{"1",      "ACK, right edge",     A,     {'W'},      {'X'},     0, "fin-acked",           FIN_WAIT_2, kSilence},
+{"2",      "ACK, right edge",     A,     {'W'},      {'X'},     0, "ack-nothing-new", kSame, kSilence},
+{"C",      "ACK, right edge",     A,     {'W'},      {'X'},     0, "fin-acked-closing",   TIME_WAIT,  kSilence},
+{"L",      "ACK, right edge",     A,     {'W'},      {'X'},     0, "fin-acked-last-ack",  CLOSED,     kSilence},
 {"EW",     "ACK, no timestamp",   A,     {'N'},      {'X'},     0, "ack",             kSame, kSilence, 0, kNoTimestamp},
+{"1",      "ACK, no timestamp",   A,     {'N'},      {'X'},     0, "fin-acked",           FIN_WAIT_2, kSilence, 0, kNoTimestamp},
+{"2",      "ACK, no timestamp",   A,     {'N'},      {'X'},     0, "ack-nothing-new", kSame, kSilence, 0, kNoTimestamp},
+{"C",      "ACK, no timestamp",   A,     {'N'},      {'X'},     0, "fin-acked-closing",   TIME_WAIT,  kSilence, 0, kNoTimestamp},
+{"L",      "ACK, no timestamp",   A,     {'N'},      {'X'},     0, "fin-acked-last-ack",  CLOSED,     kSilence, 0, kNoTimestamp},
 {"EW",     "ACK, bad option",     A,     {'N'},      {'X'},     0, "ack",             kSame, kSilence, 0, kZeroOption},
 
 // --- Seventh, the text -------------------------------------------------------------------------------------
@@ -224,6 +255,10 @@ inline constexpr Row kTable[] = {
 {"E12", "data, half of it old",   A,     {'N', -10}, {'U'},    20, "data",              kSame, kAckSoon, 10},
 {"E12", "data, gap",              A,     {'N', 9},   {'U'},    20, "data-out-of-order", kSame, kAckNow},
 {"E12", "data over right edge",   A,     {'W', -10}, {'U'},    20, "data-out-of-order", kSame, kAckNow},
+{"E12", "urgent data",            U | A, {'N'},      {'U'},    20, "data",              kSame, kAckSoon, 20},
+{"WCL", "urgent data",            U | A, {'N'},      {'U'},    20, "data-after-fin",    kSame, kSilence},
+{"WCL", "data, half of it old",   A,     {'N', -10}, {'U'},    20, "data-after-fin",    kSame, kSilence},
+{"WCL", "data over right edge",   A,     {'W', -10}, {'U'},    20, "data-after-fin",    kSame, kSilence},
 {"1",   "data, ACK of our FIN",   A,     {'N'},      {'X'},    20, "fin-acked data",    FIN_WAIT_2, kAckSoon, 20},
 {"WCL", "data beyond the FIN",    A,     {'N'},      {'U'},    20, "data-after-fin",    kSame, kSilence},
 {"C",   "data, ACK of our FIN",   A,     {'N'},      {'X'},    20, "fin-acked-closing", TIME_WAIT, kSilence},
@@ -233,6 +268,15 @@ inline constexpr Row kTable[] = {
 {"E",   "FIN",                    F | A, {'N'},      {'U'},     0, "fin",               CLOSE_WAIT, kAckSoon, 1},
 {"E",   "FIN with data",          F | A, {'N'},      {'U'},    20, "fin",               CLOSE_WAIT, kAckSoon, 21},
 {"E",   "FIN, data half old",     F | A, {'N', -10}, {'U'},    20, "fin",               CLOSE_WAIT, kAckSoon, 11},
+{"E",   "FIN, data all old",      F | A, {'N', -20}, {'U'},    20, "fin",               CLOSE_WAIT, kAckSoon, 1},
+{"E",   "FIN, no timestamp",      F | A, {'N'},      {'U'},     0, "fin",               CLOSE_WAIT, kAckSoon, 1, kNoTimestamp},
+{"1",   "FIN, data half old",     F | A, {'N', -10}, {'U'},    20, "fin-crossed",       CLOSING,    kAckNow, 11},
+{"2",   "FIN, data half old",     F | A, {'N', -10}, {'X'},    20, "fin-second",        TIME_WAIT,  kAckNow, 11},
+{"WCL", "FIN, data half old",     F | A, {'N', -10}, {'U'},    20, "data-after-fin",    kSame,      kSilence},
+{"E12", "FIN, last number",       F | A, {'W', -1},  {'U'},     0, "data-out-of-order", kSame,      kAckNow},
+{"E12", "FIN at right edge",      F | A, {'W', -20}, {'U'},    20, "data-out-of-order", kSame,      kAckNow},
+{"E12", "FIN, data over edge",    F | A, {'W', -10}, {'U'},    20, "data-out-of-order", kSame,      kAckNow},
+{"WCL", "FIN, data over edge",    F | A, {'W', -10}, {'U'},    20, "data-after-fin",    kSame,      kSilence},
 {"1",   "FIN, not ours acked",    F | A, {'N'},      {'U'},     0, "fin-crossed",       CLOSING,    kAckNow, 1},
 {"1",   "FIN and ACK of ours",    F | A, {'N'},      {'X'},     0, "fin-with-ack",      TIME_WAIT,  kAckNow, 1},
 {"1",   "FIN, data, ACK of ours", F | A, {'N'},      {'X'},    20, "fin-acked fin-second", TIME_WAIT, kAckNow, 21},
@@ -250,6 +294,17 @@ inline constexpr Row kTable[] = {
 {"T", "data, old",           A,     {'N', -20}, {'X'},    20, "time-wait-old",          kSame, kAckNow},
 {"T", "data, new",           A,     {'N'},      {'X'},    20, "time-wait-old",          kSame, kAckNow},
 {"T", "data, beyond window", A,     {'W'},      {'X'},    20, "time-wait-old",          kSame, kAckNow},
+{"T", "data, half of it old", A,    {'N', -10}, {'X'},    20, "time-wait-old",          kSame, kAckNow},
+{"T", "data over right edge", A,    {'W', -10}, {'X'},    20, "time-wait-old",          kSame, kAckNow},
+{"T", "FIN, data half old",  F | A, {'N', -10}, {'X'},    20, "time-wait-old",          kSame, kAckNow},
+{"T", "urgent data",         U | A, {'N'},      {'X'},    20, "time-wait-old",          kSame, kAckNow},
+{"T", "ACK, right edge",     A,     {'W'},      {'X'},     0, "time-wait-old",          kSame, kAckNow},
+{"T", "ACK, no timestamp",   A,     {'N'},      {'X'},     0, "time-wait-ack",          kSame, kSilence, 0, kNoTimestamp},
+{"T", "ACK, old timestamp",  A,     {'N'},      {'X'},     0, "time-wait-old",          kSame, kAckNow, 0, kOldTimestamp},
+{"T", "FIN, old timestamp",  F | A, {'N', -1},  {'X'},     0, "time-wait-repeated-fin", kSame, kAckNow, 0, kOldTimestamp},
+{"T", "SYN, old timestamp",  S,     {'N', 9},   {'.'},     0, "time-wait-old-syn",      kSame, kAckNow, 0, kOldTimestamp},
+{"T", "SYN with data",       S,     {'N', 9},   {'.'},    20, "time-wait-old-syn",      kSame, kAckNow},
+{"T", "RST, no timestamp",   R,     {'N'},      {'.'},     0, "time-wait-rst",          CLOSED, kSilence, 0, kNoTimestamp},
 {"T", "ACK",                 A,     {'N'},      {'X'},     0, "time-wait-ack",          kSame, kSilence},
 {"T", "ACK, old number",     A,     {'N', -9},  {'X'},     0, "time-wait-old",          kSame, kAckNow},
 {"T", "data, old timestamp", A,     {'N'},      {'X'},    20, "time-wait-old",          kSame, kAckNow, 0, kOldTimestamp},

@@ -16,6 +16,7 @@
 
 #include "oracle/compare.h"
 #include "oracle/differences.h"
+#include "oracle/matrix_scripts.h"
 #include "oracle/mutate.h"
 #include "oracle/runner.h"
 
@@ -35,6 +36,7 @@ struct Settings {
   std::string only;
   bool trace = false;
   bool list = false;
+  bool matrix = false;
   std::uint64_t seed = 1;
   std::uint64_t mutants = 0;
   std::int64_t mutant = -1;
@@ -185,10 +187,13 @@ class Oracle {
     for (const Accepted& entry : accepted_) {
       if (entry.open) continue;
       for (const std::string& name : entry.scripts) {
-        if (name.ends_with('*')) continue;
+        if (name.ends_with('*') || name.starts_with("matrix/") != settings_.matrix) continue;
         const bool exists = std::any_of(scripts.begin(), scripts.end(),
                                         [&](const Script& s) { return s.name == name; });
         for (const std::string& profile : entry.profiles) {
+          if (std::count(settings_.profiles.begin(), settings_.profiles.end(), profile) == 0) {
+            continue;
+          }
           if (exists && used_.count({entry.name, profile, name}) != 0) continue;
           std::printf("--- %s: differences.txt lists it in '%s' for %s, but %s\n", name.c_str(),
                       entry.name.c_str(), profile.c_str(),
@@ -206,16 +211,22 @@ class Oracle {
 };
 
 int Usage() {
-  std::fprintf(
-      stderr,
-      "usage: oracle --scripts DIR --differences FILE [--profile P] [--only TEXT] "
-      "[--trace] [--list]\n"
-      "              [--seed N] [--mutants N | --mutant K] [--threads N] [--most-different N]\n"
-      "       oracle --differences FILE --document FILE\n");
+  std::fprintf(stderr,
+               "usage: oracle --scripts DIR --differences FILE [--profile P] [--only TEXT] "
+               "[--trace] [--list]\n"
+               "              [--matrix] [--seed N] [--mutants N | --mutant K] [--threads N] "
+               "[--most-different N]\n"
+               "       oracle --differences FILE --document FILE\n");
   return 2;
 }
 
 std::vector<Script> Choose(const Settings& settings) {
+  if (settings.matrix) {
+    std::vector<Script> scripts = ParseScripts(MatrixScripts(), "matrix");
+    std::erase_if(scripts,
+                  [&](const Script& s) { return s.name.find(settings.only) == std::string::npos; });
+    return scripts;
+  }
   std::vector<Script> scripts = ReadScripts(settings.scripts);
   if (settings.mutants == 0 && settings.mutant < 0) {
     std::erase_if(scripts,
@@ -264,6 +275,8 @@ int Main(int argc, char** argv) {
       settings.only = value();
     } else if (option == "--trace") {
       settings.trace = true;
+    } else if (option == "--matrix") {
+      settings.matrix = true;
     } else if (option == "--list") {
       settings.list = true;
     } else if (option == "--seed") {

@@ -182,7 +182,13 @@ namespace {
 
 std::string OneOption(std::uint8_t kind, std::span<const std::uint8_t> value, OptionBase* base) {
   const auto number = [&](std::size_t at) {
-    return std::to_string(Get32(&value[at]) - base->peer_isn);
+    constexpr std::int32_t kClose = 100;
+    const std::uint32_t raw = Get32(&value[at]);
+    const auto beyond = static_cast<std::int32_t>(raw - base->edge);
+    if (!base->has_edge || beyond > kClose || beyond < -kClose) {
+      return std::to_string(raw - base->peer_isn);
+    }
+    return "edge" + std::string(beyond < 0 ? "" : "+") + std::to_string(beyond);
   };
   if (kind == 2 && value.size() == 2) return "mss " + std::to_string(Get16(value.data()));
   if (kind == 3 && value.size() == 1) return "wscale " + std::to_string(value[0]);

@@ -69,6 +69,8 @@ bool ParseFlags(std::string_view text, std::uint8_t* flags);
 /// the own timestamp are relative to the numbers given. Unknown ones as "kind 254 0102".
 struct OptionBase {
   std::uint32_t peer_isn = 0;  // subtracted from SACK edges
+  bool has_edge = false;       // SACK edges close to `edge` are told relative to that
+  std::uint32_t edge = 0;
   bool has_timestamp = false;  // out: there is a timestamp option
   std::uint32_t ts_value = 0;  // out: its value, shown as "@"
 };

@@ -32,6 +32,10 @@ struct Flow {
   std::uint32_t first_ts = 0;
   std::uint32_t last_ts = 0;
   std::uint32_t last_seq = 0;
+  int host_scale = -1;  // what the host's SYN offered; -1: nothing
+  bool peer_scales = false;
+  bool edge_named = false;  // a segment was placed by the edge
+  std::uint32_t edge = 0;   // the right edge of the window that the host announced last
 };
 
 struct Handle {
@@ -47,6 +51,17 @@ struct Ports {
 std::uint32_t Span(const Segment& s) {
   return static_cast<std::uint32_t>(s.payload.size()) + ((s.flags & kSyn) != 0) +
          ((s.flags & kFin) != 0);
+}
+
+/// The shift that a window scale option announces; -1 if there is none.
+int WindowScale(const Bytes& options) {
+  constexpr std::uint8_t kNop = 1, kScale = 3;
+  for (std::size_t at = 0; at < options.size() && options[at] != 0;) {
+    if (options[at] == kScale && at + 2 < options.size()) return options[at + 2];
+    if (options[at] != kNop && (at + 1 == options.size() || options[at + 1] < 2)) break;
+    at += options[at] == kNop ? 1 : options[at + 1];
+  }
+  return -1;
 }
 
 /// The byte that both sides send at an offset of their stream.
@@ -135,6 +150,15 @@ class Runner {
     return note;
   }
 
+  /// The window of a SYN is never scaled, others only if both sides said so.
+  static void NoteWindow(const Segment& s, Flow* flow) {
+    const bool syn = (s.flags & kSyn) != 0;
+    if (syn) flow->host_scale = WindowScale(s.options);
+    if ((s.flags & kAck) == 0 || (s.flags & kRst) != 0) return;
+    const bool scaled = !syn && flow->peer_scales && flow->host_scale >= 0;
+    flow->edge = s.ack + (std::uint32_t{s.window} << (scaled ? flow->host_scale : 0));
+  }
+
   void DescribeSegment(const Segment& s, Entry* entry) {
     const Ports ports = {s.source_port, s.destination_port};
     Flow& flow = flows_[ports];
@@ -159,7 +183,8 @@ class Runner {
     if (s.ttl != 64) entry->text += " ttl=" + std::to_string(s.ttl);
     if (!s.dont_fragment) entry->text += " may-fragment";
     if (s.destination != PeerAddress(script_.ipv6)) entry->text += " elsewhere";
-    OptionBase base = {.peer_isn = kPeerIsn};
+    // How wide a window is differs; what lies at its edge does not.
+    OptionBase base = {.peer_isn = kPeerIsn, .has_edge = flow.edge_named, .edge = flow.edge};
     const std::string options = OptionsText(s.options, &base);
     if (!options.empty()) entry->text += " <" + options + ">";
     entry->window = s.window;
@@ -172,6 +197,7 @@ class Runner {
       entry->timestamp = static_cast<std::int32_t>(base.ts_value - flow.first_ts);
     }
     flow.last_seq = s.seq;
+    NoteWindow(s, &flow);
     const std::uint32_t end = s.seq + Span(s);
     if ((s.flags & kRst) == 0 && static_cast<std::int32_t>(end - flow.host_next) > 0) {
       flow.host_next = end;
@@ -211,6 +237,10 @@ class Runner {
     if (key == "seq" || key == "rawseq") {
       in->has_seq = true;
       s.seq = key == "seq" ? kPeerIsn + word32 : word32;
+    } else if (key == "edge") {
+      in->has_seq = true;
+      flows_[in->ports].edge_named = true;
+      s.seq = flows_[in->ports].edge + word32;
     } else if (key == "ack" || key == "rawack") {
       in->has_ack = true;
       s.ack = key == "ack" ? flows_[in->ports].isn + word32 : word32;
@@ -260,6 +290,7 @@ class Runner {
     s.seq += in.seq_offset;
     s.ack += in.ack_offset;
     if (!ParseOptions(in.options, flow.last_ts, flow.isn, &s.options)) Fail(step, "options");
+    if ((s.flags & kSyn) != 0 && WindowScale(s.options) >= 0) flow.peer_scales = true;
     const std::uint32_t first = s.seq - kPeerIsn - ((s.flags & kSyn) != 0 ? 0 : 1);
     for (std::uint32_t i = 0; i < in.length; ++i) s.payload.push_back(Pattern(first + i));
     const std::uint32_t end = s.seq + Span(s);

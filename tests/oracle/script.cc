@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 
 namespace oracle {
 namespace {
@@ -73,17 +74,15 @@ void Use(const std::vector<Script>& scripts, const std::string& name, const std:
   script->steps.insert(script->steps.end(), steps.begin(), steps.end());
 }
 
-void ReadFile(const std::filesystem::path& path, std::vector<Script>* scripts) {
-  std::ifstream file(path);
-  if (!file) Fail(path.string(), "cannot be read");
+void Read(std::istream& text, const std::string& stem, std::vector<Script>* scripts) {
   const std::size_t first = scripts->size();
   std::string raw;
-  for (int number = 1; std::getline(file, raw); ++number) {
-    const std::string where = path.filename().string() + ":" + std::to_string(number);
+  for (int number = 1; std::getline(text, raw); ++number) {
+    const std::string where = stem + ":" + std::to_string(number);
     const std::string line = Trimmed(raw);
     if (line.empty()) continue;
     if (line.starts_with("=== ")) {
-      scripts->emplace_back().name = path.stem().string() + "/" + line.substr(4);
+      scripts->emplace_back().name = stem + "/" + line.substr(4);
       continue;
     }
     if (scripts->size() == first) Fail(where, "a script begins with '=== NAME'");
@@ -165,6 +164,13 @@ std::string Script::Text() const {
   return text;
 }
 
+std::vector<Script> ParseScripts(const std::string& text, const std::string& stem) {
+  std::istringstream stream(text);
+  std::vector<Script> scripts;
+  Read(stream, stem, &scripts);
+  return scripts;
+}
+
 std::vector<Script> ReadScripts(const std::string& directory) {
   std::vector<std::filesystem::path> paths;
   for (const auto& entry : std::filesystem::directory_iterator(directory)) {
@@ -174,7 +180,11 @@ std::vector<Script> ReadScripts(const std::string& directory) {
   std::stable_partition(paths.begin(), paths.end(),
                         [](const auto& path) { return path.stem() == "common"; });
   std::vector<Script> scripts;
-  for (const auto& path : paths) ReadFile(path, &scripts);
+  for (const auto& path : paths) {
+    std::ifstream file(path);
+    if (!file) Fail(path.string(), "cannot be read");
+    Read(file, path.stem().string(), &scripts);
+  }
   std::erase_if(scripts, [](const Script& s) { return s.name.starts_with("common/"); });
   return scripts;
 }

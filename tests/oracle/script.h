@@ -40,6 +40,9 @@ struct Script {
 /// error and exits with 2 if one cannot be read or a step makes no sense.
 std::vector<Script> ReadScripts(const std::string& directory);
 
+/// Reads scripts from `text`; `stem` begins their names. Exits likewise.
+std::vector<Script> ParseScripts(const std::string& text, const std::string& stem);
+
 /// Splits at blanks; `<...>` (TCP options) is one word.
 std::vector<std::string> SplitWords(std::string_view line);
 

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "matrix/profiles.h"
 #include "matrix/scene.h"
 
 namespace estab::test {
@@ -49,11 +50,13 @@ void Options(RawPeer& p, SocketId id, const SocketOptions& o) {
 }
 
 void Matrix(Coverage& coverage) {
-  for (const Row& row : kTable) {
-    for (const char* which = row.scenes; *which != '\0'; ++which) {
-      Scene scene(*which, false);
-      scene.Check(row);
-      coverage.Add(scene.stack());
+  for (const char* profile : {"default", "linux"}) {
+    for (const Row& row : kTable) {
+      for (const char* which = row.scenes; *which != '\0'; ++which) {
+        Scene scene(*which, false, profile);
+        scene.Check(RowUnder(profile, *which, row));
+        coverage.Add(scene.stack());
+      }
     }
   }
 }

@@ -71,7 +71,8 @@ void OldData(ScenarioContext& ctx) {
   const char data[] = {'o', 'l', 'd'};
   old.payload = std::as_bytes(std::span(data));
   ctx.Note("a copy of the data was on its way all the time");
-  ctx.Inject(Side::kA, ctx.b().endpoint(kServerPort), ctx.a().endpoint(kClientPort), old, d);
+  ctx.Inject(Side::kA, ctx.b().endpoint(kServerPort), ctx.a().endpoint(kClientPort),
+             Stamped(ctx, Side::kB, old), d);
   ctx.RunUntil(from + after + TwoMsl(ctx));
   ctx.ExpectSent({from + after, "A . seq=x+2 ack=y+5"});
   // B has forgotten the connection, and its reset is exact: RFC 1337's assassination.
