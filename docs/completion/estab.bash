@@ -44,7 +44,8 @@ _estab() {
           words='--cc --loss --rtt --rate --buffer --set --quick --check --seed --jobs --json --golden
             --write-golden --help'
           ;;
-        *) words='path --help' ;;
+        sim) words='--first-seed --seeds --seed --jobs --trace --check --help' ;;
+        *) words='path sim --help' ;;
       esac
       ;;
     *) return ;;

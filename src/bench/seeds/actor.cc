@@ -211,6 +211,14 @@ void Actor::Leave() {
   }
 }
 
+void Actor::CheckGivenUp() {
+  if (!socket_) return;
+  const auto info = stack().GetInfo(now(), *socket_);
+  if (info && (info->send_queue != 0 || info->state == State::kSynSent)) {
+    Fail("nobody has answered for hours, and the connection was not given up");
+  }
+}
+
 void Actor::GiveUp(bool abort, bool must_be_over) {
   if (!socket_) return;
   const std::uint64_t sent_before = sent_;

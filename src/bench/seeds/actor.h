@@ -36,6 +36,9 @@ class Actor {
   void Pump();
   /// Its host has crashed: it is no more.
   void Die();
+  /// Its peer has been out of reach for long: fails if the stack has not given up on bytes, or a
+  /// SYN, that nobody has acknowledged.
+  void CheckGivenUp();
   /// Its patience is at an end. Fails if there was something that nobody told it of, or, with
   /// `must_be_over`, if the conversation has not ended by itself; then gives up its socket.
   void GiveUp(bool abort, bool must_be_over);

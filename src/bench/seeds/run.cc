@@ -199,7 +199,12 @@ class Run {
         if (count < events.size()) break;
       }
     }
+    // Stacks built with ESTAB_INVARIANTS are looked at after every event, others now and then.
+#ifdef ESTAB_INVARIANTS
+    CheckInvariants();
+#else
     if (++polls_ % 64 == 0) CheckInvariants();
+#endif
   }
 
   void OnReady(Side side, const ReadyEvent& event) {
@@ -236,7 +241,11 @@ class Run {
   void GiveUp() {
     for (auto& c : conversations_) {
       const bool must = MustBeOver(*c);
-      for (auto& actor : c->end) actor->GiveUp(plan_.abort_at_last, must);
+      for (auto& actor : c->end) {
+        // Nothing has passed since the cut, hours ago.
+        if (plan_.cut && !plan_.cut_span) actor->CheckGivenUp();
+        actor->GiveUp(plan_.abort_at_last, must);
+      }
       Unlisten(*c);
     }
   }
