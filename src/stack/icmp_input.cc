@@ -41,8 +41,8 @@ void Stack::Impl::ArriveIcmpError(Time now, const wire::IcmpError& error) {
     if (rule == RuleId::kIcmpHalfOpen) Forget(record);
     return;
   }
-  recorder.Fired(now, NumberOf(ref), tuple, State::kClosed, State::kClosed, RuleId::kIcmpStray,
-                 cx.cause);
+  const State state = ref.found() ? State::kTimeWait : State::kClosed;
+  recorder.Fired(now, NumberOf(ref), tuple, state, state, RuleId::kIcmpStray, cx.cause);
 }
 
 }  // namespace estab

@@ -8,6 +8,7 @@
 #include <array>
 #include <cstdint>
 #include <cstring>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -57,9 +58,18 @@ class RuleLog final : public Observer {
  public:
   unsigned Interests() const override { return kVerdicts | kTransitions; }
   void OnRule(const RuleEvent& event) override {
+    // What is told of one connection hangs together: each rule begins where the last one led.
+    if (event.number != 0) {
+      const auto [last, first] = state_.try_emplace(event.number, event.from);
+      EXPECT_STREQ(StateName(event.from), StateName(last->second)) << GetRule(event.rule).name;
+      last->second = event.to;
+    }
     fired.push_back({event.at, event.rule, event.from, event.to});
   }
   std::vector<Fired> fired;
+
+ private:
+  std::map<ConnectionNumber, State> state_;
 };
 
 /// A packet as bytes, checksums filled in.
