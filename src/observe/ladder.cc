@@ -56,7 +56,7 @@ void Shorten(Ladder& ladder, std::size_t head, std::size_t tail) {
   const std::size_t tail_begin = ladder.rows.size() - tail;
   const auto mention = [&](Time at) {
     if (missing == 0) return;
-    kept.push_back({at, LadderNote{std::nullopt, fmt::format("{} rows left out", missing)}});
+    kept.push_back({at, LadderNote{std::nullopt, Counted(missing, "row") + " left out"}});
     missing = 0;
   };
   for (std::size_t i = 0; i < ladder.rows.size(); ++i) {
@@ -77,18 +77,29 @@ std::string SegmentLabel(const Ladder& ladder, const LadderSegment& row, bool br
   const SegmentSummary& s = row.segment;
   const char own = row.from == Side::kA ? 'x' : 'y';
   const char peer = row.from == Side::kA ? 'y' : 'x';
-  std::string out = FlagsText(s.flags, brief);
+  std::string out = row.apart;
+  if (!out.empty()) out += " ";
+  out += FlagsText(s.flags, brief);
   out += " seq=" + Number(ladder.numbers, s.seq, row.seq_base, own, row.seq_nth);
   if ((s.flags & kAck) != 0) {
     out += " ack=" + Number(ladder.numbers, s.ack, row.ack_base, peer, row.ack_nth);
   }
   if (s.length != 0) out += fmt::format(" len={}", s.length);
-  if (window) out += fmt::format(" win={}", s.window);
+  if (window || row.window_matters) out += fmt::format(" win={}", s.window);
   return out;
 }
 
+std::string StateLabel(const LadderState& state) {
+  const bool gone = state.listener && state.to == State::kClosed;
+  return std::string(StateName(state.to)) + (gone ? " (listener)" : "");
+}
+
+// Timers tick in milliseconds; what a segment took of one on its way is not worth saying.
 std::string TimerLabel(const LadderTimer& timer) {
-  return fmt::format("{} timer, {}", TimerName(timer.kind), SpanText(timer.ended - timer.armed));
+  const Duration span = timer.ended - timer.armed;
+  const auto rounded = std::chrono::round<std::chrono::milliseconds>(span);
+  return fmt::format("{} timer, {}", TimerName(timer.kind),
+                     SpanText(rounded.count() != 0 ? Duration(rounded) : span));
 }
 
 int TimeDecimals(const Ladder& ladder) {

@@ -43,6 +43,9 @@ struct LadderSegment {
   std::uint8_t ack_nth = 0;
   std::string options;  // "mss 1460, sackOK, wscale 7"; may be empty
   std::string note;     // "lost by fault", "duplicate"; may be empty
+  // ":40001", "-:81": the ends that are not those in the columns' heads; may be empty.
+  std::string apart;
+  bool window_matters = false;  // it closes here, is closed, or opens again
 };
 
 /// A rule fired. If `from` is `to`, it is a verdict that changed no state.
@@ -54,6 +57,7 @@ struct LadderState {
   std::string section;  // "RFC 9293 §3.10.7.3"; may be empty
   std::string gist;
   ConnectionNumber number = 0;
+  bool listener = false;
 };
 
 /// A user's call.
@@ -115,9 +119,14 @@ State InitialState(const Ladder& ladder, Side side);
 void Shorten(Ladder& ladder, std::size_t head, std::size_t tail);
 
 /// "SYN|ACK seq=0 ack=1 len=0 win=65535": what is written at an arrow. `len` only if there is
-/// payload, `win` only if `window`. `brief` writes flags as "S.".
+/// payload, `win` only if `window`, or if the window is closed or opens again. In front stand ends
+/// other than those in the heads. `brief` writes flags as "S.".
 std::string SegmentLabel(const Ladder& ladder, const LadderSegment& segment, bool brief = false,
                          bool window = false);
+
+/// "CLOSED", "CLOSED (listener)": the state that a change leads to, and whose end it is if that is
+/// not a connection's.
+std::string StateLabel(const LadderState& state);
 
 /// "retransmit timer, 1 s": what is written where a timer ends.
 std::string TimerLabel(const LadderTimer& timer);

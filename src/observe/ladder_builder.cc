@@ -14,7 +14,7 @@ Tuple Reversed(const Tuple& tuple) { return {tuple.remote, tuple.local}; }
 std::string ResultText(const CallEvent& event) {
   if (event.value < 0) return std::string(ErrnoName(event.error));
   if (event.call == CallKind::kSend || event.call == CallKind::kReceive) {
-    return fmt::format("{} bytes", event.value);
+    return Counted(static_cast<std::uint64_t>(event.value), "byte");
   }
   return "ok";
 }
@@ -49,10 +49,30 @@ std::size_t LadderBuilder::Add(LadderRow row, bool always) {
 
 void LadderBuilder::LearnEndpoints(Side side, const Tuple& tuple) {
   if (tuple.local.port == 0 || tuple.remote.port == 0) return;
-  std::string& own = ladder_.hosts[Index(side)].endpoint;
-  std::string& peer = ladder_.hosts[Index(Other(side))].endpoint;
-  if (own.empty()) own = EndpointText(tuple.local);
-  if (peer.empty()) peer = EndpointText(tuple.remote);
+  const auto learn = [this](Side where, const Endpoint& end) {
+    std::string& head = ladder_.hosts[Index(where)].endpoint;
+    if (!head.empty()) return;
+    head = EndpointText(end);
+    heads_[Index(where)] = end;
+  };
+  learn(side, tuple.local);
+  // A socket connected to itself has nothing to do with the other column.
+  if (tuple.local != tuple.remote) learn(Other(side), tuple.remote);
+}
+
+std::string LadderBuilder::EndApart(Side side, const Endpoint& end) const {
+  const std::optional<Endpoint>& head = heads_[Index(side)];
+  if (!head || *head == end) return {};
+  return head->address == end.address ? fmt::format(":{}", end.port) : EndpointText(end);
+}
+
+bool LadderBuilder::WindowMatters(const SegmentSummary& segment, const Tuple& tuple) {
+  if ((segment.flags & (kRst | kSyn)) != 0) return false;
+  if (segment.window == 0) {
+    closed_windows_.insert(tuple);
+    return true;
+  }
+  return closed_windows_.erase(tuple) != 0;
 }
 
 bool LadderBuilder::Follow(Side side, const Tuple& tuple) {
@@ -60,6 +80,11 @@ bool LadderBuilder::Follow(Side side, const Tuple& tuple) {
     const IpAddress& a = (side == Side::kA ? tuple.local : tuple.remote).address;
     const IpAddress& b = (side == Side::kA ? tuple.remote : tuple.local).address;
     if (a != between_->first || b != between_->second) return false;
+  }
+  const bool connection = tuple.local.port != 0 && tuple.remote.port != 0;
+  if (connection && !ports_.empty()) {
+    const Endpoint& of_a = side == Side::kA ? tuple.local : tuple.remote;
+    if (!ports_.contains(of_a.port)) return false;
   }
   LearnEndpoints(side, tuple);
   if (!options_.first_connection_only) return true;
@@ -83,6 +108,11 @@ void LadderBuilder::AddSegment(LadderSegment segment, const Endpoint& sender,
     segment.ack_base = bases.ack->isn;
     segment.ack_nth = bases.ack->nth;
   }
+  const bool from_a = segment.from == Side::kA;
+  segment.apart = EndApart(Side::kA, from_a ? sender : receiver);
+  const std::string other = EndApart(Side::kB, from_a ? receiver : sender);
+  if (!other.empty()) segment.apart += "-" + other;
+  if (remember_isn) segment.window_matters = WindowMatters(segment.segment, {sender, receiver});
   const Time sent = segment.sent;
   Add({sent, std::move(segment)});
 }
@@ -152,7 +182,8 @@ void LadderBuilder::SideObserver::OnRule(const RuleEvent& event) {
   if (!builder->Follow(side, event.tuple)) return;
   const Rule& rule = GetRule(event.rule);
   if (moved) builder->state_[Index(side)] = event.to;
-  LadderState row{side, event.from, event.to, rule.name, rule.section, rule.gist, event.number};
+  LadderState row{side,         event.from, event.to,     rule.name,
+                  rule.section, rule.gist,  event.number, event.tuple.remote.port == 0};
   const auto explained = builder->explained_.find(row.rule);
   if (explained != builder->explained_.end()) {
     std::tie(row.rule, row.section) = explained->second;

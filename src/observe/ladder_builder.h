@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -60,6 +61,8 @@ class LadderBuilder {
   void SetPaused(bool paused) { paused_ = paused; }
   /// Draws only what goes on between these two addresses.
   void OnlyBetween(const IpAddress& a, const IpAddress& b) { between_ = {a, b}; }
+  /// Draws only the connections of these ports of A, and what has no connection.
+  void OnlyPorts(std::set<std::uint16_t> of_a) { ports_ = std::move(of_a); }
   /// Draws another name and section for the rule `name`: where a script has bent what it means.
   void Explain(std::string name, std::string shown, std::string section) {
     explained_[std::move(name)] = {std::move(shown), std::move(section)};
@@ -92,6 +95,10 @@ class LadderBuilder {
   // Whether events of `tuple`, as `side` sees it, belong in; locks on to the first if so asked.
   bool Follow(Side side, const Tuple& tuple);
   void LearnEndpoints(Side side, const Tuple& tuple);
+  // How `end` is written where it is not the one in that column's head; else empty.
+  std::string EndApart(Side side, const Endpoint& end) const;
+  // Whether that segment's window is closed, or was the last time.
+  bool WindowMatters(const SegmentSummary& segment, const Tuple& tuple);
   // Its index in rows, or kFull.
   std::size_t Add(LadderRow row, bool always = false);
   void InferPeer(const SegmentEvent& event);
@@ -103,7 +110,10 @@ class LadderBuilder {
   std::array<SideObserver, 2> sides_;
   bool paused_ = false;
   std::optional<std::pair<IpAddress, IpAddress>> between_;
+  std::set<std::uint16_t> ports_;  // of A; empty: all
   std::optional<Tuple> followed_;  // as side A sees it
+  std::array<std::optional<Endpoint>, 2> heads_;
+  std::set<Tuple> closed_windows_;  // as their owners see them
   std::optional<Time> first_;
   std::array<State, 2> state_{State::kClosed, State::kClosed};  // as last drawn
   std::map<TimerKey, Time> running_;

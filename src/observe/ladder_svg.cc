@@ -2,11 +2,14 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
+#include <numbers>
 #include <string_view>
 #include <vector>
 
 #include "observe/format.h"
 #include "observe/ladder_points.h"
+#include "observe/svg_labels.h"
 #include "observe/svg_layout.h"
 #include "observe/svg_style.h"
 #include "observe/text.h"
@@ -20,6 +23,11 @@ constexpr int kAxisX = 84;
 constexpr std::array<int, 2> kLineX = {320, 760};
 constexpr int kTextGap = 34;  // from a lifeline to the text beside it; timers lie between
 constexpr int kBarWidth = 10;
+constexpr int kMiddle = (kLineX[0] + kLineX[1]) / 2;
+constexpr int kLabelChar = 65;  // tenths of a pixel that a letter takes
+constexpr int kSmallChar = 56;
+constexpr std::size_t kSecondLineChars = 68;
+constexpr int kLostWay = 62;  // per cent of the way that a lost segment is drawn for
 
 class SvgDrawing {
  public:
@@ -30,18 +38,29 @@ class SvgDrawing {
   int height() const { return layout_.bottom() + 28; }
 
  private:
-  struct Line {
-    int x1, y1, x2, y2;
+  // A connection, of those that share a column.
+  struct Living {
+    ConnectionNumber number;
+    State state;
+  };
+  // A segment as it is drawn.
+  struct Arrow {
+    const LadderSegment* segment;
+    bool crossing;
   };
   void Text(int x, int y, const char* anchor, std::string_view style, std::string_view text);
   void Head();
   void Axis();
   void Lifeline(Side side);
+  static State Shown(const LadderState& change, std::vector<Living>& living);
   void Bar(Side side, State state, int from, int to);
   void Cuts();
   void Segments();
-  void Segment(const LadderSegment& segment, std::size_t row, int departure, int arrival);
-  void SegmentText(const LadderSegment& segment, std::size_t row, const Line& line);
+  void FindArrows();
+  void ArrowLine(const LadderSegment& segment, const SvgLine& line);
+  void ArrowText(const Arrow& arrow, std::size_t index, SvgLabels& labels);
+  std::string SecondLine(const Arrow& arrow) const;
+  std::vector<SvgBox> MiddleNotes() const;
   void Beside(Side side, const SvgBlock& block, int y, const char* style);
   void Events();
   void Event(const LadderRow& row, int y);
@@ -56,6 +75,8 @@ class SvgDrawing {
   LadderSvgOptions options_;
   const SvgLayout& layout_;
   std::vector<bool> crossing_;
+  std::vector<Arrow> arrows_;
+  std::vector<SvgLine> lines_;  // of the arrows
   std::string out_;
 };
 
@@ -101,8 +122,20 @@ void SvgDrawing::Bar(Side side, State state, int from, int to) {
   out_ += "\n";
 }
 
+// What a column shows after `change`: where several connections live, the one that changed last.
+// One that is over leaves the column to those that are not.
+State SvgDrawing::Shown(const LadderState& change, std::vector<Living>& living) {
+  const bool over = change.to == State::kClosed || change.to == State::kListen;
+  // Without a number: all of a host at once.
+  if (over && change.number == 0) living.clear();
+  std::erase_if(living, [&](const Living& l) { return l.number == change.number; });
+  if (!over) living.push_back({change.number, change.to});
+  return living.empty() ? change.to : living.back().state;
+}
+
 // The lifeline in the colours of its states.
 void SvgDrawing::Lifeline(Side side) {
+  std::vector<Living> living;
   State state = InitialState(ladder_, side);
   int from = SvgLayout::kTop - 26;
   const std::string name = StateName(state);
@@ -114,7 +147,7 @@ void SvgDrawing::Lifeline(Side side) {
     const int y = layout_.YOf(layout_.points()[i].at);
     Bar(side, state, from, y);
     from = y;
-    state = change->to;
+    state = Shown(*change, living);
   }
   Bar(side, state, from, layout_.bottom());
 }
@@ -133,63 +166,99 @@ void SvgDrawing::Cuts() {
   }
 }
 
-void SvgDrawing::SegmentText(const LadderSegment& segment, std::size_t row, const Line& line) {
+// What stands below an arrow: the options of a SYN, and what became of the segment.
+std::string SvgDrawing::SecondLine(const Arrow& arrow) const {
+  const LadderSegment& segment = *arrow.segment;
+  // Where arrows cross there is no room for the options of an answer, which repeat what the SYN
+  // said, nor for more than what befell the segment.
+  const bool answer = (segment.segment.flags & kAck) != 0;
+  const bool room = !arrow.crossing || (!answer && segment.note.empty());
+  std::string second = options_.options && room ? segment.options : std::string();
+  if (!segment.note.empty() && segment.arrived) {
+    second += (second.empty() ? "(" : " (") + segment.note + ")";
+  }
+  return Fit(second, kSecondLineChars);
+}
+
+void SvgDrawing::ArrowText(const Arrow& arrow, std::size_t index, SvgLabels& labels) {
+  const LadderSegment& segment = *arrow.segment;
+  const SvgLine& line = lines_[index];
   const bool lost = !segment.arrived;
-  const bool near = crossing_[row] || lost;
-  const bool to_right = segment.from == Side::kA;
-  const int x = near ? (to_right ? line.x1 + 16 : line.x1 - 16) : (line.x1 + line.x2) / 2;
-  const char* anchor = near ? (to_right ? "start" : "end") : "middle";
+  const std::string first = SegmentLabel(ladder_, segment);
+  const std::string second = SecondLine(arrow);
+  const SvgPlace place =
+      labels.Place({index, static_cast<int>(Columns(first)) * kLabelChar / 10,
+                    static_cast<int>(Columns(second)) * kSmallChar / 10, arrow.crossing || lost});
   const double slope =
       static_cast<double>(line.y2 - line.y1) / static_cast<double>(line.x2 - line.x1);
-  const double y = line.y1 + slope * (x - line.x1);
-  // The angle of a slanted line, small enough for its tangent to stand for it.
-  const double degrees = slope * 57.29578 * (1 - slope * slope / 3);
-  out_ +=
-      fmt::format(R"svg(<g transform="translate({} {:.1f}) rotate({:.2f})">)svg", x, y, degrees);
-  Text(0, -5, anchor, lost ? "label lost halo" : "label halo", SegmentLabel(ladder_, segment));
-  // A crossing answer has no room for options, and they repeat what the SYN said.
-  const bool room = !crossing_[row] || (segment.segment.flags & kAck) == 0;
-  std::string second = options_.options && room ? segment.options : std::string();
-  if (!segment.note.empty() && !lost) second += (second.empty() ? "(" : " (") + segment.note + ")";
-  if (!second.empty()) Text(0, 13, anchor, "small halo", Fit(second, crossing_[row] ? 34 : 68));
+  const double y = line.y1 + slope * (place.x - line.x1);
+  const double degrees = std::atan(slope) * 180 / std::numbers::pi;
+  out_ += fmt::format(R"svg(<g transform="translate({} {:.1f}) rotate({:.2f})">)svg", place.x, y,
+                      degrees);
+  Text(0, -5, place.anchor, lost ? "label lost halo" : "label halo", first);
+  if (!second.empty()) Text(0, 13, place.anchor, "small halo", second);
   out_ += "</g>\n";
 }
 
-void SvgDrawing::Segment(const LadderSegment& segment, std::size_t row, int departure,
-                         int arrival) {
-  const bool to_right = segment.from == Side::kA;
-  const int sign = to_right ? 1 : -1;
-  Line line{kLineX[Index(segment.from)] + sign * (kBarWidth / 2 + 1), departure,
-            kLineX[Index(Other(segment.from))] - sign * (kBarWidth / 2 + 1), arrival};
+void SvgDrawing::ArrowLine(const LadderSegment& segment, const SvgLine& line) {
   const bool lost = !segment.arrived;
-  if (lost) line.x2 = line.x1 + (line.x2 - line.x1) * 62 / 100;
   out_ += fmt::format(R"(<line x1="{}" y1="{}" x2="{}" y2="{}" class="{}"{}/>)", line.x1, line.y1,
                       line.x2, line.y2, lost ? "gone" : "sent",
                       lost ? "" : R"svg( marker-end="url(#head)")svg");
   if (lost) {
+    const bool to_right = segment.from == Side::kA;
     out_ += fmt::format(R"(<path d="M{} {}l12 12m0 -12l-12 12" class="gone cross"/>)", line.x2 - 6,
                         line.y2 - 6);
-    Text(line.x2 + sign * 13, line.y2 + 4, to_right ? "start" : "end", "small lost halo",
-         segment.note);
+    Text(line.x2 + (to_right ? 13 : -13), line.y2 + 4, to_right ? "start" : "end",
+         "small lost halo", segment.note);
   }
   out_ += "\n";
-  SegmentText(segment, row, line);
 }
 
-void SvgDrawing::Segments() {
+// A segment that was lost is drawn for a part of its way.
+void SvgDrawing::FindArrows() {
   std::vector<int> departures(ladder_.rows.size(), -1);
   for (std::size_t i = 0; i < layout_.points().size(); ++i) {
     const LadderPoint& point = layout_.points()[i];
     const auto* segment = std::get_if<LadderSegment>(&ladder_.rows[point.row].what);
     if (segment == nullptr) continue;
     if (!point.arrival) departures[point.row] = layout_.y(i);
+    if (segment->arrived && !point.arrival) continue;
+    const int sign = segment->from == Side::kA ? 1 : -1;
+    SvgLine line{kLineX[Index(segment->from)] + sign * (kBarWidth / 2 + 1), departures[point.row],
+                 kLineX[Index(Other(segment->from))] - sign * (kBarWidth / 2 + 1), layout_.y(i)};
     if (!segment->arrived) {
-      const int fall = layout_.typical_fall() * 62 / 100;
-      Segment(*segment, point.row, layout_.y(i), layout_.y(i) + fall);
-    } else if (point.arrival) {
-      Segment(*segment, point.row, departures[point.row], layout_.y(i));
+      line.x2 = line.x1 + (line.x2 - line.x1) * kLostWay / 100;
+      line.y2 = line.y1 + layout_.typical_fall() * kLostWay / 100;
     }
+    arrows_.push_back({segment, crossing_[point.row]});
+    lines_.push_back(line);
   }
+}
+
+// What is written across the middle.
+std::vector<SvgBox> SvgDrawing::MiddleNotes() const {
+  std::vector<SvgBox> boxes;
+  for (std::size_t i = 0; i < layout_.points().size(); ++i) {
+    const LadderRow& row = ladder_.rows[layout_.points()[i].row];
+    const auto* note = std::get_if<LadderNote>(&row.what);
+    if (note == nullptr || note->side) continue;
+    const SvgBlock block = SvgLayout::Block(row);
+    std::size_t longest = 0;
+    for (const std::string& line : block.lines) longest = std::max(longest, Columns(line));
+    const int half = static_cast<int>(longest) * kLabelChar / 20;
+    boxes.push_back({kMiddle - half, layout_.y(i) - 16, kMiddle + half,
+                     layout_.y(i) + 14 * static_cast<int>(block.lines.size()) - 4});
+  }
+  return boxes;
+}
+
+// All arrows first: no text is struck through by one that comes later.
+void SvgDrawing::Segments() {
+  FindArrows();
+  for (std::size_t i = 0; i < arrows_.size(); ++i) ArrowLine(*arrows_[i].segment, lines_[i]);
+  SvgLabels labels(lines_, MiddleNotes());
+  for (std::size_t i = 0; i < arrows_.size(); ++i) ArrowText(arrows_[i], i, labels);
 }
 
 void SvgDrawing::Beside(Side side, const SvgBlock& block, int y, const char* style) {
@@ -240,8 +309,7 @@ void SvgDrawing::Event(const LadderRow& row, int y) {
       Beside(*note->side, block, y, "note");
     } else {
       for (std::size_t i = 0; i < block.lines.size(); ++i) {
-        Text((kLineX[0] + kLineX[1]) / 2, y + 14 * static_cast<int>(i), "middle", "note halo",
-             block.lines[i]);
+        Text(kMiddle, y + 14 * static_cast<int>(i), "middle", "note halo", block.lines[i]);
       }
     }
   }

@@ -229,7 +229,7 @@ void TextDrawing::Put(std::optional<Side> side, std::string_view text, Style sty
 }
 
 void TextDrawing::Event(const LadderState& state) {
-  if (state.from != state.to) Put(state.side, StateName(state.to), Style::kState);
+  if (state.from != state.to) Put(state.side, StateLabel(state), Style::kState);
   if (!state.rule.empty()) Put(state.side, "by " + state.rule, Style::kRule);
 }
 
@@ -254,7 +254,8 @@ void TextDrawing::Segment(const LadderSegment& segment, Time at, bool arrival, b
   Flush();
   Moment(at);
   const bool to_right = segment.from == Side::kA;
-  const std::string label = SegmentLabel(ladder_, segment, options_.brief_flags, options_.window);
+  std::string label = SegmentLabel(ladder_, segment, options_.brief_flags, options_.window);
+  if (Columns(label) > middle_ - 6) label = SegmentLabel(ladder_, segment, true, options_.window);
   if (crossing) {
     Line({}, Half(label, to_right, arrival), {});
   } else if (segment.arrived) {

@@ -46,7 +46,7 @@ SvgBlock SvgLayout::Block(const LadderRow& row) {
   };
   int extra = 4;
   if (const auto* state = std::get_if<LadderState>(&row.what)) {
-    if (state->from != state->to) block.lines.emplace_back(StateName(state->to));
+    if (state->from != state->to) block.lines.emplace_back(StateLabel(*state));
     if (!state->rule.empty()) add(state->rule);
     extra = 8;
   } else if (const auto* call = std::get_if<LadderCall>(&row.what)) {
@@ -63,6 +63,7 @@ SvgBlock SvgLayout::Block(const LadderRow& row) {
   } else if (const auto* note = std::get_if<LadderNote>(&row.what)) {
     const std::size_t width = note->side ? kLineChars : kMiddleChars;
     for (std::string& line : WrapWords(note->text, width)) block.lines.push_back(std::move(line));
+    extra = 8;  // a call's box begins above its text
   }
   block.height = static_cast<int>(block.lines.size()) * kLineHeight + extra;
   return block;

@@ -106,6 +106,10 @@ std::string SpanText(Duration span) {
   return fmt::format("{} ns", ns);
 }
 
+std::string Counted(std::uint64_t n, std::string_view what) {
+  return fmt::format("{} {}{}", n, what, n == 1 ? "" : "s");
+}
+
 std::string EndpointText(const Endpoint& endpoint) {
   std::array<char, kEndpointTextSize> buffer;
   return std::string(FormatEndpoint(endpoint, buffer));

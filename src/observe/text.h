@@ -22,6 +22,9 @@ std::string SecondsText(Duration time, int decimals);
 /// A span for people: "200 ms", "1 s", "1.5 s", "40 us". Exact, trailing zeros dropped.
 std::string SpanText(Duration span);
 
+/// "1 byte", "5 bytes".
+std::string Counted(std::uint64_t n, std::string_view what);
+
 /// "192.0.2.1:40000".
 std::string EndpointText(const Endpoint& endpoint);
 

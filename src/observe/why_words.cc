@@ -36,7 +36,7 @@ std::string TimerWords(TimerKind timer) {
   }
 }
 
-std::string Bytes(std::uint64_t n) { return fmt::format("{} byte{}", n, n == 1 ? "" : "s"); }
+std::string Bytes(std::uint64_t n) { return Counted(n, "byte"); }
 
 // "repeat 3 of at most 5", from what was done and what is left.
 std::string Repeat(unsigned done, const std::optional<unsigned>& left) {

@@ -156,7 +156,7 @@ Result<std::size_t> ScenarioHost::Send(SocketId socket, std::string_view data) {
                                                 fmt::format("send({})", Quoted(data)));
   const auto result = stack().Send(context_.world_.now(), socket,
                                    std::as_bytes(std::span(data.data(), data.size())));
-  context_.builder_.EndCall(call, result ? fmt::format("{} bytes", *result)
+  context_.builder_.EndCall(call, result ? observe::Counted(*result, "byte")
                                          : std::string(observe::ErrnoName(result.error())));
   return result;
 }

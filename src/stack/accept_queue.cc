@@ -14,7 +14,7 @@ void Stack::Impl::Complete(Context& cx, HalfOpenRecord& record, const wire::Segm
     FireHalfOpen(cx, record, abort ? RuleId::kSynRcvdOverflowReset : RuleId::kSynRcvdOverflow);
     if (!abort) return;
     ReplyReset(cx.now, record.state.link, record.state.tuple, segment);
-    return Forget(record);
+    return Forget(cx, record);
   }
   Socket* socket = NewChild(cx, listener, record.state);
   const bool held =
@@ -31,7 +31,7 @@ void Stack::Impl::Complete(Context& cx, HalfOpenRecord& record, const wire::Segm
   index.Replace(hash, old.raw, Ref(Owner::kSocket, socket->self).raw);
   socket->attached = true;
   socket->held = {socket->options->reuse_address, socket->options->reuse_port};
-  Unqueue(record);
+  Unqueue(cx, record);
   half_open.Destroy(old.slot());
   Enqueue(listener, *socket);
   tcp::Arrive(cx, *socket, segment);
@@ -75,16 +75,20 @@ void Stack::Impl::SettleChild(Context& cx, const Listener& listener, Socket& soc
 }
 
 // Takes a record out of its SYN queue and off its timer.
-void Stack::Impl::Unqueue(HalfOpenRecord& record) {
+void Stack::Impl::Unqueue(Context& cx, HalfOpenRecord& record) {
   Listener& listener = listeners[record.listener];
+  if (record.armed()) {
+    recorder.Timer(cx.now, record.state.number, record.state.tuple, TimerKind::kRetransmit,
+                   TimerEvent::What::kCancelled);
+  }
   wheel.Cancel(record);
   IntrusiveList<HalfOpenRecord, stack::HalfOpenTag>::Remove(record);
   --listener.half_open;
   if (record.state.repeats == 0) --listener.young;
 }
 
-void Stack::Impl::Forget(HalfOpenRecord& record) {
-  Unqueue(record);
+void Stack::Impl::Forget(Context& cx, HalfOpenRecord& record) {
+  Unqueue(cx, record);
   const std::uint32_t hash = Hash(record.state.tuple);
   const std::uint32_t value =
       index.Find(hash, [&](std::uint32_t v) { return Matches(Ref(v), record.state.tuple); });
@@ -100,7 +104,7 @@ void Stack::Impl::CloseListener(Context& cx, Socket& socket) {
   Delist(socket);
   listener.syn_queue.ForEach([&](HalfOpenRecord& record) {
     FireHalfOpen(cx, record, RuleId::kListenerGone);
-    Forget(record);
+    Forget(cx, record);
   });
   listener.accept_queue.ForEach([&](Socket& waiting) {
     IntrusiveList<Socket, stack::QueueTag>::Remove(waiting);

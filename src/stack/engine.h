@@ -145,6 +145,7 @@ struct Stack::Impl {
                      const stack::FastOpenCookie& cookie);
   void SendSynAck(Context& cx, HalfOpenRecord& record, bool repeat,
                   const stack::FastOpenCookie* cookie = nullptr);
+  void ArmSynAckTimer(Context& cx, HalfOpenRecord& record);
   void OnHalfOpenDeadline(Context& cx, HalfOpenRecord& record);
   void FireHalfOpen(Context& cx, const HalfOpenRecord& record, RuleId rule);
   const SocketOptions& OptionsOf(const Listener& listener) const;
@@ -193,8 +194,8 @@ struct Stack::Impl {
   /// Puts it into the accept queue; what brought it there is then for it to take.
   void Enqueue(Listener& listener, Socket& socket);
   void SettleChild(Context& cx, const Listener& listener, Socket& socket);
-  void Unqueue(HalfOpenRecord& record);
-  void Forget(HalfOpenRecord& record);
+  void Unqueue(Context& cx, HalfOpenRecord& record);
+  void Forget(Context& cx, HalfOpenRecord& record);
   void CloseListener(Context& cx, Socket& socket);
 
   // --- time_waits.cc ---

@@ -38,7 +38,7 @@ void Stack::Impl::ArriveIcmpError(Time now, const wire::IcmpError& error) {
     HalfOpenRecord& record = half_open[ref.slot()];
     const RuleId rule = tcp::JudgeIcmpHalfOpen(settings.policy, record.state.iss, seq, meaning);
     FireHalfOpen(cx, record, rule);
-    if (rule == RuleId::kIcmpHalfOpen) Forget(record);
+    if (rule == RuleId::kIcmpHalfOpen) Forget(cx, record);
     return;
   }
   const State state = ref.found() ? State::kTimeWait : State::kClosed;

@@ -128,10 +128,22 @@ void Stack::Impl::SendSynAck(Context& cx, HalfOpenRecord& record, bool repeat,
     segment.options.fast_open_cookie = cookie->bytes;
   }
   Reply(cx.now, half.link, half.tuple, half.number, segment, o.tos, o.ttl);
-  wheel.Arm(record, cx.now + tcp::SynTimeout(settings, o, half.repeats, 0));
+  ArmSynAckTimer(cx, record);
+}
+
+// A record's timer is told as a connection's would be.
+void Stack::Impl::ArmSynAckTimer(Context& cx, HalfOpenRecord& record) {
+  const tcp::HalfOpen& half = record.state;
+  const SocketOptions& o = OptionsOf(listeners[record.listener]);
+  const Time at = cx.now + tcp::SynTimeout(settings, o, half.repeats, 0);
+  wheel.Arm(record, at);
+  recorder.Timer(cx.now, half.number, half.tuple, TimerKind::kRetransmit, TimerEvent::What::kArmed,
+                 at);
 }
 
 void Stack::Impl::OnHalfOpenDeadline(Context& cx, HalfOpenRecord& record) {
+  recorder.Timer(cx.now, record.state.number, record.state.tuple, TimerKind::kRetransmit,
+                 TimerEvent::What::kFired);
   cx.cause = Cause{};
   cx.cause.trigger = Trigger::kTimer;
   cx.cause.timer = TimerKind::kRetransmit;
@@ -143,14 +155,13 @@ void Stack::Impl::OnHalfOpenDeadline(Context& cx, HalfOpenRecord& record) {
   const tcp::SynAckStep step = tcp::OnSynAckTimeout(o, limit, record.state);
   if (step == tcp::SynAckStep::kGiveUp) {
     FireHalfOpen(cx, record, RuleId::kSynAckGiveUp);
-    return Forget(record);
+    return Forget(cx, record);
   }
   if (record.state.repeats == 0) --listener.young;
   if (record.state.repeats < UINT8_MAX) ++record.state.repeats;
   if (step == tcp::SynAckStep::kWait) {
     FireHalfOpen(cx, record, RuleId::kSynAckWait);
-    wheel.Arm(record, cx.now + tcp::SynTimeout(settings, o, record.state.repeats, 0));
-    return;
+    return ArmSynAckTimer(cx, record);
   }
   FireHalfOpen(cx, record, RuleId::kSynAckTimeout);
   SendSynAck(cx, record, true);
@@ -169,14 +180,14 @@ void Stack::Impl::ArriveAtHalfOpen(Context& cx, HalfOpenRecord& record,
       return ReplyReset(cx.now, half.link, half.tuple, segment);
     case HalfOpenStep::kRefuse:
       ReplyReset(cx.now, half.link, half.tuple, segment);
-      return Forget(record);
+      return Forget(cx, record);
     case HalfOpenStep::kAck:
       return Reply(cx.now, half.link, half.tuple, half.number, tcp::MakeAck(half, cx.stamp()),
                    o.tos, o.ttl);
     case HalfOpenStep::kSynAck:
       return SendSynAck(cx, record, true);
     case HalfOpenStep::kForget:
-      return Forget(record);
+      return Forget(cx, record);
     default:
       return;
   }

@@ -132,8 +132,7 @@ void OnKeepaliveTimeout(Context& cx, Tcb& tcb) {
   if (busy || silent < KeepaliveIdle(cx, tcb)) {
     // Data in flight has its own timer; and a segment may have come since this was set.
     const Duration rest = busy ? KeepaliveIdle(cx, tcb) : KeepaliveIdle(cx, tcb) - silent;
-    tcb.idle_at = cx.now + rest;
-    return;
+    return ArmKeepalive(cx, tcb, rest);
   }
   const bool timed_out = tcb.options->user_timeout_ms != 0
                              ? tcb.keepalive_probes > 0 &&
@@ -146,7 +145,7 @@ void OnKeepaliveTimeout(Context& cx, Tcb& tcb) {
   Apply(cx, tcb, RuleId::kKeepaliveProbe);
   ++tcb.keepalive_probes;
   tcb.pending.probe = true;
-  tcb.idle_at = cx.now + KeepaliveInterval(cx, tcb);
+  ArmKeepalive(cx, tcb, KeepaliveInterval(cx, tcb));
 }
 
 void OnRetransmitDeadline(Context& cx, Tcb& tcb) {

@@ -94,6 +94,10 @@ void UpdateKeepalive(Context& cx, Tcb& tcb, bool fresh) {
   Set(cx, tcb, tcb.idle_at, TimerKind::kKeepalive, at);
 }
 
+void ArmKeepalive(Context& cx, Tcb& tcb, Duration wait) {
+  Set(cx, tcb, tcb.idle_at, TimerKind::kKeepalive, cx.now + wait);
+}
+
 void ArmFinWait2(Context& cx, Tcb& tcb) {
   Duration wait = FinWait2Time(cx, tcb);
   if (cx.settings.policy.fin_wait2_is_record && wait > kLongestRecord) {

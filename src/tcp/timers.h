@@ -18,6 +18,9 @@ void DisarmDelayedAck(Context& cx, Tcb& tcb);
 /// Sets the keepalive deadline if SO_KEEPALIVE is on, and clears it if it is not. The idle time is
 /// counted from the last word of the peer; from now on if it has just been switched on (`fresh`).
 void UpdateKeepalive(Context& cx, Tcb& tcb, bool fresh = false);
+/// Sets the keepalive deadline `wait` from now: between probes, and for what is left of the idle
+/// time.
+void ArmKeepalive(Context& cx, Tcb& tcb, Duration wait);
 /// Sets an orphan's FIN_WAIT_2 deadline: max(tcp_fin_timeout, 3.5 RTO), or TCP_LINGER2.
 void ArmFinWait2(Context& cx, Tcb& tcb);
 /// Whether Linux would by now have made a record of this orphan in FIN_WAIT_2, and the policy

@@ -297,6 +297,67 @@ TEST(LadderBuilder, SpansTimersAndRecordsCalls) {
   EXPECT_EQ(std::get<LadderCall>(ladder.rows[4].what).result, "ECONNRESET");
 }
 
+TEST(LadderBuilder, TellsConnectionsApartAndShowsAClosedWindow) {
+  LadderBuilder builder;
+  Endpoint other = kOurs.local;
+  other.port = 40001;
+  Endpoint elsewhere = kOurs.remote;
+  elsewhere.port = 81;
+  const auto add = [&](const Endpoint& from, const Endpoint& to, std::uint16_t window) {
+    LadderSegment s;
+    s.segment = Summary(kAck, 1, 1);
+    s.segment.window = window;
+    builder.AddSegment(s, from, to);
+  };
+  add(kOurs.local, kOurs.remote, 100);
+  add(other, kOurs.remote, 0);
+  add(kOurs.local, kOurs.remote, 100);
+  add(other, kOurs.remote, 7);
+  add(other, kOurs.remote, 8);
+  add(other, elsewhere, 9);
+  const Ladder ladder = builder.Build();
+  std::vector<std::string> labels;
+  for (const LadderRow& row : ladder.rows) {
+    labels.push_back(SegmentLabel(ladder, std::get<LadderSegment>(row.what), true));
+  }
+  EXPECT_EQ(labels, (std::vector<std::string>{". seq=1 ack=1", ":40001 . seq=1 ack=1 win=0",
+                                              ". seq=1 ack=1", ":40001 . seq=1 ack=1 win=7",
+                                              ":40001 . seq=1 ack=1", ":40001-:81 . seq=1 ack=1"}));
+}
+
+TEST(LadderBuilder, DrawsOnlyTheConnectionsAskedFor) {
+  LadderBuilder builder;
+  builder.OnlyPorts({40001});
+  Tuple other = kOurs;
+  other.local.port = 40001;
+  builder.AddSegment({}, kOurs.local, kOurs.remote);
+  builder.AddSegment({}, other.local, other.remote);
+  LadderSegment answer;
+  answer.from = Side::kB;
+  builder.AddSegment(answer, other.remote, other.local);
+  const Cause cause;
+  builder.Of(Side::kB)->OnRule(
+      {Time(0s), 1, Tuple{kOurs.remote, {}}, State::kClosed, State::kListen, RuleId{0}, cause});
+  EXPECT_EQ(builder.Build().rows.size(), 3u);
+}
+
+TEST(Ladder, ATimersLabelIsRoundedToItsTick) {
+  LadderTimer timer;
+  timer.ended = Time(60'000'929'368ns);
+  timer.kind = TimerKind::kTimeWait;
+  EXPECT_EQ(TimerLabel(timer), "2MSL timer, 60.001 s");
+  timer.ended = Time(300us);
+  EXPECT_EQ(TimerLabel(timer), "2MSL timer, 300 us");
+}
+
+TEST(LadderText, WhatDoesNotFitIsWrittenBriefly) {
+  Model m;
+  m.Segment(Side::kA, 0ms, 1ms, kPsh | kAck, 1234567, 7654321);
+  std::get<LadderSegment>(m.ladder.rows[0].what).segment.length = 1448;
+  const std::string text = LadderToText(m.ladder, {.width = 80});
+  EXPECT_NE(text.find("P. seq=1234567"), std::string::npos) << text;
+}
+
 TEST(LadderBuilder, BoundsItsRowsButKeepsChangesOfState) {
   LadderBuilder builder({.max_rows = 10});
   for (int i = 0; i < 20; ++i) {

@@ -6,6 +6,7 @@
 
 #include "observe/ladder_svg.h"
 #include "observe/ladder_text.h"
+#include "sim/scenarios/registry.h"
 
 namespace estab::sim {
 namespace {
@@ -60,6 +61,26 @@ TEST(Scenario, TheSameSeedIsTheSameRun) {
   const auto other = RunScenario(kSynLost, {.seed = 4});
   EXPECT_EQ(one->trace_hash, two->trace_hash);
   EXPECT_NE(one->trace_hash, other->trace_hash);
+}
+
+// How long the timers of that kind ran that ran out at `side`.
+std::vector<Duration> Spans(const char* id, Side side, TimerKind kind) {
+  const auto result = RunScenario(*FindScenario(id), {});
+  std::vector<Duration> spans;
+  for (const observe::LadderRow& row : result->ladder.rows) {
+    const auto* timer = std::get_if<observe::LadderTimer>(&row.what);
+    if (timer == nullptr || timer->side != side || timer->kind != kind || !timer->fired) continue;
+    spans.push_back(timer->ended - timer->armed);
+  }
+  return spans;
+}
+
+TEST(Scenario, EveryTimerThatRunsOutIsASpan) {
+  EXPECT_EQ(Spans("open/synack-lost", Side::kB, TimerKind::kRetransmit),
+            (std::vector<Duration>{1s, 2s, 4s, 8s, 16s, 32s}));
+  std::vector<Duration> keepalive(11, 75s);
+  keepalive[0] = 7200s;
+  EXPECT_EQ(Spans("timer/keepalive", Side::kA, TimerKind::kKeepalive), keepalive);
 }
 
 TEST(Scenario, AWrongExpectationFailsAndSaysWhatHappened) {

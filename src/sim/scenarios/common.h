@@ -26,7 +26,9 @@ inline constexpr Parameter kSynAckRetries = {"tcp_synack_retries", nullptr, "rep
 inline constexpr Parameter kRtoInitial = {
     "tcp_rto_initial", nullptr, "the first time-out of a SYN, ms", "estab.tcp_rto_initial"};
 inline constexpr Parameter kRtoMin = {
-    "tcp_rto_min", nullptr, "what the time-out exceeds the round trip by, ms", "estab.tcp_rto_min"};
+    "tcp_rto_min", nullptr,
+    "ms that the time-out exceeds the round trip by, at least; profile rfc: that it is at least",
+    "estab.tcp_rto_min"};
 inline constexpr Parameter kMsl = {
     "tcp_msl", nullptr, "maximum segment lifetime, ms; TIME_WAIT is twice that", "estab.tcp_msl"};
 inline constexpr Parameter kOrphanRetries = {"tcp_orphan_retries", nullptr,

@@ -140,6 +140,8 @@ void Corrupt(ScenarioContext& ctx) {
   ctx.CloseAndExpectNothingLeft();
 }
 
+constexpr Parameter kFewSegmentsParameters[] = {
+    {"segments", "4", "full-sized segments that are sent"}, kDelay};
 constexpr Parameter kSegmentsParameters[] = {{"segments", "8", "full-sized segments that are sent"},
                                              kDelay};
 
@@ -336,7 +338,7 @@ constexpr Scenario kScenarios[] = {
     {"data/duplicate", "every segment comes twice",
      "What has been received before is acknowledged again and not delivered again; A repeats "
      "nothing (RFC 9293 §3.10.7.4).",
-     kSegmentsParameters, Duplicate},
+     kFewSegmentsParameters, Duplicate},
     {"data/checksum", "a bit is flipped on the way",
      "The checksum finds it out and the segment is dropped as if it had been lost; A sends it "
      "again "

@@ -105,8 +105,9 @@ constexpr Scenario kScenarios[] = {
      kReconnectParameters, Reconnect},
     {"half-open/silent", "the peer never answers again",
      "A repeats its data tcp_retries2 times, each wait twice as long up to 120 s, waits once more, "
-     "and tells its application ETIMEDOUT: after 924.6 s, if the time-out begins at 200 ms "
-     "(RFC 9293 §3.8.3).",
+     "and tells its application ETIMEDOUT: by default after 924.6 s, if the time-out begins at "
+     "200 ms (profile linux: at the first time-out so long after the first repeat; RFC 9293 "
+     "§3.8.3).",
      kSilentParameters, Silent},
 };
 

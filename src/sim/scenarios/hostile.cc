@@ -174,9 +174,15 @@ void BacklogOverflow(ScenarioContext& ctx) {
   const auto backlog = static_cast<int>(ctx.Number("backlog", 1, 100));
   const Duration every = ctx.Span("every", 1ms, 1s);
   const SocketId listener = ctx.b().Listen(kServerPort, backlog);
+  // One who finds room, and the last, who does not.
+  const auto last = static_cast<std::uint16_t>(kClientPort + clients - 1);
+  ctx.ladder().OnlyPorts({kClientPort, last});
   std::vector<SocketId> a;
   for (std::size_t i = 0; i < clients; ++i) {
-    if (i == 2) ctx.DrawNoMore(fmt::format("and so on: {} clients", clients));
+    if (i == 1 && clients > 2) {
+      ctx.DrawNoMore(fmt::format("{} clients at once; drawn are the first and the last", clients));
+    }
+    if (i + 1 == clients) ctx.Draw();
     a.push_back(ctx.a().Connect(ctx.b(), kServerPort, static_cast<std::uint16_t>(kClientPort + i)));
   }
   std::size_t served = 0;
@@ -249,7 +255,9 @@ void PortExhaustion(ScenarioContext& ctx) {
   ctx.Run(4 * d);
   ctx.ExpectState(Side::kA, honest, State::kEstablished);
   (void)ctx.b().MustAccept(other);
+  ctx.DrawNoMore("every record waits for 2 MSL");
   ctx.Run(TwoMsl(ctx));
+  ctx.Draw();
   const SocketId later = ctx.a().Connect(ctx.b(), kServerPort);
   ctx.Run(4 * d);
   ctx.ExpectState(Side::kA, later, State::kEstablished);

@@ -263,8 +263,9 @@ constexpr Scenario kScenarios[] = {
      kDelayOnly, OldSynFirst},
     {"open/new-syn-before-rst", "the new SYN meets the half-open record of an old one",
      "B is in SYN_RCVD from an old SYN when the new one arrives, inside the window: a challenge "
-     "ACK "
-     "repeats what B believes. A resets that, and its SYN's repeat completes (RFC 5961 §4.2).",
+     "ACK repeats what B believes. A resets that, and its SYN's repeat completes (RFC 5961 §4.2). "
+     "Profile linux: B resets, and A's connection is refused; rfc: B returns to LISTEN without a "
+     "word.",
      kNewSynParameters, NewSynBeforeRst},
     {"open/backlog", "the accept queue is full",
      "A backlog of 1 holds 2, as on Linux. The third handshake's final ACK is dropped and B goes "

@@ -174,9 +174,10 @@ void AckLost(ScenarioContext& ctx) {
 constexpr Scenario kScenarios[] = {
     {"open/syn-lost", "nobody answers the SYN",
      "A repeats the same SYN, each wait twice as long as the one before, tcp_syn_retries times, "
-     "and "
-     "waits once more: at 0, 1, 3, 7, 15 and 31 s, given up at 63 s with ETIMEDOUT (RFC 6298 §5, "
-     "RFC 9293 §3.8.3). With --set lost=2 the third one gets through.",
+     "and waits once more: by default at 0, 1, 3, 7, 15 and 31 s, given up at 63 s with ETIMEDOUT. "
+     "Linux sends the first four repeats a second apart; RFC 9293 wants three minutes, which takes "
+     "seven (--profile linux, rfc; RFC 6298 §5, RFC 9293 §3.8.3). With --set lost=2 the third one "
+     "gets through.",
      kSynLostParameters, SynLost},
     {"open/synack-lost", "the answers to the SYN are lost",
      "B repeats its SYN|ACK like A its SYN, tcp_synack_retries times, and drops the half-open "

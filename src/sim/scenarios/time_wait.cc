@@ -1,4 +1,6 @@
 // TIME_WAIT.
+#include "observe/format.h"
+#include "observe/text.h"
 #include "sim/scenarios/common.h"
 #include "sim/scenarios/groups.h"
 #include "sim/scenarios/time_wait_without.h"
@@ -103,7 +105,9 @@ void FourTuple(ScenarioContext& ctx) {
   const bool taken = !again && (again.error() == Error::kAddressInUse ||
                                 again.error() == Error::kAddressNotAvailable);
   ctx.Expect(taken, "the same four-tuple cannot be opened (EADDRINUSE or EADDRNOTAVAIL)");
-  ctx.Note("the same four-tuple is refused; another port is not", Side::kA);
+  ctx.PlayCall(Side::kA, fmt::format("connect() from port {}", kClientPort),
+               again ? "ok" : std::string(observe::ErrnoName(again.error())));
+  ctx.Note("and from another port:", Side::kA);
   const SocketId other = ctx.a().Connect(server, kClientPort + 1);
   ctx.Run(3 * d);
   ctx.ExpectState(Side::kA, other, State::kEstablished);

@@ -131,9 +131,9 @@ void Persist(ScenarioContext& ctx) {
 constexpr Scenario kScenarios[] = {
     {"timer/keepalive", "a long silence is looked into",
      "With SO_KEEPALIVE A probes after tcp_keepalive_time with a segment that has no data and the "
-     "number before the next, which a living peer must acknowledge. Ten unanswered probes are "
-     "answered with a reset and ETIMEDOUT, after 7950 s; a restarted peer resets (RFC 9293 "
-     "§3.8.4).",
+     "number before the next, which a living peer must acknowledge. After "
+     "tcp_keepalive_probes unanswered ones, by default ten, A resets, and the error is ETIMEDOUT: "
+     "after 7950 s (Linux has nine: 7875 s). A restarted peer resets (RFC 9293 §3.8.4).",
      kKeepaliveParameters, Keepalive},
     {"timer/persist", "the peer's window is closed",
      "B's application does not read, so its window closes. A probes, each wait twice as long as "

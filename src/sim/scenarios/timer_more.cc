@@ -209,9 +209,9 @@ void ManyTimers(ScenarioContext& ctx) {
 
 constexpr Scenario kScenarios[] = {
     {"timer/rto", "how long to wait before sending again",
-     "RTO = SRTT + max(4 RTTVAR, 200 ms), measured with every ACK and doubled with every repeat, "
-     "up "
-     "to 120 s. Without timestamps an ACK of repeated data measures nothing (Karn), and after a "
+     "RTO = SRTT + max(4 RTTVAR, 200 ms), under profile rfc at least 1 s as a whole, measured with "
+     "every ACK and doubled with every repeat, up to 120 s. Without timestamps an ACK of repeated "
+     "data measures nothing (Karn), and after a "
      "repeated SYN the first time-out is 3 s (RFC 6298).",
      kRtoParameters, RtoGrows, "doubling", kRtoVariants},
     {"timer/delayed-ack", "an ACK waits for something to travel with",
