@@ -120,6 +120,24 @@ TEST(Calls, AbortTellsOfDataThatWasCutOff) {
   }
 }
 
+// A connection that was reset while it waited to be accepted goes with its listener.
+TEST(Calls, ClosingAListenerForgetsAConnectionThatHasEnded) {
+  RawPeer p;
+  const SocketId listener = p.Listen();
+  p.HalfOpen();
+  p.Segment(kAck, p.irs + 1, p.iss + 1);
+  p.Segment(kRst, p.irs + 1, 0);
+  p.Take();
+  p.TakeRules();
+  ASSERT_TRUE(p.stack->Close(p.now, listener));
+  const auto fired = p.TakeRules();
+  ASSERT_EQ(fired.size(), 2u);
+  EXPECT_EQ(fired[0].name(), "abort-quiet");
+  EXPECT_EQ(fired[0].from, kClosed);
+  EXPECT_EQ(p.Take().size(), 0u);
+  EXPECT_EQ(p.stack->Counters().sockets, 0u);
+}
+
 TEST(Calls, CloseWithUnreadDataResets) {
   for (State state : kOpen) {
     SCOPED_TRACE(StateName(state));
