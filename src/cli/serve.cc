@@ -1,5 +1,7 @@
 #include "cli/serve.h"
 
+#include <unistd.h>
+
 #include <map>
 #include <memory>
 #include <optional>
@@ -9,6 +11,7 @@
 #include "cli/control.h"
 #include "cli/failure.h"
 #include "cli/http_session.h"
+#include "cli/janitor.h"
 #include "cli/link_options.h"
 #include "cli/privileges.h"
 #include "cli/server.h"
@@ -108,7 +111,12 @@ int Serve(const ServeOptions& options) {
   for (const auto& service : options.services) {
     server.Listen(service.flag, service.port, service.make);
   }
-  if (!options.links.keep_privileges) DropPrivileges();
+  std::optional<Janitor> janitor;
+  if (!options.links.keep_privileges) {
+    // Whom root becomes could not remove the socket from root's folder.
+    if (control && geteuid() == 0) janitor.emplace(options.control);
+    DropPrivileges();
+  }
   for (const auto& folder : options.folders) folder->CheckReadable();
   fmt::print("estab: ready\n");
   std::fflush(stdout);

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <memory>
 #include <string>
-#include <vector>
 
 #include "cli/ask.h"
 #include "cli/endpoint_text.h"
@@ -18,7 +17,8 @@ using Json = nlohmann::ordered_json;
 
 struct WhyOptions {
   std::string control;
-  std::vector<std::string> ends;
+  std::string local;
+  std::string remote;
 };
 
 struct SetOptions {
@@ -28,20 +28,20 @@ struct SetOptions {
 
 int Why(const WhyOptions& options) {
   Json request{{"verb", "why"}};
-  const std::string& first = options.ends.front();
+  const std::string& first = options.local;
   const bool number = !first.empty() && first.find_first_not_of("0123456789") == std::string::npos;
   if (number) {
-    if (options.ends.size() > 1) Misused("why: an id stands alone");
+    if (!options.remote.empty()) Misused("why: an id stands alone");
     request["id"] = ParseNumber("ID", first, 1, UINT32_MAX);
   } else {
-    for (const std::string& end : options.ends) {
-      if (!ParseEndpoint(end)) {
+    for (const std::string& end : {options.local, options.remote}) {
+      if (!end.empty() && !ParseEndpoint(end)) {
         Misused("why {}: write ADDRESS:PORT, as in 192.0.2.2:80 or [2001:db8::2]:80, or an id",
                 end);
       }
     }
     request["local"] = first;
-    if (options.ends.size() > 1) request["remote"] = options.ends[1];
+    if (!options.remote.empty()) request["remote"] = options.remote;
   }
   Ask(options.control, request, [](const Json& json) { fmt::print("{}", json.value("text", "")); });
   return 0;
@@ -74,14 +74,13 @@ void AddWhy(CLI::App& app, std::function<int()>& run) {
   CLI::App* verb = app.add_subcommand(
       "why", "Tells why a connection of a running estab serve is in its state, dead ones too");
   AddControl(*verb, options->control);
-  verb->add_option("END", options->ends,
-                   "LOCAL REMOTE, each ADDRESS:PORT; LOCAL alone: the listener there; or the id "
-                   "that ss shows")
+  verb->add_option("LOCAL", options->local,
+                   "Our end, ADDRESS:PORT; alone: the listener there; or the id that ss shows")
       ->required()
-      ->expected(1, 2)
       ->option_text(" ");
+  verb->add_option("REMOTE", options->remote, "The peer's end, ADDRESS:PORT")->option_text(" ");
   verb->footer(R"(
-Tells the state and since when, what led to it, what is waited for, which timer runs out next and
+Tells the state and for how long, what led to it, what is waited for, which timer runs out next and
 what that will do; then the history, each event with its rule and the section that it rests on.
 
 Examples:

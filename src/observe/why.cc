@@ -14,8 +14,6 @@ constexpr std::size_t kHead = 16;
 constexpr std::size_t kTail = 48;
 constexpr std::size_t kMostRefusals = 8;
 
-std::string MomentText(Time at) { return SecondsText(at.time_since_epoch(), 6) + " s"; }
-
 // A sentence's beginning; names of calls and flags stay as they are.
 std::string Capital(std::string sentence) {
   if (sentence.starts_with("the ")) sentence[0] = 'T';
@@ -59,7 +57,7 @@ std::string StateLine(const Story& story, const ConnectionInfo* present, Time no
   // The journal explains the state only if it is about the same one.
   const bool same = reason != nullptr && (reason->to == state || Over(story));
   if (same) {
-    out += fmt::format(" for {}, since {}", MillisText(now - reason->at), MomentText(reason->at));
+    out += fmt::format(" for {}", MillisText(now - reason->at));
   }
   if (present != nullptr && present->orphan && present->holder == Holder::kSocket) {
     out += "; its handle was closed, nobody owns it any more";
@@ -100,10 +98,12 @@ std::string EntryLine(const Entry& entry, Time first) {
                      Capital(CauseSentence(entry.cause)), RuleSentence(entry.rule), change);
 }
 
-std::string History(const Story& story) {
+// Counted from now: what a stack's clock counts from means nothing to a person.
+std::string History(const Story& story, Time now) {
   if (story.entries.empty()) return "history: all of it was overwritten\n";
   const Time first = story.entries.front().at;
-  std::string out = fmt::format("history, in seconds since {}:\n", MomentText(first));
+  std::string out =
+      fmt::format("history, in seconds since its first event, {} ago:\n", MillisText(now - first));
   if (!story.whole) out += "  earlier history was overwritten\n";
   const std::size_t n = story.entries.size();
   for (std::size_t i = 0; i < n; ++i) {
@@ -168,7 +168,7 @@ std::string WhyText(const Story& story, const ConnectionInfo* present, Time now)
                         Opener(story, present));
   out += StateLine(story, present, now);
   if (present != nullptr) out += PresentLines(*present);
-  return out + History(story);
+  return out + History(story, now);
 }
 
 std::string Why(const Journal& journal, const Stack& stack, Time now, ConnectionNumber number) {

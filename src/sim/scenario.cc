@@ -28,6 +28,14 @@ const Parameter* FindParameter(const Scenario& scenario, std::string_view name) 
 
 // What was asked for; nullopt if nothing was. One that is set by the setting's own name wins, since
 // it is set last.
+// What may be set of `scenario`, for whoever asked for something else.
+std::string ParametersOf(const Scenario& scenario) {
+  std::string out;
+  for (const Parameter& p : scenario.parameters)
+    out += (out.empty() ? "it has " : ", ") + std::string(p.name);
+  return out + (out.empty() ? "it has none" : "") + ", and takes every setting by its name";
+}
+
 std::optional<std::string> GivenValue(const Parameter& parameter, const ScenarioOptions& options) {
   std::optional<std::string> value;
   for (const auto& [name, given] : options.values) {
@@ -155,7 +163,8 @@ WorldConfig ScenarioContext::MakeWorld(const Scenario& scenario, const ScenarioO
     if (FindParameter(scenario, name) != nullptr) continue;
     const std::string full = observe::FullSettingName(name);
     if (full.find('.') == std::string::npos) {
-      usage_error = fmt::format("{} has no parameter \"{}\"", scenario.id, name);
+      usage_error =
+          fmt::format("{} has no parameter \"{}\"; {}", scenario.id, name, ParametersOf(scenario));
       continue;
     }
     settings.emplace_back(full, value);

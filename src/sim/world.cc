@@ -10,6 +10,18 @@
 namespace estab::sim {
 namespace {
 
+// What the setting `name` stands for.
+std::string GistOf(const std::string& name) {
+  std::pair<const std::string&, std::string> search{name, {}};
+  Stack::ForEachSetting(
+      [](void* context, const char* known, const char* gist) {
+        auto& [wanted, found] = *static_cast<std::pair<const std::string&, std::string>*>(context);
+        if (wanted == known) found = gist;
+      },
+      &search);
+  return search.second;
+}
+
 // More events than this at one moment are an endless exchange, not a simulation.
 constexpr std::uint64_t kMostStepsAtOnce = 10'000'000;
 
@@ -76,6 +88,7 @@ void Host::Restart() {
                         : done.error() == Error::kInvalid ? "not a value that it can have"
                                                           : Describe(done.error());
       setting_error_ = fmt::format("setting {}={}: {}", name, value, why);
+      if (done.error() == Error::kInvalid) setting_error_ += fmt::format(" ({})", GistOf(name));
     }
   }
 }

@@ -21,6 +21,10 @@ refused() {
     fail "estab $*: status $status instead of $wanted, or not one line: $(cat "$work/ask.err")"
 }
 
+is_gone() {
+  [ ! -e "$1" ]
+}
+
 make_link
 refused 1 ss
 serve --echo 7 --discard 9 --control "$control"
@@ -72,7 +76,13 @@ read -r -t 5 -u 3 line
 ask ss >/dev/null || fail "ss beside talkers: $(cat "$work/ask.err")"
 exec 3>&-
 
-# Nobody answers once it is gone.
+# Nobody answers once it is gone, and nothing is left of it, though root has become nobody: neither
+# after a good end nor after a bad one.
 stop_server
 refused 1 ss
+is_gone "$control" || fail "the control socket stays behind"
+serve --echo 7 --control "$control"
+kill -KILL "$server"
+wait "$server" 2>/dev/null || true
+wait_for 5 is_gone "$control" || fail "the control socket of a killed server stays behind"
 exit 0

@@ -41,6 +41,12 @@ TEST(SvgLabels, TwoTextsDoNotLieOnEachOther) {
   EXPECT_GE(std::abs(first - second), 100);
 }
 
+TEST(SvgLabels, ATextGivesWayToAnArrow) {
+  const SvgLine lines[] = {{300, 100, 700, 104}, {300, 0, 700, 200}};
+  SvgLabels labels(lines, {});
+  EXPECT_GE(std::abs(labels.Place({0, 100, 0, false}).x - 500), 60);
+}
+
 TEST(SvgLabels, ANoteIsNotWrittenOver) {
   const SvgLine lines[] = {{300, 100, 700, 100}};
   SvgLabels labels(lines, {{450, 80, 550, 100}});

@@ -140,11 +140,17 @@ TEST(Scenario, EveryKindOfExpectationCanFail) {
 }
 
 TEST(Scenario, UnknownParametersAndRefusedSettingsAreUsageErrors) {
-  EXPECT_EQ(RunScenario(kSynLost, {.values = {{"colour", "red"}}}).error(),
-            "open/syn-lost has no parameter \"colour\"");
+  EXPECT_EQ(
+      RunScenario(kSynLost, {.values = {{"colour", "red"}}}).error(),
+      "open/syn-lost has no parameter \"colour\"; it has lost, pause, tcp_syn_retries, and takes "
+      "every setting by its name");
   const auto refused = RunScenario(kSynLost, {.values = {{"net.nosuch", "1"}}});
   ASSERT_FALSE(refused.has_value());
   EXPECT_NE(refused.error().find("setting net.nosuch=1"), std::string::npos) << refused.error();
+  EXPECT_EQ(RunScenario(kSynLost, {.values = {{"tcp_msl", "far"}}}).error(),
+            "setting estab.tcp_msl=far: not a value that it can have (maximum segment lifetime; "
+            "TIME_WAIT lasts "
+            "twice as long)");
 }
 
 TEST(Scenario, ACrashIsDrawnAndCallsOnItFail) {
