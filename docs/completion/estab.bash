@@ -2,6 +2,7 @@
 # shellcheck shell=bash
 _estab() {
   local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} verb=${COMP_WORDS[1]-}
+  local bench='--cc --set --check --seed --jobs --json --help'
   local links='--link --address --route --set --pcap --ladder --no-drop --verbose'
   COMPREPLY=()
   if [ "$COMP_CWORD" -eq 1 ]; then
@@ -9,7 +10,7 @@ _estab() {
     return
   fi
   case $previous in
-    --pcap | --ladder | --control | -o | --output | --json | --golden | --write-golden)
+    --pcap | --ladder | --control | -o | --output | --json | --plot | --golden | --write-golden)
       mapfile -t COMPREPLY < <(compgen -f -- "$current")
       return
       ;;
@@ -41,11 +42,13 @@ _estab() {
     bench)
       case ${COMP_WORDS[2]-} in
         path)
-          words='--cc --loss --rtt --rate --buffer --set --quick --check --seed --jobs --json --golden
-            --write-golden --help'
+          words="$bench --loss --rtt --rate --buffer --quick --plot --golden --write-golden"
           ;;
         sim) words='--first-seed --seeds --seed --jobs --trace --check --help' ;;
-        *) words='path sim --help' ;;
+        fairness | incast) words="$bench --flows" ;;
+        reorder) words="$bench --rtt" ;;
+        tail) words="$bench --rtt --lost" ;;
+        *) words='path fairness reorder tail incast sim --help' ;;
       esac
       ;;
     *) return ;;

@@ -22,30 +22,6 @@ constexpr std::uint32_t kMeasuredEpochs = 10;
 // Whatever happens, virtual time ends.
 constexpr std::int64_t kMostRoundTrips = 40'000;
 
-sim::WorldConfig WorldOf(const Cell& cell, const PathOptions& options, std::uint64_t window) {
-  sim::WorldConfig config;
-  config.seed = CellSeed(cell, options.seed);
-  config.hash = false;
-  config.most_in_flight = SIZE_MAX;
-  sim::PathConfig& there = config.path[sim::Index(sim::Side::kA)];
-  there.delay = cell.rtt / 2;
-  there.rate_bps = cell.rate_bps;
-  there.queue_bytes = static_cast<std::uint32_t>(cell.buffer());
-  there.loss_ppm = cell.loss_ppm;
-  config.path[sim::Index(sim::Side::kB)].delay = cell.rtt - there.delay;
-  for (sim::HostConfig& host : config.host) {
-    host.settings = BufferSettings(window);
-    host.settings.emplace_back("net.ipv4.tcp_congestion_control", cell.cc);
-    for (const auto& setting : options.settings) host.settings.push_back(setting);
-  }
-  return config;
-}
-
-// Twice what may be in flight: a repair takes a round trip, in which the next window is sent.
-std::uint64_t WindowOf(const Cell& cell) {
-  return std::min<std::uint64_t>(2 * (cell.bdp() + cell.buffer()) + (256 << 10), 1 << 30);
-}
-
 class Measurement {
  public:
   Measurement(const Cell& cell, const PathOptions& options,
@@ -53,8 +29,7 @@ class Measurement {
       : cell_(cell),
         options_(options),
         sample_(sample),
-        window_(WindowOf(cell)),
-        world_(WorldOf(cell, options, window_)),
+        world_(CellWorld(cell, options)),
         traffic_(world_, {FlowPlan{}}) {}
 
   CellResult Go() {
@@ -62,7 +37,7 @@ class Measurement {
     result.cell = cell_;
     result.theory = cell_.theory_goodput();
     result.ceiling = cell_.ceiling_goodput();
-    result.window = window_;
+    result.window = CellWindow(cell_);
     result.failure = SettingError();
     if (!result.failure.empty()) return result;
     RampUp(result);
@@ -158,7 +133,6 @@ class Measurement {
   Cell cell_;
   PathOptions options_;
   const std::function<void(const FlowSample&)>& sample_;
-  std::uint64_t window_;
   sim::World world_;
   Traffic traffic_;
   bool measuring_ = false;
@@ -172,6 +146,29 @@ class Measurement {
 CellResult MeasureCell(const Cell& cell, const PathOptions& options,
                        const std::function<void(const FlowSample&)>& sample) {
   return Measurement(cell, options, sample).Go();
+}
+
+std::uint64_t CellWindow(const Cell& cell) {
+  return std::min<std::uint64_t>(2 * (cell.bdp() + cell.buffer()) + (256 << 10), 1 << 30);
+}
+
+sim::WorldConfig CellWorld(const Cell& cell, const PathOptions& options) {
+  sim::WorldConfig config;
+  config.seed = CellSeed(cell, options.seed);
+  config.hash = false;
+  config.most_in_flight = SIZE_MAX;
+  sim::PathConfig& there = config.path[sim::Index(sim::Side::kA)];
+  there.delay = cell.rtt / 2;
+  there.rate_bps = cell.rate_bps;
+  there.queue_bytes = static_cast<std::uint32_t>(cell.buffer());
+  there.loss_ppm = cell.loss_ppm;
+  config.path[sim::Index(sim::Side::kB)].delay = cell.rtt - there.delay;
+  for (sim::HostConfig& host : config.host) {
+    host.settings = BufferSettings(CellWindow(cell));
+    host.settings.emplace_back("net.ipv4.tcp_congestion_control", cell.cc);
+    for (const auto& setting : options.settings) host.settings.push_back(setting);
+  }
+  return config;
 }
 
 bool KnowsCongestionControl(const std::string& name) {

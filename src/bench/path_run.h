@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "bench/cell.h"
+#include "sim/world.h"
 
 namespace estab::bench {
 
@@ -52,6 +53,12 @@ struct CellResult {
 /// twice in each round trip.
 CellResult MeasureCell(const Cell& cell, const PathOptions& options,
                        const std::function<void(const FlowSample&)>& sample = {});
+
+/// The world of a cell: its path from A to B, and hosts whose buffers never limit.
+sim::WorldConfig CellWorld(const Cell& cell, const PathOptions& options);
+/// Bytes of receive and of send buffer that its hosts have: twice what may be in flight, because a
+/// repair takes a round trip in which the next window is sent.
+std::uint64_t CellWindow(const Cell& cell);
 
 /// Whether a stack takes that congestion control.
 bool KnowsCongestionControl(const std::string& name);

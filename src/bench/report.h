@@ -4,9 +4,9 @@
 #include <string>
 #include <vector>
 
-#include "bench/findings.h"
 #include "bench/golden.h"
 #include "bench/path_run.h"
+#include "bench/trials/finding.h"
 
 namespace estab::bench {
 

@@ -10,6 +10,7 @@ void AddBench(CLI::App& app, std::function<int()>& run) {
       "\nEach has --help. With --check the exit status is 1 if a figure is out of its bounds.\n"
       "docs/bench.md says what is measured and where the bounds come from.");
   AddBenchPath(*bench, run);
+  AddBenchTrials(*bench, run);
   AddBenchSim(*bench, run);
 }
 

@@ -13,6 +13,7 @@ void AddBench(CLI::App& app, std::function<int()>& run);
 
 // The single experiments, each in a file of its own.
 void AddBenchPath(CLI::App& bench, std::function<int()>& run);
+void AddBenchTrials(CLI::App& bench, std::function<int()>& run);
 void AddBenchSim(CLI::App& bench, std::function<int()>& run);
 
 }  // namespace estab::cli
