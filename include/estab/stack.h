@@ -206,6 +206,9 @@ class Stack {
   /// data to ride on. Not permanent: what the connection does changes it again. Whether an ACK
   /// waited.
   Result<bool> SetQuickAck(Time now, SocketId socket, bool on);
+  /// Lets what is queued go now, once, although TCP_CORK or MSG_MORE hold it back. Switching
+  /// `no_delay` on does it too; TCP_NODELAY does it each time it is set, as on Linux.
+  Result<void> Push(Time now, SocketId socket);
   /// Closes one direction or both. kNotConnected.
   Result<void> Shutdown(Time now, SocketId socket, How how);
   /// Gives up the handle. The connection closes in order behind it (an orphan), or by a reset if

@@ -277,7 +277,9 @@ int SetStackOption(Stack& stack, Time now, SocketId socket, bool ipv6, int level
     error = SetIpv6Level(*options, info->tuple.local.port != 0, name, value);
   }
   if (error != 0) return error;
-  const Result<void> result = stack.SetOptions(now, socket, *options);
+  Result<void> result = stack.SetOptions(now, socket, *options);
+  const bool pushes = level == IPPROTO_TCP && name == TCP_NODELAY && options->no_delay;
+  if (result && pushes) result = stack.Push(now, socket);
   return result ? 0 : ToErrno(result.error());
 }
 

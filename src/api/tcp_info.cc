@@ -60,7 +60,9 @@ void WriteState(const ConnectionInfo& info, tcp_info& out) {
 
 void WriteWindows(const ConnectionInfo& info, tcp_info& out) {
   const std::uint32_t mss = info.send_mss;
-  out.tcpi_snd_mss = mss;
+  // As Linux: while opening the timestamps that were only offered are taken off already.
+  const bool offered = info.timestamps && info.state == State::kSynSent;
+  out.tcpi_snd_mss = mss - (offered ? std::min(kTimestampSize, mss) : 0);
   out.tcpi_rcv_mss = std::min(info.typical_in, info.receive_mss);
   const bool agreed = info.timestamps && info.state != State::kSynSent;
   out.tcpi_advmss = info.receive_mss - (agreed ? std::min(kTimestampSize, info.receive_mss) : 0);

@@ -49,14 +49,12 @@ Result<void> Stack::Impl::SetOptions(Time now, Socket& socket, const SocketOptio
   if (block == nullptr) return std::unexpected(Error::kNoMemory);
   const bool switched = wanted.keepalive != old.keepalive;
   const bool keepalive_changed = switched || wanted.keepalive_idle != old.keepalive_idle;
-  const bool old_cork = old.cork;
-  const bool old_no_delay = old.no_delay;
+  const bool pushes = wanted.no_delay && !old.no_delay;
   options.Unref(socket.options);
   socket.options = block;
   if (socket.binding != kNoSlot) ports[socket.binding].sharing = SharingOf(wanted);
   Context cx = MakeContext(now);
-  const bool held_back = old_cork || socket.more;
-  if (wanted.no_delay && !old_no_delay && held_back) tcp::PushOnce(cx, socket);
+  if (pushes) tcp::PushOnce(cx, socket);
   if (keepalive_changed && socket.attached) tcp::UpdateKeepalive(cx, socket, switched);
   if (socket.state != State::kListen) Settle(cx, socket);
   return {};

@@ -139,6 +139,7 @@ void Stack::Impl::Destroy(Socket& socket) {
   buffers.Detach(socket);
   if (socket.binding != kNoSlot) ports.Unbind(socket.binding);
   if (socket.counted_orphan) --counters.orphans;
+  if (socket.counted_record) --fin_wait2_records;
   options.Unref(socket.options);
   sockets.Destroy(socket.self);
 }
@@ -160,6 +161,7 @@ void Stack::Impl::UpdateReadiness(const Context& cx, Socket& socket) {
 
 void Stack::Impl::Settle(Context& cx, Socket& socket) {
   EndFastOpen(cx, socket);
+  if (tcp::FinWait2IsRecord(socket) && !socket.counted_record) CountAsRecord(cx, socket);
   if (socket.pending.reset) {
     const wire::Segment reset = tcp::MakeReset(cx, socket);
     socket.pending.reset = false;

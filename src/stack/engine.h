@@ -200,6 +200,12 @@ struct Stack::Impl {
 
   // --- time_waits.cc ---
   void EnterTimeWait(Context& cx, Socket& socket);
+  /// An orphan in FIN_WAIT_2 that the policy treats as a record: it counts against
+  /// tcp_max_tw_buckets from now on and no longer against tcp_max_orphans. Over the limit it
+  /// closes.
+  void CountAsRecord(Context& cx, Socket& socket);
+  /// Whether tcp_max_tw_buckets leaves room for one more.
+  bool RecordRoom() const;
   template <class Record>
   bool AddTimeWait(Context& cx, Slab<Record>& slab, Owner owner, Socket& socket,
                    const tcp::TimeWait& state);
@@ -313,7 +319,8 @@ struct Stack::Impl {
   ConnectionNumber last_number = 0;
   std::uint64_t port_draws = 0;
   std::uint32_t datagrams_fragmented = 0;
-  bool started = false;  // a packet has passed: what holds from the start is fixed
+  std::uint32_t fin_wait2_records = 0;  // sockets that count like TIME_WAIT records
+  bool started = false;                 // a packet has passed: what holds from the start is fixed
   bool destroy_silently = false;
   std::array<char, 64> seed_text{};
 };

@@ -1,4 +1,6 @@
 // What can be asked of everything that lives in a stack, and the walk over all of it.
+#include <algorithm>
+
 #include "stack/engine.h"
 #include "tcp/policy.h"
 #include "tcp/rtt.h"
@@ -127,6 +129,10 @@ ConnectionInfo Stack::Impl::Info(Time now, const Socket& socket) const {
   info.readable = tcp::ReadableBytes(cx, tcb);
   info.at_mark = tcp::AtMark(cx, tcb);
   info.quick_ack = !tcb.interactive;
+  if (tcb.state == State::kSynSent) {  // as Linux: how often the wait for an answer has doubled
+    const auto linear = static_cast<unsigned>(settings.syn_linear_timeouts);
+    info.backoff = info.retransmits - std::min(info.retransmits, linear);
+  }
   InfoOfAges(cx, tcb, info);
   if (socket.state == State::kListen) {
     info.accept_queue = listeners[socket.listener].waiting;

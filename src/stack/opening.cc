@@ -166,8 +166,7 @@ bool Stack::Impl::TakeTuple(Context& cx, const Tuple& tuple, bool loopback, bool
   if (!ref.found()) return true;
   if (ref.kind() != Owner::kTimeWait4 && ref.kind() != Owner::kTimeWait6) return false;
   const tcp::TimeWait& record = TimeWaitOf(ref);
-  const tcp::Stamp restarted_at = RestartedAt(ref, cx.stamp());
-  if (!tcp::MayReuse(settings, cx.stamp(), restarted_at, loopback, bound, record)) return false;
+  if (!tcp::MayReuse(settings, cx.stamp(), loopback, bound, record)) return false;
   iss = tcp::NextIss(record);
   recorder.Fired(cx.now, record.number, tuple, State::kTimeWait, State::kClosed,
                  RuleId::kTimeWaitReuse, cx.cause);

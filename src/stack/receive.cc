@@ -89,11 +89,12 @@ void Stack::Impl::ReceiveUdp(Time now, const wire::IpPacket& ip, LinkId link) {
 }
 
 void Stack::Impl::ReceiveTcp(Time now, const wire::IpPacket& ip, LinkId link, bool bad_source) {
-  const auto segment = wire::DecodeTcp(ip.payload);
+  auto segment = wire::DecodeTcp(ip.payload);
   if (!segment) {
     ++counters.bad_packets;
     return;
   }
+  segment->tos = ip.tos;
   const Tuple tuple{{ip.destination, segment->destination_port}, {ip.source, segment->source_port}};
   Context cx = MakeContext(now);
   cx.cause.trigger = Trigger::kSegment;

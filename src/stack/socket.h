@@ -37,6 +37,7 @@ struct Socket final : tcp::Tcb,
   bool attached : 1 = false;        // in the table of connections, and counted at its port
   bool queued : 1 = false;          // waits in an accept queue: no handle yet
   bool counted_orphan : 1 = false;
+  bool counted_record : 1 = false;     // in FIN_WAIT_2, but counted like TIME_WAIT
   bool fast_open_pending : 1 = false;  // counted so at its listener
   bool fast_open_renew : 1 = false;    // its SYN|ACK brings a new Fast Open cookie
   struct {

@@ -168,6 +168,15 @@ Result<bool> Stack::SetQuickAck(Time now, SocketId id, bool on) {
   return waited;
 }
 
+Result<void> Stack::Push(Time now, SocketId id) {
+  Impl::Socket* socket = impl_->Get(id);
+  if (socket == nullptr) return std::unexpected(kBad);
+  auto cx = impl_->MakeContext(now);
+  tcp::PushOnce(cx, *socket);
+  if (socket->state != State::kListen) impl_->Settle(cx, *socket);
+  return {};
+}
+
 Result<void> Stack::Shutdown(Time now, SocketId id, How how) {
   Impl::Socket* socket = impl_->Get(id);
   if (socket == nullptr) return std::unexpected(kBad);

@@ -1,5 +1,6 @@
 // TIME_WAIT records: made from connections, found by segments, ended by the wheel.
 #include "stack/engine.h"
+#include "stack/isn.h"
 #include "tcp/arrive.h"
 #include "tcp/time_wait.h"
 
@@ -31,14 +32,32 @@ void Stack::Impl::ArmTimeWait(Context& cx, stack::TimerNode& node, ConnectionNum
   recorder.Timer(cx.now, number, tuple, TimerKind::kTimeWait, TimerEvent::What::kArmed, over);
 }
 
+bool Stack::Impl::RecordRoom() const {
+  const std::uint32_t live = time_wait4.live() + time_wait6.live() + fin_wait2_records;
+  return live < ShareOf(settings.max_tw_buckets);
+}
+
+void Stack::Impl::CountAsRecord(Context& cx, Socket& socket) {
+  if (!RecordRoom()) {
+    ++counters.time_wait_overflows;
+    return tcp::ApplyClosed(cx, socket, RuleId::kFinWait2Refused);
+  }
+  if (socket.counted_orphan) --counters.orphans;
+  socket.counted_orphan = false;
+  socket.counted_record = true;
+  ++fin_wait2_records;
+}
+
 void Stack::Impl::EnterTimeWait(Context& cx, Socket& socket) {
-  tcp::TimeWait state = tcp::MakeTimeWait(socket);
+  // Its own place, if it has one already, becomes the record's.
+  const bool room = socket.counted_record || RecordRoom();
+  if (socket.counted_record) --fin_wait2_records;
+  socket.counted_record = false;
+  tcp::TimeWait state = tcp::MakeTimeWait(socket, cx.stamp());
   state.reuse_address = socket.held.address;
   state.reuse_port = socket.held.port;
   if (socket.acks_owed != 0) SendTimeWaitAck(cx, state, socket.tuple);
-  const std::uint32_t live = time_wait4.live() + time_wait6.live();
   const bool v4 = socket.tuple.local.address.is_v4();
-  const bool room = live < ShareOf(settings.max_tw_buckets);
   const bool added = room && (v4 ? AddTimeWait(cx, time_wait4, Owner::kTimeWait4, socket, state)
                                  : AddTimeWait(cx, time_wait6, Owner::kTimeWait6, socket, state));
   if (!added) {
@@ -88,7 +107,8 @@ void Stack::Impl::RemoveTimeWait(Ref ref, const Tuple& tuple) {
 }
 
 void Stack::Impl::SendTimeWaitAck(Context& cx, const tcp::TimeWait& state, const Tuple& tuple) {
-  wire::Segment ack = tcp::MakeAck(state, cx.stamp());
+  const std::uint32_t offset = stack::TimestampOffset(keys.sequence, tuple);
+  wire::Segment ack = tcp::MakeAck(state, cx.stamp() + offset);
   ack.source_port = tuple.local.port;
   ack.destination_port = tuple.remote.port;
   Reply(cx.now, state.link, tuple, state.number, ack, state.tos, 0);

@@ -86,7 +86,9 @@ void Stack::Impl::ReplyReset(Time now, LinkId link, const Tuple& tuple,
     reset.ack = segment.seq + segment.length();
   }
   ++counters.resets_sent;
-  Reply(now, link, tuple, 0, reset, 0, 0);
+  // As Linux: with the class of service of what it answers, but never marked for ECN.
+  constexpr std::uint8_t kDscp = 0xfc;
+  Reply(now, link, tuple, 0, reset, segment.tos & kDscp, 0);
 }
 
 std::size_t Stack::Impl::TransmitReplies(PacketSink& sink, std::size_t budget, unsigned& busy) {

@@ -38,14 +38,14 @@ void AnswerMisfit(Context& cx, Tcb& tcb, const Arriving& segment) {
 
 // Whether Linux has the judgement of a record in the place of this TCB: Fast Open's opening goes
 // by the half-open record's rules, an orphan in FIN_WAIT_2 by those of TIME_WAIT.
-bool JudgedAsRecord(const Context& cx, const Tcb& tcb) {
-  return (Opening(tcb) && tcb.passive) || FinWait2IsRecord(cx, tcb);
+bool JudgedAsRecord(const Tcb& tcb) {
+  return (Opening(tcb) && tcb.passive) || FinWait2IsRecord(tcb);
 }
 
 // On Linux before all: what has neither ACK, RST nor SYN means nothing.
 Step CheckMeaning(Context& cx, Tcb& tcb, const Arriving& segment) {
   const bool means = segment.Has(kAck) || segment.Has(kRst) || segment.Has(kSyn);
-  if (means || !cx.settings.policy.no_ack_before_sequence || JudgedAsRecord(cx, tcb)) {
+  if (means || !cx.settings.policy.no_ack_before_sequence || JudgedAsRecord(tcb)) {
     return std::nullopt;
   }
   return Done(cx, tcb, Opening(tcb) ? RuleId::kSynRcvdNoAck : RuleId::kNoAck);
@@ -83,7 +83,7 @@ bool CarriesFinsNumber(const Context& cx, const Tcb& tcb, const Arriving& segmen
 // The acceptability test: the RFC's, or Linux's (tcp_sequence), which takes in the edges.
 bool Fits(const Context& cx, const Tcb& tcb, const Arriving& segment) {
   const ReceiveWindow window = WindowOf(tcb);
-  if (!cx.settings.policy.window_takes_in_edges || JudgedAsRecord(cx, tcb)) {
+  if (!cx.settings.policy.window_takes_in_edges || JudgedAsRecord(tcb)) {
     return Acceptable(window, segment.seq, segment.length());
   }
   const RcvSeq edge = window.nxt + window.size;
@@ -146,7 +146,7 @@ Verdict Reset(Context& cx, Tcb& tcb) {
 
 Step CheckRst(Context& cx, Tcb& tcb, const Arriving& segment) {
   if (!segment.Has(kRst)) return std::nullopt;
-  if (ExactReset(cx, tcb, segment) || FinWait2IsRecord(cx, tcb)) return Reset(cx, tcb);
+  if (ExactReset(cx, tcb, segment) || FinWait2IsRecord(tcb)) return Reset(cx, tcb);
   if (!InWindow(WindowOf(tcb), segment.seq) && !cx.settings.policy.window_takes_in_edges) {
     return Done(cx, tcb, Opening(tcb) ? RuleId::kSynRcvdOutOfWindowRst : RuleId::kOutOfWindowRst);
   }
@@ -159,7 +159,7 @@ Step CheckSyn(Context& cx, Tcb& tcb, const Arriving& segment) {
   if (!segment.Has(kSyn) || CompletesSimultaneousOpen(tcb, Arriving(segment.header))) {
     return std::nullopt;
   }
-  if (FinWait2IsRecord(cx, tcb)) {
+  if (FinWait2IsRecord(tcb)) {
     ApplyClosed(cx, tcb, RuleId::kSynForOrphan);
     return Verdict{RuleId::kSynForOrphan, Answer::kReset};
   }

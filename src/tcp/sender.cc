@@ -186,9 +186,12 @@ std::uint32_t UsableWindow(const Tcb& tcb) {
 }
 
 void PushOnce(const Context& cx, Tcb& tcb) {
-  tcb.more = false;
+  const bool held = tcb.options->cork || tcb.more;
   const bool waits = IsIn(tcb.state, kSendsData) && DataEnd(cx, tcb) > tcb.snd.nxt;
-  if (waits && UsableWindow(tcb) > 0) tcb.pending.force = true;
+  if (held && waits && UsableWindow(tcb) > 0) tcb.pending.force = true;
+  // If one small segment is all that waits, it goes as it was marked: after MSG_MORE without PSH.
+  const bool one = waits && DataEnd(cx, tcb) < tcb.snd.nxt + tcb.send_mss;
+  if (!one || !tcb.pending.force) tcb.more = false;
 }
 
 bool WindowAllowsSending(const Context& cx, const Tcb& tcb) {

@@ -32,7 +32,8 @@ wire::Segment MakeReset(const Context& cx, const Tcb& tcb);
 /// Takes note that `plan`, as `segment`, is on its way.
 void CommitSegment(Context& cx, Tcb& tcb, const Plan& plan, const wire::Segment& segment);
 
-/// Sends what is queued although TCP_CORK or MSG_MORE hold it back (TCP_NODELAY, when it is set).
+/// Sends what is queued although TCP_CORK or MSG_MORE hold it back (TCP_NODELAY, whenever it is
+/// set). TCP_CORK holds on for what comes later.
 void PushOnce(const Context& cx, Tcb& tcb);
 
 /// Bytes that the peer's window leaves beyond SND.NXT.

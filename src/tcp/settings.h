@@ -55,7 +55,8 @@ struct Policy {
   bool text_after_fin_counts = false;
   /// An orphan in FIN_WAIT_2 is a small record like TIME_WAIT on Linux: resets need not be exact, a
   /// SYN is answered with a reset, and a time over 60 s is taken in two parts of which each is only
-  /// what lies above 60 s.
+  /// what lies above 60 s. It counts against tcp_max_tw_buckets; else, being a whole connection
+  /// that nobody owns, against tcp_max_orphans.
   bool fin_wait2_is_record = false;
   /// In TIME_WAIT a SYN with an older timestamp restarts 2MSL.
   bool old_syn_restarts_time_wait = false;

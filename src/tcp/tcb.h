@@ -75,6 +75,7 @@ struct Tcb {
   bool interactive : 1 = false;     // we answer data with data: ACKs can wait for a ride
   bool more : 1 = false;            // the last send said that more would follow (MSG_MORE)
   bool persisting : 1 = false;      // the retransmission deadline stands for a window probe
+  bool record : 1 = false;          // an orphan in FIN_WAIT_2 that the policy treats as a record
   Pending pending;
   std::uint8_t soft_error = 0;  // Error that ICMP told; replaces a time-out's
   Recovery recovery = Recovery::kOpen;

@@ -58,19 +58,22 @@ TimeWaitVerdict ArriveTimeWait(const Settings& settings, Stamp now, Stamp restar
           .restart = restart};
 }
 
-bool MayReuse(const Settings& settings, Stamp now, Stamp restarted_at, bool loopback, bool bound,
+// tcp_tw_reuse_delay counts from the entry into TIME_WAIT, as on Linux, whose tw_entry_stamp no
+// restart of 2MSL changes: a peer that goes on sending does not put the taking over off.
+bool MayReuse(const Settings& settings, Stamp now, bool loopback, bool bound,
               const TimeWait& record) {
   if (bound && settings.policy.bound_port_takes_time_wait) return record.timestamps;
   if (settings.tw_reuse == 0 || (settings.tw_reuse == 2 && !loopback)) return false;
-  return record.timestamps && now - restarted_at >= static_cast<Stamp>(settings.tw_reuse_delay_ms);
+  return record.timestamps &&
+         now - record.entered_at >= static_cast<Stamp>(settings.tw_reuse_delay_ms);
 }
 
-TimeWait MakeTimeWait(const Tcb& tcb) {
+TimeWait MakeTimeWait(const Tcb& tcb, Stamp now) {
   TimeWait record;
   record.rcv_nxt = tcb.rcv.nxt;
   record.snd_nxt = tcb.snd.max;
   record.ts_recent = tcb.ts.recent;
-  record.ts_offset = tcb.ts.offset;
+  record.entered_at = now;
   record.number = tcb.number;
   const auto window =
       tcb.rcv.adv > tcb.rcv.nxt ? static_cast<std::uint32_t>(tcb.rcv.adv - tcb.rcv.nxt) : 0u;
@@ -83,14 +86,14 @@ TimeWait MakeTimeWait(const Tcb& tcb) {
   return record;
 }
 
-wire::Segment MakeAck(const TimeWait& record, Stamp now) {
+wire::Segment MakeAck(const TimeWait& record, std::uint32_t timestamp) {
   wire::Segment segment;
   segment.flags = kAck;
   segment.seq = record.snd_nxt.raw();
   segment.ack = record.rcv_nxt.raw();
   segment.window = record.window;
   segment.options.has_timestamp = record.timestamps;
-  segment.options.ts_value = record.timestamps ? now + record.ts_offset : 0;
+  segment.options.ts_value = record.timestamps ? timestamp : 0;
   segment.options.ts_echo = record.timestamps ? record.ts_recent : 0;
   return segment;
 }

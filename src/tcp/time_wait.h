@@ -8,11 +8,12 @@ namespace estab::tcp {
 
 /// What is left of a connection in TIME_WAIT. The addresses, in one of two sizes, are the stack's
 /// to keep; with them and its place in the wheel a record has at most 64 bytes (IPv4) or 96 (IPv6).
+/// What can be computed anew, as the offset of our timestamps, is not kept.
 struct TimeWait {
   RcvSeq rcv_nxt;
   SndSeq snd_nxt;
   std::uint32_t ts_recent = 0;
-  std::uint32_t ts_offset = 0;
+  Stamp entered_at = 0;   // when TIME_WAIT began; unlike 2MSL it never begins anew
   Stamp answered_at = 0;  // for the rate limit; 0: never
   ConnectionNumber number = 0;
   std::uint16_t window = 0;  // the field as last sent
@@ -39,14 +40,14 @@ TimeWaitVerdict ArriveTimeWait(const Settings& settings, Stamp now, Stamp restar
 
 /// Whether an outgoing connection may take the four-tuple over (tcp_tw_reuse). `bound`: its port
 /// was chosen by bind().
-bool MayReuse(const Settings& settings, Stamp now, Stamp restarted_at, bool loopback, bool bound,
+bool MayReuse(const Settings& settings, Stamp now, bool loopback, bool bound,
               const TimeWait& record);
 
 /// Takes from a connection what its record needs.
-TimeWait MakeTimeWait(const Tcb& tcb);
+TimeWait MakeTimeWait(const Tcb& tcb, Stamp now);
 
-/// The ACK of a record; ports are the caller's.
-wire::Segment MakeAck(const TimeWait& record, Stamp now);
+/// The ACK of a record; ports are the caller's. `timestamp`: our clock, offset included.
+wire::Segment MakeAck(const TimeWait& record, std::uint32_t timestamp);
 
 /// The first sequence number for a connection that follows a record: beyond every old window.
 inline SndSeq NextIss(const TimeWait& record) { return record.snd_nxt + 65535 + 2; }

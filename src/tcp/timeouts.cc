@@ -176,7 +176,10 @@ void OnIdleDeadline(Context& cx, Tcb& tcb) {
   tcb.idle_at = kNever;
   cx.recorder.Timer(cx.now, tcb.number, tcb.tuple, kind, TimerEvent::What::kFired);
   cx.cause.timer = kind;
-  if (fin_wait2) return ApplyClosed(cx, tcb, RuleId::kFinWait2Over);
+  if (fin_wait2) {
+    if (!FinWait2GoesOn(cx, tcb)) ApplyClosed(cx, tcb, RuleId::kFinWait2Over);
+    return;
+  }
   OnKeepaliveTimeout(cx, tcb);
 }
 

@@ -100,15 +100,16 @@ void ArmKeepalive(Context& cx, Tcb& tcb, Duration wait) {
 
 void ArmFinWait2(Context& cx, Tcb& tcb) {
   Duration wait = FinWait2Time(cx, tcb);
-  if (cx.settings.policy.fin_wait2_is_record && wait > kLongestRecord) {
-    wait = wait - kLongestRecord + FinWait2InRecord(cx, tcb);
-  }
+  tcb.record = cx.settings.policy.fin_wait2_is_record && wait <= kLongestRecord;
+  if (cx.settings.policy.fin_wait2_is_record && !tcb.record) wait -= kLongestRecord;
   Set(cx, tcb, tcb.idle_at, TimerKind::kFinWait2, cx.now + wait);
 }
 
-bool FinWait2IsRecord(const Context& cx, const Tcb& tcb) {
-  return cx.settings.policy.fin_wait2_is_record && tcb.orphan && tcb.state == State::kFinWait2 &&
-         tcb.idle_at - cx.now <= FinWait2InRecord(cx, tcb);
+bool FinWait2GoesOn(Context& cx, Tcb& tcb) {
+  if (!cx.settings.policy.fin_wait2_is_record || tcb.record) return false;
+  tcb.record = true;
+  Set(cx, tcb, tcb.idle_at, TimerKind::kFinWait2, cx.now + FinWait2InRecord(cx, tcb));
+  return true;
 }
 
 bool UserTimeoutPassed(const Context& cx, const Tcb& tcb) {

@@ -23,9 +23,12 @@ void UpdateKeepalive(Context& cx, Tcb& tcb, bool fresh = false);
 void ArmKeepalive(Context& cx, Tcb& tcb, Duration wait);
 /// Sets an orphan's FIN_WAIT_2 deadline: max(tcp_fin_timeout, 3.5 RTO), or TCP_LINGER2.
 void ArmFinWait2(Context& cx, Tcb& tcb);
+/// That deadline has come. True: it was the first part of a time over a minute, as Linux takes it;
+/// from now on `tcb` counts as a record, for the second part.
+bool FinWait2GoesOn(Context& cx, Tcb& tcb);
 /// Whether Linux would by now have made a record of this orphan in FIN_WAIT_2, and the policy
 /// follows it.
-bool FinWait2IsRecord(const Context& cx, const Tcb& tcb);
+inline bool FinWait2IsRecord(const Tcb& tcb) { return tcb.record && tcb.state == State::kFinWait2; }
 
 /// The earliest of all deadlines.
 inline Time EarliestDeadline(const Tcb& tcb) {

@@ -203,16 +203,17 @@ void UserClose(Context& cx, Tcb& tcb, bool too_many) {
     Apply(cx, tcb, RuleId::kCloseAgain);
   }
   if (tcb.state == State::kClosed) return;
-  if (too_many) {
-    tcb.pending.reset = true;
-    return ApplyClosed(cx, tcb, RuleId::kTooManyOrphans);
+  if (tcb.state == State::kFinWait2) {
+    if (tcb.options->fin_wait2_seconds < 0) {
+      tcb.pending.reset = true;
+      return ApplyClosed(cx, tcb, RuleId::kNoFinWait2);
+    }
+    ArmFinWait2(cx, tcb);
   }
-  if (tcb.state != State::kFinWait2) return;
-  if (tcb.options->fin_wait2_seconds < 0) {
+  if (too_many && !FinWait2IsRecord(tcb)) {
     tcb.pending.reset = true;
-    return ApplyClosed(cx, tcb, RuleId::kNoFinWait2);
+    ApplyClosed(cx, tcb, RuleId::kTooManyOrphans);
   }
-  ArmFinWait2(cx, tcb);
 }
 
 void UserAbort(Context& cx, Tcb& tcb) {

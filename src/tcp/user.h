@@ -32,7 +32,8 @@ void UserShutdownWrite(Context& cx, Tcb& tcb);
 /// discarded.
 void UserShutdownRead(Context& cx, Tcb& tcb);
 /// close(): in order, or by a reset if data is left unread or SO_LINGER is {on, 0}. The connection
-/// is an orphan afterwards; `too_many`: over tcp_max_orphans, it is reset instead.
+/// is an orphan afterwards; `too_many`: over tcp_max_orphans, it is reset instead,
+/// unless it counts as a record.
 void UserClose(Context& cx, Tcb& tcb, bool too_many);
 /// ABORT.
 void UserAbort(Context& cx, Tcb& tcb);

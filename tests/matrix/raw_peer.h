@@ -74,13 +74,15 @@ class RuleLog final : public Observer {
 
 /// A packet as bytes, checksums filled in.
 inline std::vector<std::byte> Pack(const IpAddress& from, const IpAddress& to,
-                                   const wire::Segment& segment, std::string_view payload) {
+                                   const wire::Segment& segment, std::string_view payload,
+                                   std::uint8_t tos = 0) {
   const std::size_t ip_size = wire::IpHeaderSize(to);
   const std::size_t tcp_size = wire::TcpHeaderSize(segment);
   std::vector<std::byte> packet(ip_size + tcp_size + payload.size());
   wire::IpHeader ip;
   ip.source = from;
   ip.destination = to;
+  ip.tos = tos;
   ip.protocol = static_cast<std::uint8_t>(wire::Protocol::kTcp);
   wire::EncodeIp(packet, ip, tcp_size + payload.size());
   const std::span<std::byte> tcp(packet.data() + ip_size, tcp_size);

@@ -227,6 +227,12 @@ void TimeWaits(Coverage& c) {
     TimeWait(p);
   });
   Run(c, [](RawPeer& p) {
+    p.Set("estab.profile", "linux");
+    p.Set("net.ipv4.tcp_max_tw_buckets", "0");
+    Close(p, p.Established());
+    p.Segment(kAck, p.irs + 1, p.iss + 2);
+  });
+  Run(c, [](RawPeer& p) {
     const SocketId listener = p.Listen();
     p.HalfOpen();
     p.Segment(kAck, p.irs + 1, p.iss + 1);

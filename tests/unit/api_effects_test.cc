@@ -116,6 +116,44 @@ TEST_F(ApiEffects, CorkSendsFullSegmentsAndTheRestWithin200Ms) {
   EXPECT_EQ(sent[0].payload(), 100u);
 }
 
+// As Linux: each time it is set, not only when it is switched on; the cork holds on.
+TEST_F(ApiEffects, NoDelayPushesEachTimeItIsSet) {
+  const Connected c = Connect();
+  EXPECT_EQ(Set(a, c.client, IPPROTO_TCP, TCP_CORK, 1), 0);
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(estab_send(a, c.client, "ab", 2, 0), 2);
+    EXPECT_EQ(Set(a, c.client, SOL_SOCKET, SO_KEEPALIVE, 1 - i), 0);
+    EXPECT_TRUE(a.Drain().empty());
+    EXPECT_EQ(Set(a, c.client, IPPROTO_TCP, TCP_NODELAY, 1), 0);
+    const std::vector<Packet> sent = a.Drain();
+    ASSERT_EQ(sent.size(), 1u);
+    EXPECT_EQ(sent[0].payload(), 2u);
+    EXPECT_TRUE(sent[0].flags() & Packet::kPsh);
+  }
+  EXPECT_EQ(Set(a, c.client, IPPROTO_TCP, TCP_CORK, 0), 0);
+  EXPECT_EQ(estab_send(a, c.client, "cd", 2, MSG_MORE), 2);
+  EXPECT_TRUE(a.Drain().empty());
+  EXPECT_EQ(Set(a, c.client, IPPROTO_TCP, TCP_NODELAY, 1), 0);
+  const std::vector<Packet> sent = a.Drain();
+  ASSERT_EQ(sent.size(), 1u);
+  EXPECT_FALSE(sent[0].flags() & Packet::kPsh);  // more was promised
+}
+
+TEST_F(ApiEffects, InSynSentInfoTellsTheDoublingsAndTakesOffWhatIsOffered) {
+  ASSERT_EQ(estab_sysctl_set(a, "net.ipv4.tcp_syn_linear_timeouts", "1"), 0);
+  const int client = StartConnect();
+  const unsigned backoff[] = {0, 0, 1, 2};  // at 0.5, 1.5, 2.5 and 4.5 s: repeats at 1, 2, 4 s
+  const std::uint64_t wait[] = {500, 1000, 1000, 2000};
+  for (unsigned i = 0; i < 4; ++i) {
+    Advance(wait[i] * kMs);
+    a.Drain();
+    const tcp_info info = Info(a, client);
+    EXPECT_EQ(info.tcpi_retransmits, i);
+    EXPECT_EQ(info.tcpi_backoff, backoff[i]);
+    EXPECT_EQ(info.tcpi_snd_mss, 524u);
+  }
+}
+
 TEST_F(ApiEffects, WindowClampBoundsWhatIsAnnounced) {
   const int listener = ListenOnB();
   EXPECT_EQ(Set(b, listener, IPPROTO_TCP, TCP_WINDOW_CLAMP, 5000), 0);

@@ -136,6 +136,70 @@ TEST(Orphan, TheLimitIsExactAndEndsWithAReset) {
   EXPECT_EQ(p.stack->Counters().orphans, 2u);
 }
 
+// On Linux it is a TIME_WAIT record by then; where it stays a connection, it counts as one.
+TEST(Orphan, InFinWait2CountsAsWhatItIs) {
+  for (const char* profile : {"default", "linux", "rfc"}) {
+    SCOPED_TRACE(profile);
+    const bool record = profile[0] == 'l';
+    ClosingPeer p(profile);
+    p.Set("net.ipv4.tcp_max_orphans", "1");
+    p.FinWait2();
+    EXPECT_EQ(p.stack->Counters().orphans, record ? 0u : 1u);
+    p.port = 4001;
+    p.Close(p.Established());  // FIN_WAIT_1, or too many
+    EXPECT_EQ(p.LastRule(p.now), record ? "close-established 0" : "too-many-orphans 0");
+    EXPECT_EQ(p.stack->Counters().orphans, 1u);
+    // A close that leads to a record asks no limit of orphans.
+    p.port = 4002;
+    const SocketId id = p.Established();
+    ASSERT_TRUE(p.stack->Shutdown(p.now, id, How::kWrite));
+    p.Take();
+    p.Ack(2);
+    p.Close(id);
+    EXPECT_EQ(p.LastRule(p.now), record ? "close-again 0" : "too-many-orphans 0");
+  }
+}
+
+TEST(Orphan, LinuxsRecordForFinWait2HasTheLimitOfRecords) {
+  ClosingPeer p("linux");
+  p.Set("net.ipv4.tcp_max_tw_buckets", "1");
+  p.FinWait2();
+  const std::uint32_t iss = p.iss;
+  const std::uint16_t our_port = p.our_port;
+  p.port = 4001;
+  p.FinWait2();
+  EXPECT_EQ(p.LastRule(p.now), "fin-wait-2-refused 0");
+  EXPECT_EQ(p.stack->Counters().sockets, 1u);
+  EXPECT_EQ(p.stack->Counters().time_wait_overflows, 1u);
+  // The one that has a place keeps it in TIME_WAIT, and gives it back at the end.
+  p.port = 4000;
+  p.our_port = our_port;
+  p.Segment(kFin | kAck, p.irs + 1, iss + 2);
+  EXPECT_EQ(p.stack->Counters().time_wait, 1u);
+  p.Take();
+  p.Pass(seconds(61));
+  p.FinWait2();
+  EXPECT_FALSE(p.Gone());
+  p.Pass(seconds(61));
+  EXPECT_TRUE(p.Gone());
+  p.FinWait2();
+  EXPECT_FALSE(p.Gone());
+}
+
+// What lies above a minute is spent as a connection first.
+TEST(Orphan, InALongFinWait2LinuxCountsItUntilItsLastMinute) {
+  ClosingPeer p("linux");
+  SocketOptions o;
+  o.fin_wait2_seconds = 90;
+  p.FinWait2(o);
+  EXPECT_EQ(p.stack->Counters().orphans, 1u);
+  p.Pass(milliseconds(29'990));
+  EXPECT_EQ(p.stack->Counters().orphans, 1u);
+  p.Pass(milliseconds(20));
+  EXPECT_EQ(p.stack->Counters().orphans, 0u);
+  EXPECT_FALSE(p.Gone());
+}
+
 // timer/persist: an orphan's probes are counted even if they are answered.
 TEST(Orphan, ProbesAClosedWindowOnlySoOften) {
   const auto run = [](const char* profile) {

@@ -232,6 +232,13 @@ void Corked(Play& r) {
   r.Receive("pushed", c.server);
   r.Send(c.client, "ef");
   r.Receive("held again", c.server);
+  r.Note("TCP_NODELAY again", r.Set(c.client, IPPROTO_TCP, TCP_NODELAY, 1));
+  r.m.Settle();
+  r.Receive("pushed again", c.server);
+  r.Send(c.client, "fg");
+  r.Note("another option", r.Set(c.client, SOL_SOCKET, SO_KEEPALIVE, 1));
+  r.m.Settle();
+  r.Receive("held on", c.server);
   r.Note("urgent", r.Send(c.client, "G", MSG_OOB));
   r.Receive("overridden", c.server);
   r.Send(c.client, "hi");

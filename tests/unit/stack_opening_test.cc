@@ -349,6 +349,25 @@ TEST_P(Opening, TwReuseTakesOverAfterItsDelay) {
   EXPECT_EQ(peer.stack->Counters().time_wait, 0u);
 }
 
+// As Linux counts: from the entry. What restarts 2MSL does not put the taking over off.
+TEST_P(Opening, TwReuseDelayCountsFromTheEntry) {
+  peer.Set("net.ipv4.ip_local_port_range", "40000 40000");
+  peer.Set("net.ipv4.tcp_tw_reuse", "1");
+  TimeWaitOf(peer.Established());
+  peer.Pass(milliseconds(900));
+  peer.Segment(kFin | kAck, peer.irs + 1, peer.iss + 2);
+  EXPECT_EQ(LastRule(), "time-wait-repeated-fin");
+  const auto ack = peer.Take();
+  ASSERT_EQ(ack.size(), 1u);
+  EXPECT_EQ(ack[0].segment.flags, kAck);
+  peer.Pass(milliseconds(99));
+  const SocketId id = New(false);
+  const Endpoint again{peer.theirs(), peer.port};
+  EXPECT_EQ(peer.stack->Connect(peer.now, id, again).error(), Error::kAddressNotAvailable);
+  peer.Pass(milliseconds(1));
+  EXPECT_EQ(peer.stack->Connect(peer.now, id, again).error(), Error::kInProgress);
+}
+
 TEST_P(Opening, ReopenFromTimeWait) {
   struct Case {
     bool timestamps;

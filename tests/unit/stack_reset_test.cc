@@ -63,5 +63,27 @@ TEST_P(OwnReset, KeepsTheWindow) {
   EXPECT_EQ(TheReset().window, left >> peer.our_scale);
 }
 
+// As Linux answers: a reset for nobody, or for a bad ACK, has the DSCP of what it answers.
+class Answer : public testing::TestWithParam<bool> {};
+INSTANTIATE_TEST_SUITE_P(Families, Answer, testing::Bool(),
+                         [](const auto& p) { return p.param ? "Ipv6" : "Ipv4"; });
+
+TEST_P(Answer, HasTheServiceClassOfWhatItAnswers) {
+  RawPeer peer{GetParam()};
+  const auto tos_of_answer = [&](unsigned flags, std::uint32_t ack, std::uint8_t tos) -> int {
+    const wire::Segment segment = peer.Make(flags, peer.irs, ack, {});
+    peer.Inject(Pack(peer.theirs(), peer.ours(), segment, {}, tos));
+    const auto sent = peer.Take();
+    EXPECT_EQ(sent.size(), 1u);
+    if (sent.size() != 1) return -1;
+    EXPECT_TRUE(sent[0].segment.Has(kRst));
+    return wire::DecodeIp(sent[0].packet)->tos;
+  };
+  EXPECT_EQ(tos_of_answer(kSyn, 0, 0xb8), 0xb8);
+  EXPECT_EQ(tos_of_answer(kAck, 7, 0x2b), 0x28);  // without ECN
+  peer.Connect();
+  EXPECT_EQ(tos_of_answer(kAck, peer.iss + 5, 0x20), 0x20);
+}
+
 }  // namespace
 }  // namespace estab::test

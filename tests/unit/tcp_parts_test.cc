@@ -436,14 +436,15 @@ TEST(TimeWaitDecision, RestartsAndReuse) {
   EXPECT_TRUE(ArriveTimeWait(s, 100, 0, ack, true, record).reopen);
   EXPECT_FALSE(ArriveTimeWait(s, 100, 0, ack, false, record).end);
   // tcp_tw_reuse: 0 never, 1 always, 2 on loopback; after the delay; with timestamps.
+  record.entered_at = 500;
   for (int reuse : {0, 1, 2}) {
     s.tw_reuse = reuse;
-    EXPECT_EQ(MayReuse(s, 1000, 0, false, false, record), reuse == 1);
-    EXPECT_EQ(MayReuse(s, 1000, 0, true, false, record), reuse != 0);
-    EXPECT_FALSE(MayReuse(s, 999, 0, true, false, record));
+    EXPECT_EQ(MayReuse(s, 1500, false, false, record), reuse == 1);
+    EXPECT_EQ(MayReuse(s, 1500, true, false, record), reuse != 0);
+    EXPECT_FALSE(MayReuse(s, 1499, true, false, record));
   }
   record.timestamps = 0;
-  EXPECT_FALSE(MayReuse(s, 1000, 0, true, false, record));
+  EXPECT_FALSE(MayReuse(s, 1500, true, false, record));
 }
 
 }  // namespace
