@@ -183,7 +183,7 @@ void Stack::Impl::ArriveAtHalfOpen(Context& cx, HalfOpenRecord& record,
       return Forget(cx, record);
     case HalfOpenStep::kAck:
       return Reply(cx.now, half.link, half.tuple, half.number, tcp::MakeAck(half, cx.stamp()),
-                   o.tos, o.ttl);
+                   o.tos, 0);  // the host's own TTL, as Linux: it is no word of the listener's
     case HalfOpenStep::kSynAck:
       return SendSynAck(cx, record, true);
     case HalfOpenStep::kForget:

@@ -112,15 +112,17 @@ bool FinComesNext(const Context& cx, const Tcb& tcb, const Arriving& segment) {
 // Our FIN has just been acknowledged. In FIN_WAIT_1 a FIN in the same segment decides with it.
 std::optional<AckOutcome> FinAcknowledged(Context& cx, Tcb& tcb, const Arriving& segment) {
   switch (tcb.state) {
-    case State::kFinWait1:
-      if (FinComesNext(cx, tcb, segment)) return std::nullopt;
+    case State::kFinWait1: {
+      const bool waits = !tcb.orphan || tcb.options->fin_wait2_seconds >= 0;
+      if (waits && FinComesNext(cx, tcb, segment)) return std::nullopt;
       Apply(cx, tcb, RuleId::kFinAcked);
-      if (tcb.orphan && tcb.options->fin_wait2_seconds < 0) {
+      if (!waits) {
         ApplyClosed(cx, tcb, RuleId::kNoFinWait2Later);
         return AckOutcome{true, {RuleId::kNoFinWait2Later, Answer::kReset}};
       }
       if (tcb.orphan) ArmFinWait2(cx, tcb);
       return AckOutcome{false, {RuleId::kFinAcked}};
+    }
     case State::kClosing:
       return Ends(cx, tcb, RuleId::kFinAckedClosing);
     case State::kLastAck:

@@ -262,7 +262,9 @@ Verdict ArriveSynchronized(Context& cx, Tcb& tcb, Arriving& segment) {
   const bool window_closed = WindowOf(tcb).size == 0 && !segment.data.empty();
   TrimToWindow(WindowOf(tcb), segment);
   if (window_closed) AckNow(tcb);
-  const AckOutcome ack = TakeAck(cx, tcb, segment);
+  // The record that Linux keeps of such an orphan knows nothing of what was sent.
+  const AckOutcome ack = FinWait2IsRecord(tcb) ? AckOutcome{false, {RuleId::kAckNothingNew}}
+                                               : TakeAck(cx, tcb, segment);
   if (ack.done) return ack.verdict;
   TakeTimestamp(cx, tcb, segment);
   tcb.last_heard = cx.stamp();

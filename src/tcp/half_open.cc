@@ -197,7 +197,6 @@ void Promote(Context& cx, const HalfOpen& half, Tcb& tcb) {
   tcb.send_mss = SendMss(half.peer_mss, half.announced_mss, half.timestamps, *tcb.options);
   tcb.send_scale = half.send_scale;
   tcb.receive_scale = half.receive_scale;
-  tcb.last_challenge = half.answered_at;
   tcb.congestion = &kReno;
   ResetRto(cx, tcb, false);
   if (half.repeated) return;

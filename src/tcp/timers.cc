@@ -103,11 +103,13 @@ void ArmFinWait2(Context& cx, Tcb& tcb) {
   tcb.record = cx.settings.policy.fin_wait2_is_record && wait <= kLongestRecord;
   if (cx.settings.policy.fin_wait2_is_record && !tcb.record) wait -= kLongestRecord;
   Set(cx, tcb, tcb.idle_at, TimerKind::kFinWait2, cx.now + wait);
+  if (tcb.record) tcb.last_challenge = 0;  // it counts for itself
 }
 
 bool FinWait2GoesOn(Context& cx, Tcb& tcb) {
   if (!cx.settings.policy.fin_wait2_is_record || tcb.record) return false;
   tcb.record = true;
+  tcb.last_challenge = 0;
   Set(cx, tcb, tcb.idle_at, TimerKind::kFinWait2, cx.now + FinWait2InRecord(cx, tcb));
   return true;
 }

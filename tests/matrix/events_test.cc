@@ -229,6 +229,42 @@ TEST(Segments, ASecondFinElsewhereIsDiscardedOnceNobodyReads) {
   }
 }
 
+// TCP_LINGER2 below zero: no FIN_WAIT_2, also if the FIN comes with the ACK of ours.
+TEST(Segments, WithoutFinWait2AFinWithTheAckOfOursIsReset) {
+  SocketOptions options;
+  options.fin_wait2_seconds = -1;
+  Connection c(kFinWait1, {.owner = false, .options = options});
+  c.p.Segment(kFin | kAck, c.p.irs + 1, c.p.iss + 2);
+  EXPECT_EQ(c.Rules(), "fin-acked no-fin-wait-2-later");
+  const auto sent = c.p.Take();
+  ASSERT_EQ(sent.size(), 1u);
+  EXPECT_EQ(sent[0].segment.flags, kRst);
+}
+
+// On Linux a small record has taken over, which knows nothing of what was sent.
+TEST(Segments, AnOrphanInFinWait2HasItsAcksCheckedButNotOnLinux) {
+  for (const char* profile : {"default", "linux"}) {
+    SCOPED_TRACE(profile);
+    Connection c(kFinWait2, {.owner = false, .profile = profile});
+    c.p.Segment(kFin | kAck, c.p.irs + 1, c.una() + 5000);
+    const bool linux = std::string_view(profile) == "linux";
+    EXPECT_EQ(c.Rules(), linux ? "fin-second" : "ack-too-new");
+    EXPECT_EQ(c.to, linux ? kTimeWait : kFinWait2);
+  }
+}
+
+TEST(Segments, TheRecordOfAnOrphanHasARateLimitOfItsOwn) {
+  for (const char* profile : {"default", "linux"}) {
+    SCOPED_TRACE(profile);
+    Connection c(kFinWait1, {.owner = false, .profile = profile});
+    c.p.Segment(kSyn, c.p.irs + 9, 0);  // a challenge
+    EXPECT_EQ(c.p.Take().size(), 1u);
+    c.Acknowledge(1);
+    c.p.Segment(kAck, c.p.irs - 9, c.una());
+    EXPECT_EQ(c.p.Take().size(), std::string_view(profile) == "linux" ? 1u : 0u);
+  }
+}
+
 // --- Timers --------------------------------------------------------------------------------------
 
 TEST(Deadlines, RepeatsEndByTheirNumber) {
@@ -442,6 +478,34 @@ TEST(HalfOpenRecord, StaysThroughIcmpErrorsThatEndNothing) {
   p.Icmp(kUnreachable, kHost, p.iss + 1);
   EXPECT_EQ(Last(p), "icmp-stray -> SYN_RCVD");
   EXPECT_EQ(p.stack->Counters().half_open, 1u);
+}
+
+TEST(HalfOpenRecord, HasARateLimitOfItsOwn) {
+  RawPeer p;
+  p.Listen();
+  p.HalfOpen();
+  p.Segment(kSyn, p.irs, 0);
+  EXPECT_EQ(p.Take().size(), 1u);
+  p.Segment(kAck, p.irs + 1, p.iss + 1);
+  p.Segment(kRst, p.irs + 100, 0);
+  EXPECT_EQ(Last(p), "rst-challenge -> ESTABLISHED");
+  EXPECT_EQ(p.Take().size(), 1u);
+}
+
+TEST(HalfOpenRecord, AnswersWithTheHostsTtl) {
+  RawPeer p;
+  const SocketId listener = p.Listen();
+  SocketOptions options;
+  options.ttl = 9;
+  ASSERT_TRUE(p.stack->SetOptions(p.now, listener, options));
+  const auto ttl = [&] {
+    const auto sent = p.Take();
+    return sent.size() == 1 ? std::to_integer<int>(sent[0].packet[8]) : -1;
+  };
+  p.Segment(kSyn, p.irs, 0);
+  EXPECT_EQ(ttl(), 9);
+  p.Segment(kFin, p.irs - 9, 0);
+  EXPECT_EQ(ttl(), 64);
 }
 
 TEST(HalfOpenRecord, OverflowsIntoWaitingOrAReset) {

@@ -109,6 +109,7 @@ const Accepted* Find(const std::vector<Accepted>& all, const std::string& profil
     for (const std::string& pattern : entry.scripts) {
       if (NameMatches(pattern, base)) return &entry;
     }
+    if (base == script) continue;  // only mutants are told by what they look like
     for (const std::regex& regex : entry.matches) {
       if (std::regex_search(first.Text(), regex)) return &entry;
     }
