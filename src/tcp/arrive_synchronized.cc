@@ -80,6 +80,14 @@ bool CarriesFinsNumber(const Context& cx, const Tcb& tcb, const Arriving& segmen
          segment.seq == tcb.rcv.nxt - 1;
 }
 
+// The SYN that brought us here, once more: the peer lacks our SYN|ACK. To Linux that is just
+// another SYN if we have sent one of our own.
+bool RepeatsTheSyn(const Context& cx, const Tcb& tcb, const Arriving& segment) {
+  if (!tcb.passive && cx.settings.policy.crossed_syn_ack_as_linux) return false;
+  return Opening(tcb) && segment.Has(kSyn) && !segment.Has(kAck) && !segment.Has(kRst) &&
+         segment.seq == tcb.rcv.irs;
+}
+
 // The acceptability test: the RFC's, or Linux's (tcp_sequence), which takes in the edges.
 bool Fits(const Context& cx, const Tcb& tcb, const Arriving& segment) {
   const ReceiveWindow window = WindowOf(tcb);
@@ -100,9 +108,7 @@ Step CheckSequence(Context& cx, Tcb& tcb, Arriving& segment) {
     TrimToWindow(window, segment);
     return std::nullopt;
   }
-  const bool repeated_syn =
-      Opening(tcb) && segment.Has(kSyn) && !segment.Has(kAck) && segment.seq == tcb.rcv.irs;
-  if (repeated_syn && !segment.Has(kRst)) {
+  if (RepeatsTheSyn(cx, tcb, segment)) {
     if (!MayAnswer(cx.settings, cx.stamp(), tcb.last_challenge)) {
       return Done(cx, tcb, RuleId::kSynRcvdRepeatedSynLimited);
     }

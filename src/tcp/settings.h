@@ -76,7 +76,8 @@ struct Policy {
   /// LAST_ACK begins when the FIN goes out (RFC 9293 §3.10.4), or with the call that queued it.
   bool last_ack_when_sent = false;
   /// On Linux the SYN|ACK of a simultaneous open offers all options, whatever the peer's SYN had
-  /// (by RFC 7323 those that it had), and is itself answered with an ACK.
+  /// (by RFC 7323 those that it had), and is itself answered with an ACK; so is the SYN that comes
+  /// again, which else draws the SYN|ACK again.
   bool crossed_syn_ack_as_linux = false;
   /// The wait before the next probe of a closed window begins with the answer to the last one, as
   /// on Linux, or with that probe.

@@ -34,6 +34,8 @@ inline constexpr Override kOverrides[] = {
 {"linux", "f",      "SYN|FIN in window",        "syn-rcvd-syn-refused",       kSame,       kResetAck, 0, "other_syn"},
 {"linux", "r",      "SYN|ACK in window",        "syn-rcvd-syn-reset",         LISTEN,      kReset,    0, "other_syn"},
 {"linux", "f",      "SYN|ACK in window",        "syn-rcvd-syn-refused",       kSame,       kReset,    0, "other_syn"},
+{"linux", "R",      "the same SYN",             "syn-rcvd-syn-challenge",     kSame,       kAckNow,   0, "crossed_syn_ack_as_linux"},
+{"linux", "R",      "the same SYN, data",       "syn-rcvd-syn-challenge",     kSame,       kAckNow,   0, "crossed_syn_ack_as_linux"},
 {"linux", "R",      "SYN|ACK of peer",          "syn-rcvd-syn-ack",           ESTABLISHED, kAckNow,   0, "crossed_syn_ack_as_linux"},
 {"linux", "R",      "SYN|ACK, bad ACK",         "syn-rcvd-syn-challenge",     kSame,       kAckNow,   0, "window_takes_in_edges"},
 {"linux", "R",      "data, old",                "syn-rcvd-ack out-of-window", ESTABLISHED, kAckNow,   0, "window_takes_in_edges"},
