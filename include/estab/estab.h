@@ -187,7 +187,7 @@ ESTAB_API int estab_connect(estab_stack* stack, int s, const struct sockaddr* ad
  * EAGAIN. EPIPE: the sending side is closed, or was never connected; ECONNRESET, ETIMEDOUT, ...:
  * how the connection ended, told once. flags: MSG_DONTWAIT, MSG_NOSIGNAL, MSG_MORE (a segment that
  * is not full waits for more: until the next send without it, an ACK, or an RTO), MSG_OOB (the last
- * byte is urgent, RFC 6093); others EOPNOTSUPP. */
+ * byte is urgent, RFC 6093), MSG_DONTROUTE (which to TCP means nothing); others EOPNOTSUPP. */
 ESTAB_API ssize_t estab_send(estab_stack* stack, int s, const void* data, size_t size, int flags);
 
 /* Takes bytes that arrived. Waits for at least one (with MSG_WAITALL for all of them), the end of
@@ -239,8 +239,8 @@ ESTAB_API int estab_close(estab_stack* stack, int s);
  *                SO_RCVBUF SO_SNDBUF SO_RCVBUFFORCE SO_SNDBUFFORCE SO_RCVLOWAT SO_OOBINLINE
  *  IPPROTO_TCP   TCP_NODELAY TCP_CORK TCP_QUICKACK TCP_MAXSEG TCP_KEEPIDLE TCP_KEEPINTVL
  *                TCP_KEEPCNT TCP_SYNCNT TCP_LINGER2 TCP_USER_TIMEOUT TCP_NOTSENT_LOWAT
- *                TCP_WINDOW_CLAMP TCP_INQ
- *  IPPROTO_IP    IP_TOS IP_TTL
+ *                TCP_WINDOW_CLAMP TCP_INQ TCP_FASTOPEN_KEY
+ *  IPPROTO_IP    IP_TOS IP_TTL IP_BIND_ADDRESS_NO_PORT IP_LOCAL_PORT_RANGE
  *  IPPROTO_IPV6  IPV6_V6ONLY (before bind) IPV6_TCLASS IPV6_UNICAST_HOPS (AF_INET6 sockets)
  * Everything else: ENOPROTOOPT. SO_RCVBUF and SO_SNDBUF: n bytes of payload are held and 2n is what
  * estab_getsockopt then says, as on Linux (where the other half pays for overhead); at least 2304
@@ -248,8 +248,9 @@ ESTAB_API int estab_close(estab_stack* stack, int s);
  * several sockets, each with the option, may be bound to and listen at one address and port; each
  * SYN goes to one of them, by a keyed hash of its four-tuple; at most 256 of them (ENOMEM).
  * TCP_CORK: a segment that is not full waits until the option is off, TCP_NODELAY is set, or an RTO
- * (200 ms or more). TCP_QUICKACK is not permanent, as on Linux. A socket has one TOS and one TTL,
- * whichever family's option set it; the two ECN bits of a TOS cannot be set. SO_RCVTIMEO,
+ * (200 ms or more). TCP_QUICKACK is not permanent, as on Linux. IP_TOS and IP_TTL are for IPv4
+ * peers, also those of an AF_INET6 socket, and the IPPROTO_IPV6 options for IPv6 peers; the two ECN
+ * bits of a TOS cannot be set. TCP_FASTOPEN_KEY: 16 or 32 bytes, of a listener. SO_RCVTIMEO,
  * SO_SNDTIMEO: struct timeval; 0 is "no limit". EINVAL: a value or length out of range; EDOM:
  * tv_usec; EFAULT. */
 ESTAB_API int estab_setsockopt(estab_stack* stack, int s, int level, int name, const void* value,

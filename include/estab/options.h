@@ -1,6 +1,7 @@
 // What can be set for one socket, and what can be asked of it.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -18,23 +19,32 @@ namespace estab {
 /// sockets with equal options share one block. A listener's options are inherited by the sockets
 /// accepted from it.
 struct SocketOptions {
-  bool reuse_address = false;            // SO_REUSEADDR
-  bool keepalive = false;                // SO_KEEPALIVE
-  bool no_delay = false;                 // TCP_NODELAY
-  bool v6_only = false;                  // IPV6_V6ONLY; before bind only
-  bool linger = false;                   // SO_LINGER l_onoff
-  bool reuse_port = false;               // SO_REUSEPORT
-  bool cork = false;                     // TCP_CORK: only full segments, or after an RTO
-  bool urgent_inline = false;            // SO_OOBINLINE: urgent data stays in the stream
-  std::uint8_t tos = 0;                  // IP_TOS, IPV6_TCLASS; ECN bits are the stack's own
-  std::uint8_t ttl = 0;                  // IP_TTL, IPV6_UNICAST_HOPS
-  std::uint8_t syn_count = 0;            // TCP_SYNCNT, 1-127; listener: SYN|ACK repeats
-  std::uint8_t keepalive_count = 0;      // TCP_KEEPCNT, 1-127
-  std::uint8_t defer_accept = 0;         // TCP_DEFER_ACCEPT, as SYN|ACK time-outs to wait for data
-  bool fast_open_connect = false;        // TCP_FASTOPEN_CONNECT: the first write sends the SYN
-  bool fast_open_no_cookie = false;      // TCP_FASTOPEN_NO_COOKIE
-  std::uint16_t max_segment = 0;         // TCP_MAXSEG, 88-32767; 0: from the MTU
-  std::uint32_t fast_open_queue = 0;     // TCP_FASTOPEN: listener; 0: no Fast Open
+  bool reuse_address = false;         // SO_REUSEADDR
+  bool keepalive = false;             // SO_KEEPALIVE
+  bool no_delay = false;              // TCP_NODELAY
+  bool v6_only = false;               // IPV6_V6ONLY; before bind only
+  bool linger = false;                // SO_LINGER l_onoff
+  bool reuse_port = false;            // SO_REUSEPORT
+  bool cork = false;                  // TCP_CORK: only full segments, or after an RTO
+  bool urgent_inline = false;         // SO_OOBINLINE: urgent data stays in the stream
+  bool bind_address_only = false;     // IP_BIND_ADDRESS_NO_PORT: bind to port 0 takes none
+  std::uint8_t tos = 0;               // IP_TOS: of IPv4; ECN bits are the stack's own
+  std::uint8_t ttl = 0;               // IP_TTL: of IPv4
+  std::uint8_t traffic_class = 0;     // IPV6_TCLASS: of IPv6, likewise
+  std::uint8_t hop_limit = 0;         // IPV6_UNICAST_HOPS: of IPv6
+  std::uint8_t syn_count = 0;         // TCP_SYNCNT, 1-127; listener: SYN|ACK repeats
+  std::uint8_t keepalive_count = 0;   // TCP_KEEPCNT, 1-127
+  std::uint8_t defer_accept = 0;      // TCP_DEFER_ACCEPT, as SYN|ACK time-outs to wait for data
+  bool fast_open_connect = false;     // TCP_FASTOPEN_CONNECT: the first write sends the SYN
+  bool fast_open_no_cookie = false;   // TCP_FASTOPEN_NO_COOKIE
+  std::uint16_t max_segment = 0;      // TCP_MAXSEG, 88-32767; 0: from the MTU
+  std::uint16_t port_min = 0;         // IP_LOCAL_PORT_RANGE: narrows ip_local_port_range ...
+  std::uint16_t port_max = 0;         // ... as far as it lies within it; 0: no bound
+  std::uint32_t fast_open_queue = 0;  // TCP_FASTOPEN: listener; 0: no Fast Open
+  /// TCP_FASTOPEN_KEY: a listener's own secrets, as many as fast_open_keys says (at most 2):
+  /// cookies are made with the first, and still taken with the second. 0: tcp_fastopen_key.
+  std::uint8_t fast_open_keys = 0;
+  std::array<std::array<std::uint8_t, 16>, 2> fast_open_key{};
   std::uint32_t send_buffer = 0;         // SO_SNDBUF, bytes of payload held
   std::uint32_t receive_buffer = 0;      // SO_RCVBUF, bytes of payload held
   std::uint32_t linger_seconds = 0;      // SO_LINGER l_linger; {on, 0} makes close an abort

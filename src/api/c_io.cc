@@ -22,7 +22,9 @@ estab::SendFlags FlagsOf(int flags) {
   return {.more = (flags & MSG_MORE) != 0, .urgent = (flags & MSG_OOB) != 0};
 }
 
-constexpr int kSendFlags = MSG_DONTWAIT | MSG_NOSIGNAL | MSG_MORE | MSG_OOB;
+// MSG_DONTROUTE: the route of a connection is no matter of a single call; TCP of Linux takes it
+// too.
+constexpr int kSendFlags = MSG_DONTWAIT | MSG_NOSIGNAL | MSG_MORE | MSG_OOB | MSG_DONTROUTE;
 constexpr int kReceiveFlags = MSG_DONTWAIT | MSG_PEEK | MSG_WAITALL | MSG_TRUNC | MSG_OOB |
                               MSG_NOSIGNAL | MSG_CMSG_CLOEXEC | MSG_ERRQUEUE;
 constexpr std::size_t kMaxPieces = 1024;  // UIO_MAXIOV

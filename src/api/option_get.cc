@@ -11,6 +11,7 @@
 
 #include "api/option_value.h"
 #include "api/tcp_info.h"
+#include "stack/fast_open.h"
 
 namespace estab::api {
 
@@ -108,6 +109,19 @@ int SecondsOf(int timeouts) {
   return period;
 }
 
+// The listener's own keys, or those of tcp_fastopen_key; nothing if that has not been set.
+void GetFastOpenKey(const Asked& asked, OptionOut* out) {
+  stack::FastOpenKeys keys{asked.options.fast_open_key, asked.options.fast_open_keys};
+  std::array<char, kSettingTextSize> text{};
+  if (keys.count == 0) {
+    const auto value = asked.stack.GetSetting("net.ipv4.tcp_fastopen_key", text);
+    if (!value || !stack::ReadFastOpenKeys(*value, keys)) return;
+    if (keys.keys == stack::FastOpenKeys{}.keys) return;
+  }
+  out->Set(keys.keys);
+  out->size = static_cast<socklen_t>(keys.count * keys.keys[0].size());
+}
+
 int GetTcpLevel(const Asked& asked, int name, OptionOut* out) {
   const SocketOptions& options = asked.options;
   switch (name) {
@@ -119,6 +133,9 @@ int GetTcpLevel(const Asked& asked, int name, OptionOut* out) {
       return 0;
     case TCP_FASTOPEN:
       out->Set(static_cast<int>(options.fast_open_queue));
+      return 0;
+    case TCP_FASTOPEN_KEY:
+      GetFastOpenKey(asked, out);
       return 0;
     case TCP_FASTOPEN_CONNECT:
       out->Set(options.fast_open_connect ? 1 : 0);
@@ -178,6 +195,12 @@ int GetIpLevel(const Asked& asked, int name, OptionOut* out) {
     case IP_TOS:
       out->Set(int{asked.options.tos});
       return 0;
+    case IP_BIND_ADDRESS_NO_PORT:
+      out->Set(asked.options.bind_address_only ? 1 : 0);
+      return 0;
+    case kIpLocalPortRange:
+      out->Set(std::uint32_t{asked.options.port_max} << 16 | asked.options.port_min);
+      return 0;
     case IP_TTL:
       out->Set(asked.Or(asked.options.ttl, "net.ipv4.ip_default_ttl", 64));
       return 0;
@@ -192,10 +215,10 @@ int GetIpv6Level(const Asked& asked, int name, OptionOut* out) {
       out->Set(asked.options.v6_only ? 1 : 0);
       return 0;
     case IPV6_TCLASS:
-      out->Set(int{asked.options.tos});
+      out->Set(int{asked.options.traffic_class});
       return 0;
     case IPV6_UNICAST_HOPS:
-      out->Set(asked.Or(asked.options.ttl, "net.ipv4.ip_default_ttl", 64));
+      out->Set(asked.Or(asked.options.hop_limit, "net.ipv4.ip_default_ttl", 64));
       return 0;
     default:
       return ENOPROTOOPT;

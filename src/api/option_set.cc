@@ -4,6 +4,7 @@
 #include <netinet/tcp.h>
 
 #include <cstdint>
+#include <cstring>
 
 #include "api/option_value.h"
 
@@ -137,9 +138,20 @@ int SetFlag(bool& flag, int value, bool early) {
   return 0;
 }
 
+// TCP_FASTOPEN_KEY: one key, or two of which the second is still taken.
+int SetFastOpenKey(SocketOptions& options, const OptionIn& in) {
+  const std::size_t size = options.fast_open_key[0].size();
+  if (in.length != size && in.length != 2 * size) return EINVAL;
+  options.fast_open_keys = static_cast<std::uint8_t>(in.length / size);
+  options.fast_open_key = {};
+  std::memcpy(options.fast_open_key.data(), in.data, in.length);
+  return 0;
+}
+
 // Fast Open's options; `state` decides whether they may still be set.
 int SetFastOpen(const Stack& stack, State state, SocketOptions& options, int name,
                 const OptionIn& in) {
+  if (name == TCP_FASTOPEN_KEY) return SetFastOpenKey(options, in);
   const auto value = in.As<int>();
   if (!value) return EINVAL;
   const bool early = state == State::kClosed || state == State::kListen;
@@ -160,8 +172,8 @@ int SetFastOpen(const Stack& stack, State state, SocketOptions& options, int nam
 }
 
 bool IsFastOpen(int level, int name) {
-  return level == IPPROTO_TCP &&
-         (name == TCP_FASTOPEN || name == TCP_FASTOPEN_CONNECT || name == TCP_FASTOPEN_NO_COOKIE);
+  return level == IPPROTO_TCP && (name == TCP_FASTOPEN || name == TCP_FASTOPEN_CONNECT ||
+                                  name == TCP_FASTOPEN_NO_COOKIE || name == TCP_FASTOPEN_KEY);
 }
 
 int SetTcpLevel(SocketOptions& options, bool closed, int name, const OptionIn& in) {
@@ -208,23 +220,41 @@ int SetTcpLevel(SocketOptions& options, bool closed, int name, const OptionIn& i
   }
 }
 
-int SetTos(SocketOptions& options, int value) {
+int SetTos(std::uint8_t& tos, int value) {
   if (value < 0 || value > 255) return EINVAL;
-  options.tos = static_cast<std::uint8_t>(value & ~kEcnBits);
+  tos = static_cast<std::uint8_t>(value & ~kEcnBits);
   return 0;
 }
 
-int SetTtl(SocketOptions& options, int value) {
-  return value == -1 ? (options.ttl = 0, 0) : SetInRange(options.ttl, value, 1, 255);
+int SetTtl(std::uint8_t& ttl, int value) {
+  return value == -1 ? (ttl = 0, 0) : SetInRange(ttl, value, 1, 255);
+}
+
+// The lower bound in the lower half; 0 there or above: no bound.
+int SetPortRange(SocketOptions& options, const OptionIn& in) {
+  if (in.length != sizeof(std::uint32_t)) return EINVAL;  // as Linux: longer ones are not cut
+  const std::uint32_t value = *in.As<std::uint32_t>();
+  const auto least = static_cast<std::uint16_t>(value & 0xffff);
+  const auto most = static_cast<std::uint16_t>(value >> 16);
+  if (least != 0 && most != 0 && least > most) return EINVAL;
+  options.port_min = least;
+  options.port_max = most;
+  return 0;
 }
 
 int SetIpLevel(SocketOptions& options, int name, const OptionIn& in) {
+  if (name == kIpLocalPortRange) return SetPortRange(options, in);
+  if (name == IP_BIND_ADDRESS_NO_PORT) {
+    const auto value = in.length == 0 ? std::optional<int>(0) : in.IntOrByte();
+    options.bind_address_only = *value != 0;
+    return 0;
+  }
   if (name != IP_TOS && name != IP_TTL) return ENOPROTOOPT;
   // As Linux: no bytes at all are a TOS of 0, but no TTL.
   const auto value = name == IP_TOS && in.length == 0 ? std::optional<int>(0) : in.IntOrByte();
   if (!value) return EINVAL;
   // As Linux, which keeps the low byte of a TOS.
-  return name == IP_TOS ? SetTos(options, *value & 0xff) : SetTtl(options, *value);
+  return name == IP_TOS ? SetTos(options.tos, *value & 0xff) : SetTtl(options.ttl, *value);
 }
 
 int SetIpv6Level(SocketOptions& options, bool bound, int name, const OptionIn& in) {
@@ -235,9 +265,9 @@ int SetIpv6Level(SocketOptions& options, bool bound, int name, const OptionIn& i
       options.v6_only = *value != 0;
       return 0;
     case IPV6_TCLASS:
-      return value ? SetTos(options, *value == -1 ? 0 : *value) : EINVAL;
+      return value ? SetTos(options.traffic_class, *value == -1 ? 0 : *value) : EINVAL;
     case IPV6_UNICAST_HOPS:
-      return value ? SetTtl(options, *value) : EINVAL;
+      return value ? SetTtl(options.hop_limit, *value) : EINVAL;
     default:
       return ENOPROTOOPT;
   }

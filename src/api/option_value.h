@@ -15,6 +15,9 @@ namespace estab::api {
 /// TCP_RTO_MAX_MS of <linux/tcp.h> since Linux 6.15, which older headers do not have yet.
 inline constexpr int kTcpRtoMaxMs = 44;
 
+/// IP_LOCAL_PORT_RANGE of <linux/in.h> since Linux 6.3, likewise.
+inline constexpr int kIpLocalPortRange = 51;
+
 /// The value of a setsockopt.
 struct OptionIn {
   const void* data;

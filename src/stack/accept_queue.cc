@@ -30,7 +30,8 @@ void Stack::Impl::Complete(Context& cx, HalfOpenRecord& record, const wire::Segm
   }) & 0x3fffffffu);
   index.Replace(hash, old.raw, Ref(Owner::kSocket, socket->self).raw);
   socket->attached = true;
-  socket->held = {socket->options->reuse_address, socket->options->reuse_port};
+  socket->held_address = socket->options->reuse_address;
+  socket->held_port = socket->options->reuse_port;
   Unqueue(cx, record);
   half_open.Destroy(old.slot());
   Enqueue(listener, *socket);

@@ -118,7 +118,8 @@ bool Stack::Impl::Attach(Socket& socket) {
     ports.Release(socket.tuple.local.port, sharing);
     return false;
   }
-  socket.held = {sharing.address, sharing.port};
+  socket.held_address = sharing.address;
+  socket.held_port = sharing.port;
   socket.attached = true;
   return true;
 }
@@ -126,7 +127,7 @@ bool Stack::Impl::Attach(Socket& socket) {
 void Stack::Impl::Detach(Socket& socket) {
   if (!socket.attached) return;
   index.Erase(Hash(socket.tuple), Ref(Owner::kSocket, socket.self).raw);
-  ports.Release(socket.tuple.local.port, {socket.held.address, socket.held.port});
+  ports.Release(socket.tuple.local.port, {socket.held_address, socket.held_port});
   IntrusiveList<Socket, stack::OutputTag>::Remove(socket);
   socket.attached = false;
 }
@@ -166,8 +167,7 @@ void Stack::Impl::Settle(Context& cx, Socket& socket) {
     const wire::Segment reset = tcp::MakeReset(cx, socket);
     socket.pending.reset = false;
     ++counters.resets_sent;
-    Reply(cx.now, socket.link, socket.tuple, socket.number, reset, socket.options->tos,
-          socket.options->ttl);
+    Reply(cx.now, socket.link, socket.tuple, socket.number, reset, *socket.options);
   }
   if (socket.attached && socket.state == State::kTimeWait) {
     EnterTimeWait(cx, socket);

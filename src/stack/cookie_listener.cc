@@ -17,7 +17,7 @@ void Stack::Impl::SendCookie(Context& cx, Listener& listener, tcp::HalfOpen& hal
   const SocketOptions& o = OptionsOf(listener);
   listener.cookie_at = cx.now;
   ++counters.syn_cookies_sent;
-  Reply(cx.now, half.link, half.tuple, 0, tcp::MakeSynAck(half, stamp), o.tos, o.ttl);
+  Reply(cx.now, half.link, half.tuple, 0, tcp::MakeSynAck(half, stamp), o);
 }
 
 // The half-open record that the ACK's cookie stands for; false if it stands for none.

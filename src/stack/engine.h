@@ -173,6 +173,8 @@ struct Stack::Impl {
     stack::FastOpenCookie cookie{};
   };
   void EnableFastOpen(Socket& listening, std::uint32_t most);
+  /// A listener's own keys, or the stack's.
+  stack::FastOpenKeys FastOpenKeysOf(const SocketOptions& options) const;
   bool FastOpenRoom(Context& cx, Listener& listener);
   FastOpenGrant JudgeFastOpen(Context& cx, Listener& listener, const Tuple& tuple,
                               const wire::Segment& syn);
@@ -237,6 +239,9 @@ struct Stack::Impl {
   /// Queues a segment that is not from a TCB's own queue.
   void Reply(Time now, LinkId link, const Tuple& tuple, ConnectionNumber number,
              const wire::Segment& segment, std::uint8_t tos, std::uint8_t ttl);
+  /// The same with TOS and TTL as `options` has them.
+  void Reply(Time now, LinkId link, const Tuple& tuple, ConnectionNumber number,
+             const wire::Segment& segment, const SocketOptions& options);
   /// Answers `segment` with the reset that RFC 9293 §3.10.7.1 prescribes.
   void ReplyReset(Time now, LinkId link, const Tuple& tuple, const wire::Segment& segment);
   SinkResult LoopBack(const TxPacket& packet);
@@ -257,6 +262,12 @@ struct Stack::Impl {
   Result<void> BindTo(Socket& socket, const Endpoint& local, bool listening);
   bool PortConflicts(const stack::Binding& wanted, std::uint32_t except) const;
   Result<std::uint16_t> ChooseBindPort(stack::Binding wanted);
+  /// The ports to choose from for a socket with these options.
+  struct PortRange {
+    std::uint32_t first;
+    std::uint32_t count;
+  };
+  PortRange PortsFor(const SocketOptions& options) const;
   Result<void> Listen(Time now, Socket& socket, int backlog);
   Result<void> Connect(Time now, Socket& socket, const Endpoint& remote);
   /// All of it but the first transmission; {} if it has begun.

@@ -62,6 +62,17 @@ FastOpenCookie MakeFastOpenCookie(const SipKey& key, const IpAddress& client,
   return cookie;
 }
 
+FastOpenCookie CookieOf(const wire::TcpOptions& options) {
+  return {options.fast_open_size, options.fast_open_cookie, options.fast_open_experimental};
+}
+
+void PutCookie(const FastOpenCookie& cookie, wire::TcpOptions& options) {
+  options.has_fast_open = true;
+  options.fast_open_experimental = cookie.experimental;
+  options.fast_open_size = cookie.size;
+  options.fast_open_cookie = cookie.bytes;
+}
+
 bool ReadFastOpenKeys(std::string_view text, FastOpenKeys& keys) {
   FastOpenKeys read;
   const std::size_t comma = text.find(',');
@@ -98,6 +109,11 @@ const FastOpenCache::Entry* FastOpenCache::Find(const SipKey& key, const IpAddre
     if (entry.cookie.size != 0 && entry.server == server) return &entry;
   }
   return nullptr;
+}
+
+void FastOpenCache::NoteMss(const SipKey& key, const IpAddress& server, std::uint16_t mss) {
+  const Entry* entry = Find(key, server);
+  if (entry != nullptr) const_cast<Entry*>(entry)->mss = mss;
 }
 
 void FastOpenCache::Store(const SipKey& key, const Entry& entry) {

@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "base/siphash.h"
 #include "estab/address.h"
+#include "wire/segment.h"
 
 namespace estab::stack {
 
@@ -24,8 +25,13 @@ inline constexpr int kFastOpenBits = 0x607;
 struct FastOpenCookie {
   std::uint8_t size = 0;  // 0: none
   std::array<std::uint8_t, 16> bytes{};
+  bool experimental = false;  // comes and goes in the option's experimental form
   friend bool operator==(const FastOpenCookie&, const FastOpenCookie&) = default;
 };
+
+/// The cookie of a SYN's or SYN|ACK's Fast Open option, and the option for a cookie.
+FastOpenCookie CookieOf(const wire::TcpOptions& options);
+void PutCookie(const FastOpenCookie& cookie, wire::TcpOptions& options);
 
 /// A server's secrets: cookies are made with the first, and still taken with the second.
 struct FastOpenKeys {
@@ -62,6 +68,8 @@ class FastOpenCache {
   const Entry* Find(const SipKey& key, const IpAddress& server) const;
   /// Keeps it if there is memory.
   void Store(const SipKey& key, const Entry& entry);
+  /// A server that is known has announced another MSS.
+  void NoteMss(const SipKey& key, const IpAddress& server, std::uint16_t mss);
 
  private:
   static constexpr std::size_t kSets = 256;

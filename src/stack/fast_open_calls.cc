@@ -10,16 +10,6 @@ using stack::FastOpenCookie;
 
 namespace {
 
-FastOpenCookie CookieOf(const wire::TcpOptions& options) {
-  return {options.fast_open_size, options.fast_open_cookie};
-}
-
-void PutCookie(wire::TcpOptions& options, const FastOpenCookie& cookie) {
-  options.has_fast_open = true;
-  options.fast_open_size = cookie.size;
-  options.fast_open_cookie = cookie.bytes;
-}
-
 // A reset of an accepted connection that had not completed counts on for a minute, so that nobody
 // can spoof SYNs with stolen cookies and have the victims' resets make room (RFC 7413 §5.1).
 constexpr Duration kResetsCount = std::chrono::seconds(60);
@@ -39,6 +29,11 @@ void Stack::Impl::EnableFastOpen(Socket& listening, std::uint32_t most) {
   listening.options = block;
 }
 
+stack::FastOpenKeys Stack::Impl::FastOpenKeysOf(const SocketOptions& own) const {
+  if (own.fast_open_keys == 0) return fast_open_keys;
+  return {own.fast_open_key, own.fast_open_keys};
+}
+
 bool Stack::Impl::FastOpenRoom(Context& cx, Listener& listener) {
   const std::uint32_t most = OptionsOf(listener).fast_open_queue;
   if (most == 0) return false;
@@ -52,7 +47,7 @@ Stack::Impl::FastOpenGrant Stack::Impl::JudgeFastOpen(Context& cx, Listener& lis
                                                       const Tuple& tuple,
                                                       const wire::Segment& syn) {
   const bool asks = syn.options.has_fast_open;
-  const FastOpenCookie theirs = CookieOf(syn.options);
+  const FastOpenCookie theirs = stack::CookieOf(syn.options);
   if (asks && theirs.size == 0) ++counters.fast_open_requests;
   if ((settings.fastopen & stack::kFastOpenServer) == 0 || (!asks && syn.payload.empty()) ||
       !FastOpenRoom(cx, listener)) {
@@ -63,13 +58,17 @@ Stack::Impl::FastOpenGrant Stack::Impl::JudgeFastOpen(Context& cx, Listener& lis
     return {.open = true};
   }
   if (!asks) return {};
+  const stack::FastOpenKeys keys_now = FastOpenKeysOf(OptionsOf(listener));
   const auto make = [&](const SipKey& key) {
-    return stack::MakeFastOpenCookie(key, tuple.remote.address, tuple.local.address);
+    FastOpenCookie cookie =
+        stack::MakeFastOpenCookie(key, tuple.remote.address, tuple.local.address);
+    cookie.experimental = theirs.experimental;  // answered in the form of the question
+    return cookie;
   };
-  const FastOpenCookie own = make(fast_open_keys.keys[0]);
+  const FastOpenCookie own = make(keys_now.keys[0]);
   if (theirs.size == 0) return {.cookie = own};
   if (theirs == own) return {.open = true};
-  if (fast_open_keys.count == 2 && theirs == make(fast_open_keys.keys[1])) {
+  if (keys_now.count == 2 && theirs == make(keys_now.keys[1])) {
     return {.open = true, .cookie = own};
   }
   ++counters.fast_open_passive_fails;
@@ -88,6 +87,7 @@ bool Stack::Impl::OpenOnSyn(Context& cx, Listener& listener, tcp::HalfOpen half,
   socket->fast_open_pending = true;
   socket->listener_turn = static_cast<std::uint8_t>(listeners.generation(socket->listener));
   socket->fast_open_renew = grant.cookie.size != 0;
+  socket->fast_open_experimental = grant.cookie.experimental;
   ++listener.fast_open_pending;
   ++counters.fast_open_passive;
   recorder.Fired(cx.now, half.number, half.tuple, State::kListen, State::kSynRcvd,
@@ -157,15 +157,17 @@ bool Stack::Impl::ConnectLater(Context& cx, Socket& socket) {
 void Stack::Impl::AddFastOpenOption(const Socket& socket, wire::Segment& syn) const {
   if (socket.passive) {
     if (!socket.fast_open_renew) return;
-    return PutCookie(syn.options,
-                     stack::MakeFastOpenCookie(fast_open_keys.keys[0], socket.tuple.remote.address,
-                                               socket.tuple.local.address));
+    FastOpenCookie fresh =
+        stack::MakeFastOpenCookie(FastOpenKeysOf(*socket.options).keys[0],
+                                  socket.tuple.remote.address, socket.tuple.local.address);
+    fresh.experimental = socket.fast_open_experimental;
+    return stack::PutCookie(fresh, syn.options);
   }
   const bool no_cookie = (settings.fastopen & stack::kFastOpenClientNoCookie) != 0 ||
                          socket.options->fast_open_no_cookie;
   if (socket.fast_open == tcp::FastOpen::kNone || no_cookie) return;
   const auto* entry = fast_open_cache.Find(keys.table, socket.tuple.remote.address);
-  PutCookie(syn.options, entry != nullptr ? entry->cookie : FastOpenCookie{});
+  stack::PutCookie(entry != nullptr ? entry->cookie : FastOpenCookie{}, syn.options);
 }
 
 // What the SYN|ACK that opened `socket` says of Fast Open. `before`: how far it had come. Nothing
@@ -178,9 +180,10 @@ void Stack::Impl::NoteSynAck(const Socket& socket, tcp::FastOpen before,
     ++(taken ? counters.fast_open_active : counters.fast_open_active_fails);
   }
   const bool given = syn_ack.options.has_fast_open && syn_ack.options.fast_open_size != 0;
-  if (!given || !socket.syn_acked) return;
-  fast_open_cache.Store(keys.table,
-                        {socket.tuple.remote.address, CookieOf(syn_ack.options), socket.peer_mss});
+  if (!socket.syn_acked) return;
+  const IpAddress& server = socket.tuple.remote.address;
+  if (!given) return fast_open_cache.NoteMss(keys.table, server, socket.peer_mss);
+  fast_open_cache.Store(keys.table, {server, stack::CookieOf(syn_ack.options), socket.peer_mss});
 }
 
 }  // namespace estab

@@ -1,6 +1,7 @@
 // Passive opening: LISTEN, and the SYN queue of half-open records.
 #include "stack/engine.h"
 #include "stack/isn.h"
+#include "tcp/policy.h"
 #include "tcp/rtt.h"
 
 namespace estab {
@@ -123,11 +124,9 @@ void Stack::Impl::SendSynAck(Context& cx, HalfOpenRecord& record, bool repeat,
   const SocketOptions& o = OptionsOf(listeners[record.listener]);
   wire::Segment segment = tcp::MakeSynAck(half, cx.stamp());
   if (cookie != nullptr && cookie->size != 0) {
-    segment.options.has_fast_open = true;
-    segment.options.fast_open_size = cookie->size;
-    segment.options.fast_open_cookie = cookie->bytes;
+    stack::PutCookie(*cookie, segment.options);
   }
-  Reply(cx.now, half.link, half.tuple, half.number, segment, o.tos, o.ttl);
+  Reply(cx.now, half.link, half.tuple, half.number, segment, o);
   ArmSynAckTimer(cx, record);
 }
 
@@ -182,8 +181,9 @@ void Stack::Impl::ArriveAtHalfOpen(Context& cx, HalfOpenRecord& record,
       ReplyReset(cx.now, half.link, half.tuple, segment);
       return Forget(cx, record);
     case HalfOpenStep::kAck:
+      // The host's own TTL, as Linux: it is no word of the listener's.
       return Reply(cx.now, half.link, half.tuple, half.number, tcp::MakeAck(half, cx.stamp()),
-                   o.tos, 0);  // the host's own TTL, as Linux: it is no word of the listener's
+                   tcp::Tos(o, half.tuple.remote.address), 0);
     case HalfOpenStep::kSynAck:
       return SendSynAck(cx, record, true);
     case HalfOpenStep::kForget:

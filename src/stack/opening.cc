@@ -36,7 +36,7 @@ bool Stack::Impl::PortConflicts(const Binding& wanted, std::uint32_t except) con
     found = found || Covers(wanted, tuple.local.address);
   };
   sockets.ForEach([&](std::uint32_t, const Socket& s) {
-    if (s.attached) check(s.tuple, s.held.address, s.held.port);
+    if (s.attached) check(s.tuple, s.held_address, s.held_port);
   });
   time_wait4.ForEach([&](std::uint32_t, const stack::TimeWait4& r) {
     check(r.tuple(), r.state.reuse_address, r.state.reuse_port);
@@ -47,9 +47,18 @@ bool Stack::Impl::PortConflicts(const Binding& wanted, std::uint32_t except) con
   return found;
 }
 
+// As Linux: each of the option's bounds counts only if it lies within the setting's range.
+Stack::Impl::PortRange Stack::Impl::PortsFor(const SocketOptions& own) const {
+  std::uint32_t first = static_cast<std::uint32_t>(settings.port_min);
+  std::uint32_t last = static_cast<std::uint32_t>(settings.port_max);
+  const auto within = [&](std::uint32_t port) { return first <= port && port <= last; };
+  if (within(own.port_min)) first = own.port_min;
+  if (within(own.port_max)) last = own.port_max;
+  return {first, last - first + 1};
+}
+
 Result<std::uint16_t> Stack::Impl::ChooseBindPort(Binding wanted) {
-  const auto first = static_cast<std::uint32_t>(settings.port_min);
-  const std::uint32_t count = static_cast<std::uint32_t>(settings.port_max) - first + 1;
+  const auto [first, count] = PortsFor(*sockets[wanted.socket].options);
   std::byte message[8];
   const std::uint64_t draw = ++port_draws;
   for (std::size_t i = 0; i < 8; ++i) message[i] = static_cast<std::byte>(draw >> (8 * i));
@@ -92,6 +101,11 @@ Result<void> Stack::Impl::Bind(Socket& socket, const Endpoint& local) {
   if (socket.ipv6 && v4 && socket.options->v6_only) return std::unexpected(Error::kInvalid);
   if (!local.address.is_any() && !network.IsLocal(local.address)) {
     return std::unexpected(Error::kAddressNotAvailable);
+  }
+  if (local.port == 0 && socket.options->bind_address_only) {
+    socket.tuple.local = local;
+    socket.address_bound = !local.address.is_any();
+    return {};
   }
   return BindTo(socket, local, false);
 }
@@ -185,8 +199,7 @@ Result<void> Stack::Impl::ChooseTuple(Context& cx, Socket& socket, const Endpoin
     socket.tuple = tuple;
     return {};
   }
-  const auto first = static_cast<std::uint32_t>(settings.port_min);
-  const std::uint32_t count = static_cast<std::uint32_t>(settings.port_max) - first + 1;
+  const auto [first, count] = PortsFor(*socket.options);
   std::uint64_t draw = 0;
   for (std::uint32_t i = 0; i < kRandomDraws + count; ++i) {
     if (i <= kRandomDraws) {
@@ -249,7 +262,8 @@ void Stack::Impl::ForgetAttempt(Socket& socket) {
   if (socket.number == 0) return;
   const SocketOptions* kept = socket.options;
   buffers.Detach(socket);
-  const IpAddress any = socket.ipv6 ? IpAddress::AnyV6() : IpAddress::AnyV4();
+  IpAddress any = socket.ipv6 ? IpAddress::AnyV6() : IpAddress::AnyV4();
+  if (socket.address_bound) any = socket.tuple.local.address;
   static_cast<tcp::Tcb&>(socket) = tcp::Tcb{};
   socket.options = kept;
   const bool bound = socket.binding != kNoSlot;

@@ -1,5 +1,7 @@
 #include "stack/options_table.h"
 
+#include <array>
+#include <cstring>
 #include <type_traits>
 
 namespace estab::stack {
@@ -16,11 +18,18 @@ std::uint32_t HashOptions(const SocketOptions& o) {
       (std::uint64_t{o.urgent_inline} << 5) | (std::uint64_t{o.reuse_address} << 4) |
       (std::uint64_t{o.keepalive} << 3) | (std::uint64_t{o.no_delay} << 2) |
       (std::uint64_t{o.v6_only} << 1) | std::uint64_t{o.linger});
-  mix((std::uint64_t{o.tos} << 24) | (std::uint64_t{o.ttl} << 16) |
+  mix((std::uint64_t{o.hop_limit} << 40) | (std::uint64_t{o.traffic_class} << 32) |
+      (std::uint64_t{o.tos} << 24) | (std::uint64_t{o.ttl} << 16) |
       (std::uint64_t{o.syn_count} << 8) | o.keepalive_count);
   mix((std::uint64_t{o.max_segment} << 32) | o.linger_seconds);
   mix((std::uint64_t{o.fast_open_queue} << 16) | (std::uint64_t{o.defer_accept} << 8) |
       (std::uint64_t{o.fast_open_connect} << 1) | std::uint64_t{o.fast_open_no_cookie});
+  mix((std::uint64_t{o.port_min} << 32) | (std::uint64_t{o.port_max} << 16) |
+      (std::uint64_t{o.fast_open_keys} << 1) | std::uint64_t{o.bind_address_only});
+  std::array<std::uint64_t, 4> secrets;
+  static_assert(sizeof(secrets) == sizeof(o.fast_open_key));
+  std::memcpy(secrets.data(), o.fast_open_key.data(), sizeof(secrets));
+  for (const std::uint64_t part : secrets) mix(part);
   mix((std::uint64_t{o.send_buffer} << 32) | o.receive_buffer);
   mix((std::uint64_t{o.keepalive_idle} << 32) | o.keepalive_interval);
   mix((std::uint64_t{static_cast<std::uint32_t>(o.fin_wait2_seconds)} << 32) | o.user_timeout_ms);

@@ -35,15 +35,15 @@ struct Socket final : tcp::Tcb,
   std::uint8_t listener_turn = 0;   // fast_open_pending: the Listener's generation, its low bits
   bool ipv6 : 1 = false;            // the family it was opened with
   bool attached : 1 = false;        // in the table of connections, and counted at its port
+  bool address_bound : 1 = false;   // bind took its address, but no port
   bool queued : 1 = false;          // waits in an accept queue: no handle yet
   bool counted_orphan : 1 = false;
-  bool counted_record : 1 = false;     // in FIN_WAIT_2, but counted like TIME_WAIT
-  bool fast_open_pending : 1 = false;  // counted so at its listener
-  bool fast_open_renew : 1 = false;    // its SYN|ACK brings a new Fast Open cookie
-  struct {
-    bool address : 1 = false;
-    bool port : 1 = false;
-  } held;  // how it is counted at its port
+  bool counted_record : 1 = false;          // in FIN_WAIT_2, but counted like TIME_WAIT
+  bool fast_open_pending : 1 = false;       // counted so at its listener
+  bool fast_open_renew : 1 = false;         // its SYN|ACK brings a new Fast Open cookie ...
+  bool fast_open_experimental : 1 = false;  // ... in the option's experimental form
+  bool held_address : 1 = false;            // how it is counted at its port ...
+  bool held_port : 1 = false;               // ... of what it shares
 };
 static_assert(sizeof(Socket) <= 384, "an idle connection must stay within six cache lines");
 

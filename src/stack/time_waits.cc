@@ -54,8 +54,8 @@ void Stack::Impl::EnterTimeWait(Context& cx, Socket& socket) {
   if (socket.counted_record) --fin_wait2_records;
   socket.counted_record = false;
   tcp::TimeWait state = tcp::MakeTimeWait(socket, cx.stamp());
-  state.reuse_address = socket.held.address;
-  state.reuse_port = socket.held.port;
+  state.reuse_address = socket.held_address;
+  state.reuse_port = socket.held_port;
   if (socket.acks_owed != 0) SendTimeWaitAck(cx, state, socket.tuple);
   const bool v4 = socket.tuple.local.address.is_v4();
   const bool added = room && (v4 ? AddTimeWait(cx, time_wait4, Owner::kTimeWait4, socket, state)

@@ -91,6 +91,12 @@ void Stack::Impl::ReplyReset(Time now, LinkId link, const Tuple& tuple,
   Reply(now, link, tuple, 0, reset, segment.tos & kDscp, 0);
 }
 
+void Stack::Impl::Reply(Time now, LinkId link, const Tuple& tuple, ConnectionNumber number,
+                        const wire::Segment& segment, const SocketOptions& own) {
+  const IpAddress& remote = tuple.remote.address;
+  Reply(now, link, tuple, number, segment, tcp::Tos(own, remote), tcp::Ttl(settings, own, remote));
+}
+
 std::size_t Stack::Impl::TransmitReplies(PacketSink& sink, std::size_t budget, unsigned& busy) {
   std::size_t sent = 0;
   for (std::uint32_t left = replies.size(); left != 0 && sent < budget; --left) {
@@ -134,8 +140,9 @@ bool Stack::Impl::TransmitSegment(Context& cx, PacketSink& sink, Socket& socket,
   wire::Segment segment = tcp::MakeSegment(cx, socket, plan);
   if (plan.kind == tcp::Plan::Kind::kSyn && !plan.repeat) AddFastOpenOption(socket, segment);
   const std::span<const Slice> payload(slices.data(), pieces);
-  const std::uint8_t ttl = tcp::Ttl(settings, *socket.options);
-  const wire::IpHeader ip = IpHeaderFor(socket.tuple, socket.options->tos, ttl);
+  const IpAddress& remote = socket.tuple.remote.address;
+  const std::uint8_t ttl = tcp::Ttl(settings, *socket.options, remote);
+  const wire::IpHeader ip = IpHeaderFor(socket.tuple, tcp::Tos(*socket.options, remote), ttl);
   TxPacket packet;
   packet.header = {loan.header.data(), BuildHeaders(loan.header, ip, segment, payload)};
   packet.payload = payload;

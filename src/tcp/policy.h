@@ -33,8 +33,16 @@ inline int KeepaliveCount(const Context& cx, const Tcb& tcb) {
   return tcb.options->keepalive_count != 0 ? tcb.options->keepalive_count
                                            : cx.settings.keepalive_probes;
 }
-inline std::uint8_t Ttl(const Settings& settings, const SocketOptions& options) {
-  return options.ttl != 0 ? options.ttl : static_cast<std::uint8_t>(settings.default_ttl);
+/// The TOS, or traffic class, of packets to `remote`: each family has its own, as on Linux, so an
+/// AF_INET6 socket with an IPv4 peer goes by IP_TOS and IP_TTL.
+inline std::uint8_t Tos(const SocketOptions& options, const IpAddress& remote) {
+  return remote.is_v4() ? options.tos : options.traffic_class;
+}
+/// The TTL, or hop limit, likewise.
+inline std::uint8_t Ttl(const Settings& settings, const SocketOptions& options,
+                        const IpAddress& remote) {
+  const std::uint8_t own = remote.is_v4() ? options.ttl : options.hop_limit;
+  return own != 0 ? own : static_cast<std::uint8_t>(settings.default_ttl);
 }
 inline std::uint32_t ReceiveLimit(const Settings& settings, const SocketOptions& options) {
   const std::uint32_t limit = options.receive_buffer != 0

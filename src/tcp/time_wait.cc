@@ -3,6 +3,7 @@
 #include "tcp/acceptance.h"
 #include "tcp/challenge.h"
 #include "tcp/half_open.h"
+#include "tcp/policy.h"
 
 namespace estab::tcp {
 namespace {
@@ -78,7 +79,7 @@ TimeWait MakeTimeWait(const Tcb& tcb, Stamp now) {
   const auto window =
       tcb.rcv.adv > tcb.rcv.nxt ? static_cast<std::uint32_t>(tcb.rcv.adv - tcb.rcv.nxt) : 0u;
   record.window = static_cast<std::uint16_t>(window >> tcb.receive_scale);
-  record.tos = tcb.options->tos;
+  record.tos = Tos(*tcb.options, tcb.tuple.remote.address);
   record.link = static_cast<std::uint8_t>(tcb.link & 0xf);
   record.timestamps = tcb.timestamps;
   record.reuse_address = tcb.options->reuse_address;

@@ -23,10 +23,11 @@ struct TcpOptions {
   bool has_window_scale = false;
   bool sack_permitted = false;
   bool has_timestamp = false;
-  bool has_fast_open = false;       // present, though the cookie may be empty (a request)
-  std::uint8_t window_scale = 0;    // as sent; the receiver cuts it to 14
-  std::uint8_t sack_count = 0;      // 0-4
-  std::uint8_t fast_open_size = 0;  // 0, or 4-16 bytes
+  bool has_fast_open = false;           // present, though the cookie may be empty (a request)
+  bool fast_open_experimental = false;  // ... as option 254 with the number 0xF989 (RFC 6994)
+  std::uint8_t window_scale = 0;        // as sent; the receiver cuts it to 14
+  std::uint8_t sack_count = 0;          // 0-4
+  std::uint8_t fast_open_size = 0;      // 0, or 4-16 bytes
   std::uint16_t mss = 0;
   std::uint32_t ts_value = 0;
   std::uint32_t ts_echo = 0;

@@ -21,6 +21,8 @@ constexpr std::uint8_t kSackPermitted = 4;
 constexpr std::uint8_t kSack = 5;
 constexpr std::uint8_t kTimestamp = 8;
 constexpr std::uint8_t kFastOpen = 34;
+constexpr std::uint8_t kExperiment = 254;
+constexpr std::uint16_t kFastOpenExperiment = 0xF989;  // RFC 6994, as Linux before RFC 7413
 
 using Bytes = std::span<const std::byte>;
 
@@ -36,8 +38,9 @@ void ReadSack(Bytes value, TcpOptions& options) {
   }
 }
 
-void ReadFastOpen(Bytes cookie, TcpOptions& options) {
+void ReadFastOpen(Bytes cookie, bool experimental, TcpOptions& options) {
   options.has_fast_open = true;
+  options.fast_open_experimental = experimental;
   options.fast_open_size = static_cast<std::uint8_t>(cookie.size());
   options.fast_open_cookie = {};
   std::ranges::transform(cookie, options.fast_open_cookie.begin(),
@@ -62,7 +65,10 @@ void ReadOption(std::uint8_t kind, Bytes value, TcpOptions& options) {
     options.ts_value = Load32(&value[0]);
     options.ts_echo = Load32(&value[4]);
   } else if (kind == kFastOpen && IsCookieSize(size)) {
-    ReadFastOpen(value, options);
+    ReadFastOpen(value, false, options);
+  } else if (kind == kExperiment && size >= 2 && IsCookieSize(size - 2) &&
+             Load16(value.data()) == kFastOpenExperiment) {
+    ReadFastOpen(value.subspan(2), true, options);
   }
 }
 
@@ -80,6 +86,11 @@ void ReadOptions(Bytes bytes, TcpOptions& options) {
     ReadOption(kind, bytes.subspan(2, length - 2), options);
     bytes = bytes.subspan(length);
   }
+}
+
+// Of the whole option, without padding.
+std::size_t FastOpenSize(const TcpOptions& options) {
+  return (options.fast_open_experimental ? 4u : 2u) + options.fast_open_size;
 }
 
 // What of a segment's options goes into the header, and what is left out for want of room.
@@ -105,7 +116,7 @@ Layout LayOut(const TcpOptions& options) {
     if (layout.sack_blocks > 0) layout.size += 4 + 8 * layout.sack_blocks;
   }
   if (options.has_fast_open && IsCookieSize(options.fast_open_size)) {
-    const std::size_t size = (2u + options.fast_open_size + 3u) / 4 * 4;
+    const std::size_t size = (FastOpenSize(options) + 3u) / 4 * 4;
     layout.fast_open = layout.size + size <= kMaxOptionsSize;
     if (layout.fast_open) layout.size += size;
   }
@@ -167,8 +178,9 @@ void WriteOptions(const TcpOptions& options, const Layout& layout, std::byte* at
     }
   }
   if (layout.fast_open) {
-    const std::size_t size = 2u + options.fast_open_size;
-    writer.Head(kFastOpen, size);
+    const std::size_t size = FastOpenSize(options);
+    writer.Head(options.fast_open_experimental ? kExperiment : kFastOpen, size);
+    if (options.fast_open_experimental) writer.Put16(kFastOpenExperiment);
     for (std::size_t i = 0; i < options.fast_open_size; ++i) {
       writer.Put8(options.fast_open_cookie[i]);
     }

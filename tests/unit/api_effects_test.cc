@@ -5,6 +5,7 @@
 #include <linux/tcp.h>
 #include <sys/ioctl.h>
 
+#include <cstring>
 #include <set>
 #include <string>
 
@@ -114,6 +115,41 @@ TEST_F(ApiEffects, CorkSendsFullSegmentsAndTheRestWithin200Ms) {
   const std::vector<Packet> sent = a.Drain();
   ASSERT_EQ(sent.size(), 1u);
   EXPECT_EQ(sent[0].payload(), 100u);
+}
+
+// As Linux, whose TCP asks nothing about routes when it sends.
+TEST_F(ApiEffects, DontRouteIsTaken) {
+  const Connected c = Connect();
+  EXPECT_EQ(estab_send(a, c.client, "x", 1, MSG_DONTROUTE), 1);
+  Exchange();
+  EXPECT_EQ(Take(b, c.server), "x");
+}
+
+// The bytes are those of the kernel: the words of the setting's text, little-endian.
+TEST_F(ApiEffects, FastOpenKeysOfASocketGoBeforeTheSetting) {
+  const int s = a.Tcp();
+  unsigned char key[40] = {};
+  socklen_t size = sizeof(key);
+  EXPECT_EQ(estab_getsockopt(a, s, IPPROTO_TCP, TCP_FASTOPEN_KEY, key, &size), 0);
+  EXPECT_EQ(size, 0u);  // one was drawn, and is nobody's business
+  ASSERT_EQ(estab_sysctl_set(a, "net.ipv4.tcp_fastopen_key", "00000201-0-0-ff000000"), 0);
+  size = sizeof(key);
+  EXPECT_EQ(estab_getsockopt(a, s, IPPROTO_TCP, TCP_FASTOPEN_KEY, key, &size), 0);
+  ASSERT_EQ(size, 16u);
+  EXPECT_EQ(key[0], 1);
+  EXPECT_EQ(key[1], 2);
+  EXPECT_EQ(key[15], 0xff);
+  key[16] = 7;
+  for (const socklen_t wrong : {0u, 15u, 17u, 33u}) {
+    EXPECT_EQ(estab_setsockopt(a, s, IPPROTO_TCP, TCP_FASTOPEN_KEY, key, wrong), -1);
+    EXPECT_EQ(errno, EINVAL);
+  }
+  EXPECT_EQ(estab_setsockopt(a, s, IPPROTO_TCP, TCP_FASTOPEN_KEY, key, 32), 0);
+  unsigned char own[40] = {};
+  size = sizeof(own);
+  EXPECT_EQ(estab_getsockopt(a, s, IPPROTO_TCP, TCP_FASTOPEN_KEY, own, &size), 0);
+  EXPECT_EQ(size, 32u);
+  EXPECT_EQ(std::memcmp(own, key, 32), 0);
 }
 
 // As Linux: each time it is set, not only when it is switched on; the cork holds on.

@@ -151,6 +151,114 @@ TEST_P(Opening, AcceptedSocketsInheritOptions) {
   EXPECT_NE(peer.stack->NextDeadline(), kNever);  // keepalive runs
 }
 
+// IP_BIND_ADDRESS_NO_PORT: the port is chosen with the peer, so that one serves several.
+TEST_P(Opening, BindingToAnAddressAloneTakesNoPort) {
+  peer.Set("net.ipv4.ip_local_port_range", "40000 40000");
+  const IpAddress second = peer.Address(7);
+  peer.stack->AddAddress(0, {second, static_cast<std::uint8_t>(peer.v6 ? 64 : 24)});
+  const auto bound = [&](bool address_only) -> SocketId {
+    const SocketId id = New(false);
+    SocketOptions options;
+    options.bind_address_only = address_only;
+    EXPECT_TRUE(peer.stack->SetOptions(peer.now, id, options));
+    EXPECT_EQ(BindError(id, {second, 0}), Error{});
+    EXPECT_EQ(peer.stack->GetInfo(peer.now, id)->tuple.local,
+              (Endpoint{second, static_cast<std::uint16_t>(address_only ? 0 : 40000)}));
+    return id;
+  };
+  const SocketId ids[] = {bound(true), bound(true)};
+  for (std::uint16_t i = 0; i < 2; ++i) {
+    const Endpoint to{peer.theirs(), static_cast<std::uint16_t>(81 + i)};
+    EXPECT_EQ(peer.stack->Connect(peer.now, ids[i], to).error(), Error::kInProgress);
+    const auto sent = peer.Take();
+    ASSERT_EQ(sent.size(), 1u);
+    EXPECT_EQ(sent[0].tuple.local, (Endpoint{second, 40000}));
+    // The address stays when an attempt has failed.
+    wire::Segment refusal;
+    refusal.flags = kRst | kAck;
+    refusal.ack = sent[0].segment.seq + 1;
+    refusal.source_port = to.port;
+    refusal.destination_port = 40000;
+    peer.Inject(Pack(peer.theirs(), second, refusal, {}));
+    EXPECT_EQ(*peer.stack->TakeError(ids[i]), std::optional(Error::kConnectionRefused));
+    EXPECT_EQ(peer.stack->Connect(peer.now, ids[i], to).error(), Error::kInProgress);
+    EXPECT_EQ(peer.Take().at(0).tuple.local.address, second);
+  }
+  EXPECT_EQ(BindError(New(false), {second, 0}), Error::kAddressInUse);
+}
+
+// IP_LOCAL_PORT_RANGE: a bound counts where it lies within ip_local_port_range.
+TEST_P(Opening, ASocketMayNarrowTheRangeOfPorts) {
+  peer.Set("net.ipv4.ip_local_port_range", "40000 40009");
+  struct Case {
+    std::uint16_t least, most, from, to;
+  };
+  const Case cases[] = {{40003, 40003, 40003, 40003},
+                        {40008, 0, 40008, 40009},
+                        {0, 40001, 40000, 40001},
+                        {30000, 40000, 40000, 40000},
+                        {40009, 50000, 40009, 40009}};
+  for (const Case& c : cases) {
+    for (const bool bind : {false, true}) {
+      const SocketId id = New(false);
+      SocketOptions options;
+      options.port_min = c.least;
+      options.port_max = c.most;
+      ASSERT_TRUE(peer.stack->SetOptions(peer.now, id, options));
+      if (bind) {
+        ASSERT_EQ(BindError(id, {peer.ours(), 0}), Error{});
+      } else {
+        const Endpoint to{peer.theirs(), 4000};
+        ASSERT_EQ(peer.stack->Connect(peer.now, id, to).error(), Error::kInProgress);
+      }
+      const std::uint16_t port = peer.stack->GetInfo(peer.now, id)->tuple.local.port;
+      EXPECT_GE(port, c.from);
+      EXPECT_LE(port, c.to);
+      ASSERT_TRUE(peer.stack->Close(peer.now, id));
+      peer.Take();
+    }
+  }
+}
+
+// As on Linux: each family's packets have its own TOS and TTL, whatever the socket's family.
+TEST_P(Opening, TosAndTtlAreOfThePacketsFamily) {
+  const SocketId id = *peer.stack->Open(true);
+  SocketOptions options;
+  options.tos = 0x10;
+  options.ttl = 33;
+  options.traffic_class = 0x20;
+  options.hop_limit = 44;
+  ASSERT_TRUE(peer.stack->SetOptions(peer.now, id, options));
+  const auto expect_own = [&] {
+    const auto sent = peer.Take();
+    ASSERT_EQ(sent.size(), 1u);
+    const auto ip = *wire::DecodeIp(sent[0].packet);
+    EXPECT_EQ(ip.tos, peer.v6 ? 0x20 : 0x10);
+    EXPECT_EQ(ip.ttl, peer.v6 ? 44 : 33);
+    peer.iss = sent[0].segment.seq;
+  };
+  EXPECT_EQ(peer.stack->Connect(peer.now, id, {peer.theirs(), peer.port}).error(),
+            Error::kInProgress);
+  expect_own();
+  ASSERT_TRUE(peer.stack->Close(peer.now, id));
+  const SocketId listener = *peer.stack->Open(true);
+  ASSERT_TRUE(peer.stack->SetOptions(peer.now, listener, options));
+  ASSERT_TRUE(peer.stack->Bind(listener, {IpAddress::AnyV6(), 80}));
+  ASSERT_TRUE(peer.stack->Listen(peer.now, listener, 5));
+  peer.Segment(kSyn, peer.irs, 0);
+  expect_own();
+  peer.Segment(kAck, peer.irs + 1, peer.iss + 1);
+  const std::uint32_t iss = peer.iss;
+  const auto child = peer.stack->Accept(peer.now, listener);
+  ASSERT_TRUE(child);
+  ASSERT_TRUE(peer.stack->Close(peer.now, *child));
+  expect_own();
+  peer.Segment(kFin | kAck, peer.irs + 1, iss + 2);  // the ACK of TIME_WAIT
+  const auto sent = peer.Take();
+  ASSERT_EQ(sent.size(), 1u);
+  EXPECT_EQ(wire::DecodeIp(sent[0].packet)->tos, peer.v6 ? 0x20 : 0x10);
+}
+
 TEST_P(Opening, ListenersSynCountLimitsSynAcks) {
   const SocketId listener = New(false);
   SocketOptions options;

@@ -105,8 +105,8 @@ TEST(WireTcp, DecodesTheOptionsOfLinux) {
 TEST(WireTcp, SkipsUnknownOptions) {
   const Decoded d("tcp4-unknown-options");
   EXPECT_TRUE(d.options().has_mss);
-  EXPECT_FALSE(d.options().has_fast_open);
-  EXPECT_FALSE(Decoded("tcp4-experimental-fast-open").options().has_fast_open);
+  EXPECT_TRUE(d.options().fast_open_experimental);  // the one behind them is known
+  EXPECT_EQ(d.options().fast_open_size, 0);
 }
 
 // What stops the reading leaves what came before it, and nothing behind it.
@@ -216,6 +216,20 @@ TEST(WireTcp, SackBlocksThatFit) {
       }
     }
   }
+}
+
+// Option 254 with the number 0xF989 (RFC 6994), as it was before it had a number of its own.
+TEST(WireTcp, ExperimentalFastOpenIsReadAndWritten) {
+  const Decoded d("tcp4-experimental-fast-open");
+  EXPECT_TRUE(d.options().has_fast_open && d.options().fast_open_experimental);
+  ASSERT_EQ(d.options().fast_open_size, 8);
+  EXPECT_EQ(d.options().fast_open_cookie[0], 1);
+  EXPECT_EQ(d.options().fast_open_cookie[7], 8);
+  TcpOptions options;
+  options.has_fast_open = options.fast_open_experimental = true;
+  options.fast_open_size = 6;
+  options.fast_open_cookie = {1, 2, 3, 4, 5, 6};
+  EXPECT_EQ(EncodeOptions(options), FromHex("fe0af9890102030405060101"));
 }
 
 TEST(WireTcp, FastOpenCookiePaddingAndFit) {
