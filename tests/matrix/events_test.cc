@@ -369,6 +369,22 @@ TEST(Deadlines, AnAckWaitsInEveryStateThatReceives) {
   }
 }
 
+// A FIN that nothing came before is acknowledged at the next tick. Data before it, though old,
+// shows that there was a conversation, and the ACK waits for an answer to ride on.
+TEST(Deadlines, TheAckOfAFinWaitsIfDataCameWithIt) {
+  for (const bool data : {false, true}) {
+    SCOPED_TRACE(data);
+    Connection c(kEstablished, {});
+    const std::string old(data ? 20 : 0, 'd');
+    const auto size = static_cast<std::uint32_t>(old.size());
+    c.p.Segment(kFin | kAck, c.p.irs + 1 - size, c.una(), {.data = old});
+    c.p.Pass(milliseconds(20));
+    EXPECT_EQ(c.p.Take().size(), data ? 0u : 1u);
+    c.p.Pass(milliseconds(30));
+    EXPECT_EQ(c.p.Take().size(), data ? 1u : 0u);
+  }
+}
+
 // The link takes nothing, so the ACK of the crossing FIN has not gone when the timer ends.
 TEST(Deadlines, AnAckThatWaitsOutlastsTheCrossingOfTheFins) {
   Connection c(kFinWait1, {});
