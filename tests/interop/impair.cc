@@ -10,42 +10,34 @@
 #include <array>
 #include <csignal>
 #include <cstdio>
-#include <map>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "io/clock.h"
 #include "io/tun.h"
-#include "sim/path.h"
+#include "sim/delay_line.h"
 
 namespace {
 
 using estab::Time;
 
-// What one device brings goes over `path` and waits for its moment to be written to the other.
+// What one device brings waits for its moment to be written to the other.
 struct Direction {
   estab::io::Tun* from;
   estab::io::Tun* to;
-  estab::sim::Path path;
-  std::multimap<Time, std::vector<std::byte>> waiting;
+  estab::sim::DelayLine line;
 
   void Read(Time now) {
-    for (const estab::RxPacket& packet : from->ReadBatch(0)) {
-      const estab::sim::Fate fate = path.Offer(now, packet.data.size());
-      for (std::size_t i = 0; i < fate.copies; ++i) {
-        waiting.emplace(fate.at[i], std::vector<std::byte>(packet.data.begin(), packet.data.end()));
-      }
-    }
+    for (const estab::RxPacket& packet : from->ReadBatch(0)) line.Send(now, packet.data);
   }
   void Write(Time now) {
-    while (!waiting.empty() && waiting.begin()->first <= now) {
+    line.Deliver(now, [this](std::span<const std::byte> bytes) {
       estab::TxPacket packet;
-      packet.header = waiting.begin()->second;
+      packet.header = bytes;
       static_cast<void>(to->Write(packet));
-      waiting.erase(waiting.begin());
-    }
+    });
   }
-  Time next() const { return waiting.empty() ? estab::kNever : waiting.begin()->first; }
 };
 
 void Wait(const estab::io::Tun& a, const estab::io::Tun& b, Time until) {
@@ -84,11 +76,11 @@ int main(int argc, char** argv) {
     tuns.push_back(std::move(*tun));
   }
   std::array<Direction, 2> directions{
-      {{&tuns[0], &tuns[1], {config, seed}, {}}, {&tuns[1], &tuns[0], {config, seed + 1}, {}}}};
+      {{&tuns[0], &tuns[1], {config, seed}}, {&tuns[1], &tuns[0], {config, seed + 1}}}};
   std::puts("ready");
   std::fflush(stdout);
   while (true) {
-    Wait(tuns[0], tuns[1], std::min(directions[0].next(), directions[1].next()));
+    Wait(tuns[0], tuns[1], std::min(directions[0].line.next(), directions[1].line.next()));
     for (Direction& direction : directions) {
       direction.Read(estab::io::MonotonicNow());
       direction.Write(estab::io::MonotonicNow());

@@ -8,6 +8,7 @@
 #include <cmath>
 
 #include "bench/cell.h"
+#include "bench/statistics.h"
 
 namespace estab::bench {
 namespace {
@@ -88,6 +89,15 @@ TEST(Theory, JainIndexGoesFromOneToOneOverN) {
   EXPECT_DOUBLE_EQ(JainIndex(std::array{5.0, 0.0, 0.0, 0.0}), 0.25);
   EXPECT_DOUBLE_EQ(JainIndex(std::array{0.0, 0.0}), 0);
   EXPECT_NEAR(JainIndex(std::array{1.0, 2.0, 3.0}), 36.0 / 42, 1e-12);
+}
+
+// The textbook's: 9.8 10.2 10.4 9.8 10.0 10.2 9.6 is 10.0 +- 0.26.
+TEST(Statistics, TheMarginIsStudents) {
+  const Estimate e = EstimateMean(std::array{9.8, 10.2, 10.4, 9.8, 10.0, 10.2, 9.6});
+  EXPECT_NEAR(e.mean, 10, 1e-9);
+  EXPECT_NEAR(e.margin, 0.2616, 0.0005);
+  EXPECT_EQ(EstimateMean(std::array{2.0, 2.0}).margin, 0);
+  EXPECT_TRUE(std::isinf(EstimateMean(std::array{1.0}).margin));
 }
 
 TEST(Cell, KnowsItsPath) {

@@ -2,8 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <bit>
 #include <vector>
+
+#include "sim/delay_line.h"
 
 namespace estab::sim {
 namespace {
@@ -121,6 +124,36 @@ TEST(Path, CorruptionFlipsExactlyOneBit) {
 TEST(Path, AlwaysIsAlwaysAndNeverIsNever) {
   Path dead({.loss_ppm = kAlways}, 1);
   for (int i = 0; i < 1000; ++i) ASSERT_EQ(dead.Offer(Time(0ms), 1).copies, 0);
+}
+
+TEST(DelayLine, KeepsPacketsUntilTheyArriveInOrderOfArrival) {
+  DelayLine line({.delay = 10ms, .duplicate_ppm = kAlways}, 1);
+  EXPECT_EQ(line.next(), kNever);
+  const std::vector<std::byte> first(3, std::byte{1});
+  const std::vector<std::byte> second(5, std::byte{2});
+  line.Send(Time(0ms), first);
+  line.Send(Time(1ms), second);
+  EXPECT_EQ(line.next(), Time(10ms));
+  std::vector<std::size_t> sizes;
+  const auto take = [&](std::span<const std::byte> packet) { sizes.push_back(packet.size()); };
+  line.Deliver(Time(10ms) - 1ns, take);
+  EXPECT_TRUE(sizes.empty());
+  line.Deliver(Time(10ms), take);
+  EXPECT_EQ(sizes, (std::vector<std::size_t>{3, 3}));
+  line.Deliver(Time(20ms), take);
+  EXPECT_EQ(sizes, (std::vector<std::size_t>{3, 3, 5, 5}));
+  EXPECT_EQ(line.next(), kNever);
+}
+
+TEST(DelayLine, CorruptsACopyNotTheOriginal) {
+  DelayLine line({.corrupt_ppm = kAlways}, 1);
+  const std::vector<std::byte> packet(100);
+  line.Send(Time(0ms), packet);
+  bool same = true;
+  line.Deliver(Time(0ms), [&](std::span<const std::byte> arrived) {
+    same = std::ranges::equal(arrived, packet);
+  });
+  EXPECT_FALSE(same);
 }
 
 }  // namespace
