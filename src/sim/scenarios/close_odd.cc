@@ -259,7 +259,7 @@ void FinBehindData(ScenarioContext& ctx) {
   (void)ctx.b().Send(pair.b, rest);
   (void)ctx.b().Close(pair.b);
   // By the RFC the state changes when the FIN goes out; on Linux with the call that queues it.
-  const bool when_sent = ctx.Profile() == "rfc";
+  const bool when_sent = ctx.policy().last_ack_when_sent;
   ctx.ExpectState(Side::kB, when_sent ? State::kCloseWait : State::kLastAck);
   ctx.RunUntil(2s);
   ctx.ExpectCount(Side::kB, kFin | kAck, 0);

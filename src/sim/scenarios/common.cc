@@ -119,8 +119,8 @@ Schedule RepeatsByTime(ScenarioContext& ctx, std::int64_t repeats, Duration firs
 }  // namespace
 
 Schedule DataRepeats(ScenarioContext& ctx, std::int64_t repeats, Duration first) {
-  return ctx.Profile() == "linux" ? RepeatsByTime(ctx, repeats, first)
-                                  : Repeats(ctx, repeats, first);
+  return ctx.policy().give_up_by_time ? RepeatsByTime(ctx, repeats, first)
+                                      : Repeats(ctx, repeats, first);
 }
 
 Schedule OrphanRepeats(ScenarioContext& ctx, Duration delay) {
@@ -131,7 +131,7 @@ Schedule OrphanRepeats(ScenarioContext& ctx, Duration delay) {
 Duration SynAgain(ScenarioContext& ctx, Duration sent, Duration reset) {
   constexpr Duration kLinuxMoment = milliseconds(8);  // two ticks of its 250 Hz clock
   const Duration due = sent + SynRepeats(ctx).at.at(1);
-  return ctx.Profile() == "linux" ? std::min(due, reset + kLinuxMoment) : due;
+  return ctx.policy().bad_ack_hastens_syn ? std::min(due, reset + kLinuxMoment) : due;
 }
 
 wire::Segment Stamped(const ScenarioContext& ctx, Side side, wire::Segment segment) {
@@ -148,7 +148,7 @@ wire::Segment Stamped(const ScenarioContext& ctx, Side side, wire::Segment segme
 Duration Rto(ScenarioContext& ctx, Duration delay) {
   const Duration least = milliseconds(ctx.SettingNumber("estab.tcp_rto_min"));
   // RTTVAR begins at half the round trip. By the RFC's letter the whole has a least value.
-  if (ctx.Profile() == "rfc") return std::max(6 * delay, least);
+  if (ctx.policy().rto_min_of_whole) return std::max(6 * delay, least);
   return 2 * delay + std::max(4 * delay, least);
 }
 
