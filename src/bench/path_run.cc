@@ -80,14 +80,13 @@ class Measurement {
 
   // What has ended the ramp-up; empty if it is not over.
   std::string RampEnd() {
-    const auto round_trips = [&](Time since, std::int64_t n) {
-      return world_.now() - since >= n * cell_.most_rtt();
-    };
     if (cell_.cc == "bbr") {
-      if (round_trips(Time{}, kBbrRampRoundTrips)) return fmt::format("{} RTT", kBbrRampRoundTrips);
+      const bool over = world_.now() >= Time(kBbrRampRoundTrips * cell_.least_rtt());
+      if (over) return fmt::format("{} RTT", kBbrRampRoundTrips);
     } else if (epochs_ >= kRampEpochs) {
       return fmt::format("{} loss epochs", epochs_);
-    } else if (cell_.loss_ppm == 0 && epochs_ != 0 && round_trips(first_loss_, kRampRoundTrips)) {
+    } else if (cell_.loss_ppm == 0 && epochs_ != 0 &&
+               world_.now() - first_loss_ >= kRampRoundTrips * cell_.most_rtt()) {
       return fmt::format("{} RTT after the first loss", kRampRoundTrips);
     }
     if (counters().offered >= options_.most_packets * 4) return "too many packets";

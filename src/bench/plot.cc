@@ -144,13 +144,16 @@ class Drawing {
       range[column][0] = std::min(range[column][0], point.y);
       range[column][1] = std::max(range[column][1], point.y);
     }
-    std::string there;
-    std::string back;
+    std::string there;  // along the most ...
+    std::string back;   // ... and back along the least
     for (std::size_t i = 0; i < range.size(); ++i) {
       if (range[i][0] > range[i][1]) continue;
       const auto x = static_cast<int>(i) + kLeft;
       there += fmt::format("{}{} {:.1f}", there.empty() ? "M" : "L", x, Y(range[i][1]));
-      back = fmt::format("L{} {:.1f}", x, Y(range[i][0])) + back;
+    }
+    for (std::size_t i = range.size(); i-- > 0;) {
+      if (range[i][0] > range[i][1]) continue;
+      back += fmt::format("L{} {:.1f}", static_cast<int>(i) + kLeft, Y(range[i][0]));
     }
     out_ += fmt::format("<path class=\"band\" fill=\"{0}\" fill-opacity=\".35\" d=\"{1}{2}Z\"/>\n",
                         curve.color, there, back);

@@ -65,7 +65,7 @@ TEST(Report, AFindingSaysWhatWasAskedAndWhetherItHolds) {
 
 TEST(Plot, DrawsThreePanelsAndTheRampUp) {
   std::vector<FlowSample> samples;
-  for (int i = 0; i < 4000; ++i) {
+  for (unsigned i = 0; i < 4000; ++i) {
     samples.push_back({Time(i * 2ms), 14480, UINT32_MAX, 100ms, std::uint64_t{2000} * i, i > 999});
   }
   const std::string svg = PlotSvg(ResultOf(8e6), samples);
