@@ -51,6 +51,8 @@ enum class TimerKind : std::uint8_t {
   kFinWait2,     // an orphan's wait for the peer's FIN
   kTimeWait,     // 2MSL
   kUserTimeout,  // TCP_USER_TIMEOUT, a connection attempt's own limit
+  kTailProbe,    // RFC 8985 §7: is the end of the flight lost?
+  kReorder,      // RFC 8985 §6: how long what was overtaken may still take
 };
 const char* TimerName(TimerKind kind);
 

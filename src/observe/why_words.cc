@@ -27,6 +27,10 @@ std::string TimerWords(TimerKind timer) {
       return "the persist timer";
     case TimerKind::kDelayedAck:
       return "the delayed-ACK timer";
+    case TimerKind::kTailProbe:
+      return "the tail loss probe's timer";
+    case TimerKind::kReorder:
+      return "the reordering timer";
     case TimerKind::kTimeWait:
       return "the 2MSL timer";
     case TimerKind::kUserTimeout:
@@ -71,6 +75,10 @@ std::string TimerEffect(const ConnectionInfo& info) {
     case TimerKind::kPersist:
       if (last) return "no probe was answered: CLOSED, with ETIMEDOUT";
       return "a probe asks whether the peer's closed window has opened";
+    case TimerKind::kTailProbe:
+      return "a probe asks whether the end of what was sent has arrived";
+    case TimerKind::kReorder:
+      return "what later segments have overtaken counts as lost, and goes out again";
     case TimerKind::kDelayedAck:
       return "the ACK that is owed goes out by itself";
     case TimerKind::kKeepalive:

@@ -244,13 +244,6 @@ std::string ScenarioContext::Setting(std::string_view name) {
   return {};
 }
 
-tcp::Policy ScenarioContext::policy() {
-  const std::string profile = Setting("estab.profile");
-  if (profile == "linux") return tcp::SettingsOf(tcp::Profile::kLinux).policy;
-  if (profile == "rfc") return tcp::SettingsOf(tcp::Profile::kRfc).policy;
-  return tcp::SettingsOf(tcp::Profile::kDefault).policy;
-}
-
 std::int64_t ScenarioContext::SettingNumber(std::string_view name) {
   const std::string text = Setting(name);
   std::int64_t value = 0;

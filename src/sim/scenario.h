@@ -33,7 +33,6 @@
 #include "sim/capture_tap.h"
 #include "sim/ladder_tap.h"
 #include "sim/world.h"
-#include "tcp/settings.h"
 
 namespace estab::sim {
 
@@ -271,8 +270,8 @@ class ScenarioContext {
   /// The ISN that `side` used last: the number of its last SYN; 0 if it sent none.
   std::uint32_t Isn(Side side) const;
 
-  /// How the stacks decide where profiles differ.
-  tcp::Policy policy();
+  /// The profile in force: "default", "linux" or "rfc".
+  std::string Profile() { return Setting("estab.profile"); }
   /// The value of a stack's setting on A as it is now, whoever set it: parameters and profiles
   /// agree in it. Fails the scenario if there is no such setting.
   std::string Setting(std::string_view name);

@@ -135,6 +135,7 @@ void Stack::Impl::Detach(Socket& socket) {
 void Stack::Impl::Destroy(Socket& socket) {
   Detach(socket);
   wheel.Cancel(socket);
+  fine.Cancel(socket);
   IntrusiveList<Socket, stack::OutputTag>::Remove(socket);
   IntrusiveList<Socket, stack::QueueTag>::Remove(socket);
   buffers.Detach(socket);
@@ -191,10 +192,13 @@ void Stack::Impl::Settle(Context& cx, Socket& socket) {
 
 void Stack::Impl::CheckSocket(const Context& cx, const Socket& socket) const {
   tcp::CheckInvariants(cx, socket);
-  const Time deadline = tcp::EarliestDeadline(socket);
+  const Time deadline = CoarseDeadline(socket);
   ESTAB_CHECK((deadline != kNever) == socket.armed());
   ESTAB_CHECK(deadline == kNever ||
               stack::TimerWheel::DeadlineOf(socket) <= deadline + std::chrono::milliseconds(1));
+  const stack::FineNode& node = socket;
+  ESTAB_CHECK(!node.filed() || fine.DeadlineOf(node) <= socket.fine_at);
+  ESTAB_CHECK(!node.filed() || socket.fine_at != kNever);
   ESTAB_CHECK(!socket.attached || Lookup(socket.tuple).raw == Ref(Owner::kSocket, socket.self).raw);
 }
 

@@ -6,24 +6,49 @@
 
 namespace estab {
 
+// A later deadline stays filed where it was: it is refiled when that time comes.
 void Stack::Impl::RefileTimer(Socket& socket) {
-  const Time deadline = tcp::EarliestDeadline(socket);
+  Time deadline = tcp::EarliestCoarseDeadline(socket);
+  if (!FileFine(socket)) deadline = std::min(deadline, socket.fine_at);
   if (deadline == kNever) {
     wheel.Cancel(socket);
   } else if (!socket.armed() || deadline < stack::TimerWheel::DeadlineOf(socket)) {
-    wheel.Arm(socket, deadline);  // later ones are refiled when the earlier deadline comes
+    wheel.Arm(socket, deadline);
   }
+}
+
+// False if there is no memory for it: then a tick has to be exact enough.
+bool Stack::Impl::FileFine(Socket& socket) {
+  stack::FineNode& node = socket;
+  if (socket.fine_at == kNever) {
+    fine.Cancel(node);
+    return true;
+  }
+  if (node.filed() && fine.DeadlineOf(node) <= socket.fine_at) return true;
+  return fine.Arm(node, socket.fine_at);
+}
+
+Time Stack::Impl::NextFineDeadline() {
+  while (!fine.empty()) {
+    stack::FineNode& node = fine.First();
+    const Time truth = static_cast<Socket&>(node).fine_at;
+    if (truth <= fine.FirstDeadline()) break;
+    fine.Arm(node, truth);
+  }
+  return fine.FirstDeadline();
 }
 
 // A socket's node may be filed earlier than its deadline. Before anybody is told a time, the front
 // node is refiled until it tells the truth.
-Time Stack::Impl::NextDeadline() {
+Time Stack::Impl::NextDeadline() { return std::min(NextFineDeadline(), NextCoarseDeadline()); }
+
+Time Stack::Impl::NextCoarseDeadline() {
   for (;;) {
     stack::TimerNode* node = wheel.First();
     if (node == nullptr) return kNever;
     if (static_cast<Owner>(node->kind) != Owner::kSocket) break;
     Socket& socket = *static_cast<Socket*>(node);
-    const Time deadline = tcp::EarliestDeadline(socket);
+    const Time deadline = CoarseDeadline(socket);
     const Time filed = stack::TimerWheel::DeadlineOf(socket);
     if (deadline <= filed) break;
     wheel.Arm(socket, deadline);
@@ -40,18 +65,23 @@ std::size_t Stack::Impl::Advance(Time now, std::size_t budget) {
   now = std::max(now, wheel.latest());
   std::size_t fired = 0;
   while (fired < budget) {
+    const Time fine_deadline = NextFineDeadline();
+    if (fine_deadline <= now && fine_deadline <= wheel.Earliest()) {
+      FireSocket(now, static_cast<Socket&>(fine.First()));
+      ++fired;
+      continue;
+    }
     stack::TimerNode* node = wheel.PopDue(now);
     if (node == nullptr) break;
     Context cx = MakeContext(now);
     switch (static_cast<Owner>(node->kind)) {
       case Owner::kSocket: {
         Socket& socket = *static_cast<Socket*>(node);
-        if (tcp::EarliestDeadline(socket) > now) {
+        if (CoarseDeadline(socket) > now) {
           RefileTimer(socket);
           continue;
         }
-        tcp::OnDeadline(cx, socket);
-        Settle(cx, socket);
+        FireSocket(now, socket);
         break;
       }
       case Owner::kHalfOpen:
@@ -70,6 +100,18 @@ std::size_t Stack::Impl::Advance(Time now, std::size_t budget) {
     ++fired;
   }
   return fired;
+}
+
+void Stack::Impl::FireSocket(Time now, Socket& socket) {
+  Context cx = MakeContext(now);
+  tcp::OnDeadline(cx, socket);
+  Settle(cx, socket);
+}
+
+// What the wheel has to know of: fine deadlines only if they are not in the heap.
+Time Stack::Impl::CoarseDeadline(const Socket& socket) const {
+  const stack::FineNode& node = socket;
+  return node.filed() ? tcp::EarliestCoarseDeadline(socket) : tcp::EarliestDeadline(socket);
 }
 
 template <class Record>

@@ -29,6 +29,7 @@ Stack::Impl::Impl(const StackConfig& config, Allocator& from)
       fast_open_cache(memory),
       replies(memory, buffers.chunks),
       looped(memory, buffers.chunks),
+      fine(memory),
       fragments4(memory, buffers.chunks, wheel),
       fragments6(memory, buffers.chunks, wheel),
       shard(config.shard) {

@@ -254,6 +254,11 @@ struct Stack::Impl {
   std::size_t Advance(Time now, std::size_t budget);
   /// Files the socket's timer no later than its earliest deadline.
   void RefileTimer(Socket& socket);
+  bool FileFine(Socket& socket);
+  Time NextFineDeadline();
+  Time NextCoarseDeadline();
+  Time CoarseDeadline(const Socket& socket) const;
+  void FireSocket(Time now, Socket& socket);
   template <class Record>
   Ref RefOf(const Record& record) const;
 
@@ -320,6 +325,7 @@ struct Stack::Impl {
   stack::ReplyQueue replies;
   stack::ReplyQueue looped;
   stack::TimerWheel wheel;
+  stack::FineHeap fine;
   stack::FragmentTable fragments4;
   stack::FragmentTable fragments6;
   stack::IcmpLimiter icmp_limiter;

@@ -3,6 +3,7 @@
 
 #include "stack/engine.h"
 #include "tcp/policy.h"
+#include "tcp/recovery.h"
 #include "tcp/rtt.h"
 #include "tcp/send_queue.h"
 #include "tcp/timers.h"
@@ -39,6 +40,8 @@ void NextTimer(const tcp::Context& cx, const tcp::Tcb& tcb, ConnectionInfo& info
   if (at == tcb.retransmit_at) {
     info.timer = tcb.persisting ? TimerKind::kPersist : TimerKind::kRetransmit;
     info.repeats_left = RepeatsLeft(cx, tcb);
+  } else if (at == tcb.fine_at) {
+    info.timer = at == tcp::LossOf(cx, tcb)->probe_at ? TimerKind::kTailProbe : TimerKind::kReorder;
   } else if (at == tcb.delayed_ack_at) {
     info.timer = TimerKind::kDelayedAck;
   } else if (tcb.orphan && tcb.state == State::kFinWait2) {
@@ -105,7 +108,7 @@ ConnectionInfo Stack::Impl::Info(Time now, const Socket& socket) const {
   info.typical_in = tcb.typical_in;
   info.rto = tcp::BackedOffRto(cx, tcb);
   info.srtt = std::chrono::microseconds(tcb.rtt.srtt8 / 8);
-  info.rttvar = std::chrono::microseconds(tcb.rtt.rttvar4 / 4);
+  info.rttvar = std::chrono::microseconds(tcb.rtt.mdev4 / 4);
   info.min_rtt = std::chrono::microseconds(tcb.rtt.min);
   info.retransmits = tcb.persisting ? 0 : tcb.rtt.repeats;
   info.backoff = tcb.rtt.backoff;

@@ -94,9 +94,13 @@ constexpr SettingEntry kEntries[] = {
           "pause of Fast Open after black holes on the path: not yet"),
     Fixed("net.ipv4.tcp_ecn", 0, "explicit congestion notification: not yet"),
     Fixed("net.ipv4.tcp_dsack", 0, "duplicates told in SACK blocks (RFC 2883): not yet"),
-    Fixed("net.ipv4.tcp_early_retrans", 0, "tail loss probes: not yet"),
-    Fixed("net.ipv4.tcp_recovery", 0, "RACK: not yet"),
-    Fixed("net.ipv4.tcp_frto", 0, "spurious time-outs found out (RFC 5682): not yet"),
+    Int("net.ipv4.tcp_early_retrans", &S::early_retrans, 0, 4,
+        "tail loss probes (RFC 8985): 3 and 4 on, less off"),
+    {"net.ipv4.tcp_recovery",
+     "RACK (RFC 8985), sum of: 1 on (always), 2 a reordering window that does not adapt, 4 three "
+     "SACKed segments do not close it",
+     Kind::kMask, tcp::kRackOn, 7, &S::recovery},
+    Int("net.ipv4.tcp_frto", &S::frto, 0, 2, "find out spurious time-outs (RFC 5682); 0: no"),
     Fixed("net.ipv4.tcp_mtu_probing", 0, "path MTU found by probing: not yet"),
     Fixed("net.ipv4.tcp_moderate_rcvbuf", 0, "receive buffers that tune themselves: not yet"),
     Fixed("net.ipv4.tcp_no_metrics_save", 1, "nothing is remembered of a path: not yet"),
@@ -220,6 +224,7 @@ bool ReadSetting(const SettingEntry& entry, std::string_view text, tcp::Settings
       return true;
     case Kind::kMask:
       if (!ReadMask(Trimmed(text), value) || (value & ~entry.most) != 0) return false;
+      if ((value & entry.least) != entry.least) return false;
       settings.*entry.int_member = static_cast<std::int32_t>(value);
       return true;
     case Kind::kDuration:

@@ -17,7 +17,7 @@ struct SettingEntry {
   const char* name;
   const char* gist;
   Kind kind;
-  std::int64_t least;  // kFixed: its only value, and no member keeps it
+  std::int64_t least;  // kFixed: its only value, which no member keeps; kMask: bits always set
   std::int64_t most;   // kMask: all the bits that there are
   std::int32_t tcp::Settings::* int_member = nullptr;       // kInt, kMask; kRange: the first of two
   std::int32_t tcp::Settings::* second_member = nullptr;    // kRange

@@ -6,6 +6,7 @@
 
 #include "base/intrusive_list.h"
 #include "base/slab.h"
+#include "stack/fine_heap.h"
 #include "stack/timer_wheel.h"
 #include "tcp/half_open.h"
 #include "tcp/tcb.h"
@@ -25,9 +26,10 @@ enum class Owner : std::uint8_t { kSocket, kHalfOpen, kTimeWait4, kTimeWait6, kD
 struct Socket final : tcp::Tcb,
                       TimerNode,            // its earliest deadline
                       ListNode<OutputTag>,  // on its link's list: may have something to send
-                      ListNode<QueueTag> {  // on the ready list, or (unaccepted) the accept queue
+                      ListNode<QueueTag>,   // on the ready list, or (unaccepted) the accept queue
+                      FineNode {            // the earliest of its fine deadlines
+  std::uint32_t self = kNoSlot;             // its own slot
   void* user = nullptr;
-  std::uint32_t self = kNoSlot;  // its own slot
   // LISTEN: its Listener; unaccepted, or counted there (fast_open_pending): the one it came from.
   std::uint32_t listener = kNoSlot;
   std::uint32_t binding = kNoSlot;  // explicitly bound: its Binding

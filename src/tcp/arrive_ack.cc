@@ -8,7 +8,9 @@
 #include "tcp/challenge.h"
 #include "tcp/recovery.h"
 #include "tcp/rtt.h"
+#include "tcp/sack.h"
 #include "tcp/send_queue.h"
+#include "tcp/tail_probe.h"
 #include "tcp/timers.h"
 #include "tcp/urgent.h"
 
@@ -22,7 +24,7 @@ AckOutcome Ends(Context& cx, Tcb& tcb, RuleId rule, Answer answer = Answer::kNot
 
 // SYN_RCVD: the ACK must be for our SYN, and makes the connection.
 std::optional<AckOutcome> CompleteOpening(Context& cx, Tcb& tcb, const Arriving& segment) {
-  if (segment.ack <= tcb.snd.una || segment.ack > tcb.snd.max) {
+  if (segment.ack <= tcb.snd.una || segment.ack > tcb.snd.nxt) {
     return Ends(cx, tcb, RuleId::kSynRcvdBadAck, Answer::kReset);
   }
   // Both have sent SYN|ACK now: who hears the other's says so.
@@ -33,7 +35,7 @@ std::optional<AckOutcome> CompleteOpening(Context& cx, Tcb& tcb, const Arriving&
 
 // RFC 5961 §5.2: an ACK must lie between what could still be old news and what was sent.
 std::optional<AckOutcome> CheckRange(Context& cx, Tcb& tcb, const Arriving& segment) {
-  if (segment.ack > tcb.snd.max) {
+  if (segment.ack > tcb.snd.nxt) {
     Challenge(cx, tcb);
     return Ends(cx, tcb, RuleId::kAckTooNew);
   }
@@ -46,38 +48,63 @@ std::optional<AckOutcome> CheckRange(Context& cx, Tcb& tcb, const Arriving& segm
   return std::nullopt;
 }
 
-void Sample(Context& cx, Tcb& tcb, const Arriving& segment) {
-  const wire::TcpOptions& options = segment.header.options;
-  if (tcb.timing && segment.ack >= tcb.rtt.timed_end) {
-    tcb.timing = false;
-    TakeRttSample(cx, tcb, cx.now - tcb.rtt.timed_at);
-  } else if (tcb.timestamps && options.has_timestamp && options.ts_echo != 0) {
-    const std::uint32_t ms = TimestampNow(cx, tcb.ts.offset) - options.ts_echo;
-    if (ms < INT32_MAX) TakeRttSample(cx, tcb, std::chrono::milliseconds(ms));
-  }
+// One measurement an ACK: of what it acknowledges, else of what it SACKs, else by timestamp (RFC
+// 6298 §3, RFC 7323 §4.1).
+void Sample(Context& cx, Tcb& tcb, const AckNews& news) {
+  if (news.rtt >= Duration(0)) return TakeRttSample(cx, tcb, news.rtt);
+  if (news.sack_rtt >= Duration(0)) return TakeRttSample(cx, tcb, news.sack_rtt);
+  if (!news.advanced || !news.has_echo || news.echo == 0) return;
+  const std::uint32_t ms = TimestampNow(cx, tcb.ts.offset) - news.echo;
+  if (ms < INT32_MAX) TakeRttSample(cx, tcb, std::chrono::milliseconds(ms));
 }
 
 // Takes acknowledged numbers off the send queue: our SYN, data, our FIN.
-void Acknowledge(Context& cx, Tcb& tcb, const Arriving& segment) {
-  const std::uint32_t flight = Outstanding(tcb);
-  auto acked = static_cast<std::uint32_t>(segment.ack - tcb.snd.una);
+void Acknowledge(Context& cx, Tcb& tcb, const Arriving& segment, AckNews& news) {
+  const auto acked = static_cast<std::uint32_t>(segment.ack - tcb.snd.una);
   std::uint32_t bytes = acked - (tcb.syn_acked ? 0 : 1);
+  news.acked = bytes;
   if (tcb.fin_queued && !tcb.fin_acked && segment.ack == DataEnd(cx, tcb) + 1) {
     tcb.fin_acked = true;
     --bytes;
   }
+  if (!tcb.syn_acked) news.rtt = TakeSynTiming(cx, tcb);
   tcb.syn_acked = true;
   if (bytes != 0) cx.buffers.send[tcb.send_buffer].bytes.Consume(cx.buffers.chunks, bytes);
   tcb.snd.una = segment.ack;
-  tcb.snd.nxt = Later(tcb.snd.nxt, tcb.snd.una);
   NoteUrgentAcknowledged(cx, tcb);
   tcb.bytes_acked += bytes;
-  Sample(cx, tcb, segment);
+  if (LossState* loss = LossOf(cx, tcb)) {
+    TakeCumulativeAck(cx, tcb, *loss, segment.ack, news);
+    (void)loss->flight.Reserve(cx.buffers.rings);
+  }
   tcb.rtt.repeats = 0;
   tcb.soft_error = 0;
-  DisarmRetransmit(cx, tcb);
-  if (Outstanding(tcb) != 0) ArmRetransmit(cx, tcb, BackedOffRto(cx, tcb));
-  if (bytes != 0) OnNewAck(cx, tcb, bytes, flight);
+}
+
+// Sets the retransmission timer for what is outstanding now (RFC 6298 §5.2, §5.3). What was SACKed
+// restarts it only if it was sent after the oldest, or the wait would never end.
+void RearmRetransmit(Context& cx, Tcb& tcb, const LossState* loss, const AckNews& news) {
+  if (news.advanced) DisarmRetransmit(cx, tcb);
+  if (Outstanding(tcb) == 0) return;
+  const bool newer_sacked = news.sack_rtt >= Duration(0) && loss != nullptr &&
+                            !loss->flight.empty() &&
+                            news.sack_rtt > cx.now - loss->flight[loss->flight.first()].sent_at;
+  if (news.advanced || newer_sacked) ArmRetransmit(cx, tcb, BackedOffRto(cx, tcb));
+}
+
+// What the ACK says of our segments, and what follows from it.
+void TakeNews(Context& cx, Tcb& tcb, const Arriving& segment, AckNews& news) {
+  const bool advances = segment.ack > tcb.snd.una;
+  const wire::TcpOptions& options = segment.header.options;
+  news.has_echo = tcb.timestamps && options.has_timestamp;
+  news.echo = options.ts_echo;
+  news.advanced = advances;
+  LossState* loss = LossOf(cx, tcb);
+  if (tcb.sack && loss != nullptr && options.sack_count != 0) {
+    TakeSack(cx, tcb, *loss, segment, news);
+  }
+  if (advances) Acknowledge(cx, tcb, segment, news);
+  Sample(cx, tcb, news);
 }
 
 // RFC 9293 §3.10.7.4: the window is taken from the newest segment only.
@@ -95,10 +122,22 @@ bool UpdateWindow(Tcb& tcb, const Arriving& segment) {
   return changed;
 }
 
-// RFC 5681 §2: what makes an ACK a duplicate.
-bool IsDuplicate(const Tcb& tcb, const Arriving& segment, bool window_changed) {
-  return tcb.syn_acked && segment.ack == tcb.snd.una && Outstanding(tcb) != 0 &&
-         segment.header.payload.empty() && !segment.fin && !segment.Has(kSyn) && !window_changed;
+// RFC 5681 §2: what makes an ACK a duplicate. With SACK it is one that brings news.
+bool IsDuplicate(const Tcb& tcb, const Arriving& segment, bool window_changed,
+                 const AckNews& news) {
+  if (!tcb.syn_acked || segment.ack != tcb.snd.una || Outstanding(tcb) == 0) return false;
+  if (news.sacked != 0) return true;
+  return segment.header.payload.empty() && !segment.fin && !segment.Has(kSyn) && !window_changed;
+}
+
+// Recovery, the window, and the timers, now that all is known.
+void Conclude(Context& cx, Tcb& tcb, AckNews& news) {
+  LossState* loss = LossOf(cx, tcb);
+  RearmRetransmit(cx, tcb, loss, news);
+  if (loss == nullptr) return;
+  OnAckNews(cx, tcb, *loss, news);
+  if (Outstanding(tcb) == 0) NoteAllAcknowledged(cx, tcb, *loss);
+  if (news.advanced || news.sacked != 0) ScheduleProbe(cx, tcb);
 }
 
 // Whether this segment will close the peer's side: a bare FIN, next in order, and no other FIN was
@@ -153,20 +192,24 @@ AckOutcome TakeAck(Context& cx, Tcb& tcb, Arriving& segment) {
     tcb.rtt.repeats = 0;
     tcb.series_began = cx.stamp();
   }
-  const bool advances = segment.ack > tcb.snd.una;
+  AckNews news;
+  news.prior_una = tcb.snd.una;
+  news.prior_outstanding = Outstanding(tcb);
+  news.prior_pipe = Pipe(cx, tcb);
   const bool fin_was_acked = tcb.fin_acked;
   const bool syn_was_acked = tcb.syn_acked;
-  if (advances) Acknowledge(cx, tcb, segment);
+  TakeNews(cx, tcb, segment, news);
   const bool window_changed = UpdateWindow(tcb, segment);
+  news.duplicate = !news.advanced && IsDuplicate(tcb, segment, window_changed, news);
   if (tcb.persisting && cx.settings.policy.probes_wait_from_answer) {
     ArmPersist(cx, tcb, BackedOffRto(cx, tcb));
   }
-  RuleId rule = advances ? RuleId::kAck : RuleId::kAckNothingNew;
   if (!syn_was_acked && tcb.syn_acked) BecomeEstablished(cx, tcb);
+  Conclude(cx, tcb, news);
+  RuleId rule = news.advanced ? RuleId::kAck : RuleId::kAckNothingNew;
   if (opening) {
     rule = segment.Has(kSyn) ? RuleId::kSynRcvdSynAck : RuleId::kSynRcvdAck;
-  } else if (!advances && IsDuplicate(tcb, segment, window_changed)) {
-    OnDuplicateAck(cx, tcb);
+  } else if (news.duplicate) {
     rule = RuleId::kDuplicateAck;
   }
   if (tcb.fin_acked && !fin_was_acked) {

@@ -23,7 +23,7 @@ constexpr Duration kHastenedSyn = std::chrono::milliseconds(8);
 // First: the ACK must be for our SYN.
 std::optional<Verdict> CheckAck(Context& cx, Tcb& tcb, const Arriving& segment) {
   if (!segment.Has(kAck)) return std::nullopt;
-  if (segment.ack > tcb.snd.iss && segment.ack <= tcb.snd.max) return std::nullopt;
+  if (segment.ack > tcb.snd.iss && segment.ack <= tcb.snd.nxt) return std::nullopt;
   if (cx.settings.policy.bad_ack_hastens_syn && tcb.rtt.repeats == 0) {
     ArmRetransmit(cx, tcb, kHastenedSyn);
   }
@@ -72,14 +72,14 @@ void TakeSyn(Context& cx, Tcb& tcb, const Arriving& segment) {
 }
 
 void SampleSyn(Context& cx, Tcb& tcb, const Arriving& segment) {
-  if (tcb.timing) {
-    TakeRttSample(cx, tcb, cx.now - tcb.rtt.timed_at);
+  const Duration measured = TakeSynTiming(cx, tcb);
+  if (measured >= Duration(0)) {
+    TakeRttSample(cx, tcb, measured);
   } else if (tcb.timestamps) {
     if (segment.header.options.ts_echo == 0) return;
     const std::uint32_t ms = TimestampNow(cx, tcb.ts.offset) - segment.header.options.ts_echo;
     TakeRttSample(cx, tcb, std::chrono::milliseconds(ms));
   }
-  tcb.timing = false;
 }
 
 }  // namespace
@@ -94,7 +94,7 @@ Verdict ArriveSynSent(Context& cx, Tcb& tcb, Arriving& segment) {
     DisarmRetransmit(cx, tcb);
     tcb.rtt.repeats = 0;
     if (tcb.fast_open == FastOpen::kData) {  // nobody has taken it: it comes when we are open
-      tcb.snd.nxt = tcb.snd.max = tcb.snd.iss + 1;
+      tcb.snd.nxt = tcb.snd.iss + 1;
       tcb.fast_open = FastOpen::kNone;
     }
     tcb.pending.syn = true;  // now with the ACK of the peer's

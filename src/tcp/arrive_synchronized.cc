@@ -70,7 +70,7 @@ Step CheckPaws(Context& cx, Tcb& tcb, const Arriving& segment) {
 // The SYN|ACK of a simultaneous open repeats the SYN's own number, which lies before the window.
 bool CompletesSimultaneousOpen(const Tcb& tcb, const Arriving& segment) {
   return Opening(tcb) && !tcb.passive && segment.Has(kSyn) && segment.Has(kAck) &&
-         !segment.Has(kRst) && segment.seq == tcb.rcv.irs && segment.ack == tcb.snd.max;
+         !segment.Has(kRst) && segment.seq == tcb.rcv.irs && segment.ack == tcb.snd.nxt;
 }
 
 // Some peers send a reset right behind their FIN, with the FIN's own number (Linux:

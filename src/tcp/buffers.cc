@@ -19,8 +19,15 @@ void DetachQueue(Slab& slab, std::uint32_t& slot, ChunkPool& chunks) {
 
 }  // namespace
 
-void Buffers::Detach(Tcb& tcb) {
+void Buffers::DetachSend(Tcb& tcb) {
+  if (tcb.send_buffer == kNoSlot) return;
+  send[tcb.send_buffer].loss.flight.Release(rings);
+  tcb.fine_at = kNever;  // its deadlines go with it
   DetachQueue(send, tcb.send_buffer, chunks);
+}
+
+void Buffers::Detach(Tcb& tcb) {
+  DetachSend(tcb);
   DetachQueue(receive, tcb.receive_buffer, chunks);
   DropReassembly(tcb);
 }
@@ -49,7 +56,12 @@ void Buffers::DropReassembly(Tcb& tcb) {
 }
 
 void Buffers::DetachEmpty(Tcb& tcb) {
-  if (SendSize(tcb) == 0) DetachQueue(send, tcb.send_buffer, chunks);
+  if (SendSize(tcb) == 0 && tcb.send_buffer != kNoSlot) {
+    const LossState& loss = send[tcb.send_buffer].loss;
+    // A late D-SACK may still show that a reduction was for nothing.
+    const bool open_question = IsIn(tcb.state, kMaySend) && (loss.may_undo || loss.probe.out);
+    if (loss.flight.empty() && !open_question) DetachSend(tcb);
+  }
   const bool urgent =
       tcb.receive_buffer != kNoSlot && receive[tcb.receive_buffer].urgent != Urgent::kNone;
   if (ReceiveSize(tcb) == 0 && !urgent) DetachQueue(receive, tcb.receive_buffer, chunks);

@@ -7,6 +7,7 @@
 #include "base/chunk.h"
 #include "base/memory.h"
 #include "base/slab.h"
+#include "tcp/loss_state.h"
 #include "tcp/tcb.h"
 
 namespace estab::tcp {
@@ -14,6 +15,7 @@ namespace estab::tcp {
 /// What waits to be sent or acknowledged. Its first byte is SND.UNA (ISS + 1 while the SYN is
 /// unacknowledged).
 struct SendBuffer {
+  LossState loss;
   ByteQueue bytes;
   bool urgent = false;  // SND.UP is ahead of what is acknowledged
   SndSeq up;            // one past the urgent byte
@@ -57,9 +59,16 @@ class Buffers {
   Memory* memory_;
   std::uint32_t shed_next_ = 0;  // where ShedReassembly goes on
 
+  void DetachSend(Tcb& tcb);
+
  public:
   explicit Buffers(Memory& memory)
-      : memory_(&memory), chunks(memory), send(memory), receive(memory), reassembly(memory) {}
+      : memory_(&memory),
+        chunks(memory),
+        rings(memory),
+        send(memory),
+        receive(memory),
+        reassembly(memory) {}
 
   /// Frees whatever `tcb` has attached.
   void Detach(Tcb& tcb);
@@ -89,7 +98,8 @@ class Buffers {
   void Empty(Reassembly& waiting);
 
   ChunkPool chunks;
-  Slab<SendBuffer> send;
+  RingPool rings;  // of scoreboards
+  Slab<SendBuffer, 16> send;
   Slab<ReceiveBuffer> receive;
   Slab<Reassembly, 16> reassembly;
 };

@@ -24,9 +24,9 @@ bool TakeSynText(Context& cx, Tcb& tcb, Arriving segment) {
 }  // namespace
 
 void OpenOnSyn(Context& cx, Tcb& tcb, const wire::Segment& syn) {
-  tcb.snd.nxt = tcb.snd.max = tcb.snd.iss;  // the SYN|ACK is still to be sent
+  tcb.snd.nxt = tcb.snd.iss;  // the SYN|ACK is still to be sent
   tcb.snd.small = tcb.snd.una;
-  tcb.timing = false;
+  tcb.rtt.syn_sent = 0;
   tcb.congestion->begin(tcb);
   if (TakeSynText(cx, tcb, Arriving(syn))) tcb.fast_open = FastOpen::kAccepted;
   tcb.acks_owed = 0;  // the SYN|ACK acknowledges it
@@ -67,8 +67,8 @@ void SettleSynData(Context& cx, Tcb& tcb) {
   if (taken != 0) cx.buffers.send[tcb.send_buffer].bytes.Consume(cx.buffers.chunks, taken);
   tcb.bytes_acked += taken;
   if (tcb.fast_open != FastOpen::kData) return;
-  tcb.snd.nxt = tcb.snd.una;
   tcb.fast_open = Outstanding(tcb) == 0 ? FastOpen::kAccepted : FastOpen::kNone;
+  tcb.snd.nxt = tcb.snd.una;  // what was not taken has gone to nobody: it is new again
 }
 
 void TakeSynAckData(Context& cx, Tcb& tcb, const Arriving& segment) {

@@ -182,7 +182,7 @@ void Promote(Context& cx, const HalfOpen& half, Tcb& tcb) {
   tcb.sack = half.sack;
   tcb.syn_repeated = half.repeated;
   tcb.snd.iss = tcb.snd.una = half.iss;
-  tcb.snd.nxt = tcb.snd.max = half.iss + 1;
+  tcb.snd.nxt = half.iss + 1;
   tcb.snd.wnd = tcb.snd.max_wnd = half.peer_window;
   tcb.snd.wl1 = half.irs;
   tcb.snd.wl2 = half.iss;
@@ -200,9 +200,7 @@ void Promote(Context& cx, const HalfOpen& half, Tcb& tcb) {
   tcb.congestion = &kReno;
   ResetRto(cx, tcb, false);
   if (half.repeated) return;
-  tcb.timing = true;
-  tcb.rtt.timed_end = tcb.snd.nxt;
-  tcb.rtt.timed_at = cx.now - std::chrono::milliseconds(cx.stamp() - half.sent_at);
+  BeginSynTiming(tcb, cx.now - std::chrono::milliseconds(cx.stamp() - half.sent_at));
 }
 
 }  // namespace estab::tcp

@@ -83,9 +83,9 @@ IcmpMeaning MeaningOf(const wire::IcmpError& icmp) {
 
 void ArriveIcmp(Context& cx, Tcb& tcb, SndSeq seq, const IcmpMeaning& meaning) {
   const Policy& policy = cx.settings.policy;
-  const bool at_end = policy.icmp_may_quote_next && seq == tcb.snd.max;
+  const bool at_end = policy.icmp_may_quote_next && seq == tcb.snd.nxt;
   const bool in_flight =
-      IsIn(tcb.state, kConcerned) && seq >= tcb.snd.una && (seq < tcb.snd.max || at_end);
+      IsIn(tcb.state, kConcerned) && seq >= tcb.snd.una && (seq < tcb.snd.nxt || at_end);
   if (!in_flight || meaning.kind == Kind::kNothing) return Apply(cx, tcb, RuleId::kIcmpStray);
   if (meaning.kind == Kind::kTooBig) return Apply(cx, tcb, RuleId::kIcmpTooBig);
   if (EndsOpening(policy, meaning)) {

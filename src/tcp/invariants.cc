@@ -1,21 +1,37 @@
 #include "tcp/invariants.h"
 
+#include <algorithm>
+
 #include "base/check.h"
+#include "tcp/recovery.h"
 #include "tcp/send_queue.h"
 
 namespace estab::tcp {
 namespace {
 
+// The scoreboard holds just what is outstanding; checked segment by segment while it is small.
+void CheckFlight(const Context& cx, const Tcb& tcb) {
+  constexpr std::uint32_t kSmall = 64;
+  const LossState* loss = LossOf(cx, tcb);
+  if (loss == nullptr) return;
+  const Flight& flight = loss->flight;
+  ESTAB_CHECK(flight.empty() || flight.begin() == FirstByte(tcb));
+  ESTAB_CHECK(flight.empty() || flight.end() == tcb.snd.nxt);
+  ESTAB_CHECK(flight.pipe() + flight.sacked_bytes() + flight.lost_bytes() == flight.bytes());
+  ESTAB_CHECK(tcb.fine_at == std::min({loss->probe_at, loss->reorder_at, loss->pace_at}));
+  if (flight.count() <= kSmall) flight.Check();
+}
+
 void CheckSending(const Context& cx, const Tcb& tcb) {
   ESTAB_CHECK(tcb.snd.una <= tcb.snd.nxt);
-  ESTAB_CHECK(tcb.snd.nxt <= tcb.snd.max);
-  ESTAB_CHECK(tcb.snd.max <= SendEnd(cx, tcb));
+  ESTAB_CHECK(tcb.snd.nxt <= SendEnd(cx, tcb));
   ESTAB_CHECK(!tcb.fin_acked || tcb.fin_queued);
-  ESTAB_CHECK(!tcb.fin_acked || tcb.snd.una == tcb.snd.max);
+  ESTAB_CHECK(!tcb.fin_acked || tcb.snd.una == tcb.snd.nxt);
   ESTAB_CHECK(tcb.send_mss > 0);
   // What is outstanding has a timer, or it would never be repeated.
   ESTAB_CHECK(Outstanding(tcb) == 0 || tcb.retransmit_at != kNever);
   ESTAB_CHECK(!tcb.persisting || Outstanding(tcb) == 0);
+  CheckFlight(cx, tcb);
 }
 
 void CheckReassembly(const Context& cx, const Tcb& tcb) {

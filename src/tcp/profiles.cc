@@ -26,6 +26,7 @@ void MakeLinux(Settings& s) {
   s.policy.icmp_may_quote_next = true;
   s.policy.crossed_syn_ack_as_linux = true;
   s.policy.probes_wait_from_answer = true;
+  s.policy.probes_as_linux = true;
   s.policy.isn_tick_ns = 64;
   s.policy.time_wait_shows_closed = true;
 }
@@ -35,6 +36,7 @@ void MakeRfc(Settings& s) {
   s.syn_retries = 7;    // MUST-23: at least 3 minutes
   s.rto_min_ms = 1000;  // RFC 6298 §2.4
   s.msl_ms = 120'000;   // RFC 9293 §3.4.2
+  s.early_retrans = 0;  // RFC 8985 is a choice, and the times of RFC 6298 are the letter
   s.policy.other_syn = Policy::OtherSyn::kListen;
   s.policy.timestamps_required = true;
   s.policy.rto_min_of_whole = true;

@@ -3,84 +3,321 @@
 #include <algorithm>
 
 #include "tcp/congestion/congestion.h"
+#include "tcp/prr.h"
+#include "tcp/rack.h"
 #include "tcp/rtt.h"
 #include "tcp/send_queue.h"
+#include "tcp/sender.h"
 #include "tcp/timers.h"
+#include "tcp/undo.h"
 
 namespace estab::tcp {
 namespace {
 
-constexpr int kDuplicateThreshold = 3;
+// The ssthresh to go back to: while the window is being reduced it is what it will have grown to.
+std::uint32_t CurrentSsthresh(const Tcb& tcb) {
+  if (tcb.recovery == Recovery::kReduced || tcb.recovery == Recovery::kFast) return tcb.ssthresh;
+  return std::max(tcb.ssthresh, tcb.cwnd / 4 * 3);
+}
 
-void EnterFastRecovery(Context& cx, Tcb& tcb) {
-  tcb.congestion->lost(cx, tcb, Outstanding(tcb));
+void KeepOpen(Tcb& tcb, const LossState& loss) {
+  const bool holes =
+      loss.flight.sacked_count() != 0 || loss.flight.lost_count() != 0 || loss.duplicates != 0;
+  tcb.recovery = holes ? Recovery::kDisorder : Recovery::kOpen;
+}
+
+bool AnyRepeatOut(const LossState& loss) { return loss.flight.repeated_count() != 0; }
+
+void EnterFastRecovery(Context& cx, Tcb& tcb, LossState& loss, const AckNews& news) {
+  loss.prior_ssthresh = 0;
+  BeginUndo(tcb, loss);
+  if (tcb.recovery != Recovery::kReduced && tcb.recovery != Recovery::kFast) {
+    loss.prior_ssthresh = news.ece ? 0 : CurrentSsthresh(tcb);
+    BeginReduction(cx, tcb, loss);
+  }
   tcb.recovery = Recovery::kFast;
-  tcb.recover = tcb.snd.max;
-  tcb.cwnd = tcb.ssthresh + kDuplicateThreshold * tcb.send_mss;
-  tcb.pending.head = true;
 }
 
-void LeaveFastRecovery(Tcb& tcb) {
+// RFC 6582, for a peer without SACK: three duplicates, or an ACK that stops at the next hole.
+void MarkHeadLost(const Tcb& tcb, LossState& loss, AckNews& news) {
+  const bool partial = tcb.recovery == Recovery::kFast && news.advanced;
+  const bool enough = tcb.recovery < Recovery::kFast && loss.duplicates >= tcb.reordering;
+  Flight& flight = loss.flight;
+  if (flight.empty() || (!partial && !enough)) return;
+  const Flight::Index head = flight.first();
+  if (flight[head].where != SentSegment::Where::kInFlight) return;
+  if (flight[head].repeats != 0) return;
+  news.lost += flight.SizeOf(head);
+  flight.MarkLost(head);
+}
+
+void FindLosses(Context& cx, Tcb& tcb, LossState& loss, AckNews& news) {
+  if (!tcb.sack) return MarkHeadLost(tcb, loss, news);
+  DetectLosses(cx, tcb, loss, news);
+}
+
+// A peer without SACK tells by duplicates that something beyond a hole has arrived.
+void CountDuplicates(const Tcb& tcb, LossState& loss, AckNews& news) {
+  if (tcb.sack) return;
+  if (news.duplicate) {
+    ++loss.duplicates;
+    news.delivered += tcb.send_mss;
+  } else if (news.advanced) {
+    // What the duplicates stood for is acknowledged now: it was counted as delivered then.
+    const std::uint32_t segments = (news.acked + tcb.send_mss - 1) / tcb.send_mss;
+    const std::uint32_t counted =
+        std::min(loss.duplicates, segments > 0 ? segments - 1 : 0) * tcb.send_mss;
+    news.delivered -= std::min(news.delivered, counted);
+    if (tcb.recovery >= Recovery::kFast && segments != 0) {
+      loss.duplicates -= std::min(loss.duplicates, segments - 1);
+    } else {
+      loss.duplicates = 0;
+    }
+  }
+}
+
+// Everything sent before the reduction is acknowledged.
+bool TryUndoRecovery(Context& cx, Tcb& tcb, LossState& loss, const AckNews& news) {
+  if (MayUndo(tcb, loss, news)) Undo(cx, tcb, loss, false);
+  if (tcb.snd.una == tcb.recover && !tcb.sack) {
+    // RFC 6582 §4: duplicates of what is just acknowledged must not begin it anew.
+    if (!AnyRepeatOut(loss)) loss.repeated = false;
+    return true;
+  }
   tcb.recovery = Recovery::kOpen;
-  tcb.duplicate_acks = 0;
-  const std::uint32_t flight = std::max<std::uint32_t>(Outstanding(tcb), tcb.send_mss);
-  tcb.cwnd = std::min(tcb.ssthresh, flight + tcb.send_mss);
+  loss.repeated = false;
+  return false;
 }
 
-// RFC 6582 §3.2 step 3, partial acknowledgment: the next hole is lost too.
-void RepairNextHole(Tcb& tcb, std::uint32_t bytes) {
-  tcb.pending.head = true;
-  tcb.cwnd -= std::min(tcb.cwnd, bytes);
-  if (bytes >= tcb.send_mss) tcb.cwnd += tcb.send_mss;
-  tcb.cwnd = std::max<std::uint32_t>(tcb.cwnd, tcb.send_mss);
+// Part of it is acknowledged, and by the original: nothing was lost, it was only late.
+bool TryUndoPartial(Context& cx, Tcb& tcb, LossState& loss, const AckNews& news) {
+  if (!loss.may_undo || !AnswersOriginal(tcb, loss, news)) return false;
+  if (AnyRepeatOut(loss)) return true;  // wait until the repeats are explained as well
+  loss.repeated = false;
+  Undo(cx, tcb, loss, true);
+  KeepOpen(tcb, loss);
+  return true;
+}
+
+bool TryUndoByDsack(Context& cx, Tcb& tcb, LossState& loss) {
+  if (!AllRepeatsNeedless(loss)) return false;
+  Undo(cx, tcb, loss, false);
+  return true;
+}
+
+bool TryUndoLoss(Context& cx, Tcb& tcb, LossState& loss, const AckNews& news, bool frto) {
+  if (!frto && !MayUndo(tcb, loss, news)) return false;
+  Undo(cx, tcb, loss, true);
+  tcb.rtt.repeats = 0;
+  if (frto || tcb.sack) {
+    tcb.recovery = Recovery::kOpen;
+    loss.repeated = false;
+  }
+  return true;
+}
+
+// RFC 5682 §3.1: after a time-out, does what comes back belong to the originals? True: it does, or
+// new data has to go out before that can be told.
+bool WatchForSpurious(Context& cx, Tcb& tcb, LossState& loss, const AckNews& news, bool recovered) {
+  if (news.original && TryUndoLoss(cx, tcb, loss, news, true)) return true;
+  if (tcb.snd.nxt > tcb.recover) {
+    if (news.sacked != 0 || news.duplicate) loss.frto = false;  // step 3a: it was real
+    return false;
+  }
+  if (!news.advanced || recovered) return false;
+  tcb.recover = tcb.snd.nxt;
+  const bool new_data = SendEnd(cx, tcb) > tcb.snd.nxt && UsableWindow(tcb) != 0;
+  if (!new_data) loss.frto = false;
+  loss.new_data_first = new_data;  // step 2b
+  return new_data;
+}
+
+void OnAckInLoss(Context& cx, Tcb& tcb, LossState& loss, AckNews& news) {
+  const bool recovered = tcb.snd.una >= tcb.recover;
+  if (news.advanced && TryUndoLoss(cx, tcb, loss, news, false)) return;
+  if (loss.frto && WatchForSpurious(cx, tcb, loss, news, recovered)) return;
+  if (recovered) TryUndoRecovery(cx, tcb, loss, news);
+}
+
+// All that was sent before the episode is acknowledged. False: it goes on for one more ACK.
+bool EndEpisode(Context& cx, Tcb& tcb, LossState& loss, const AckNews& news) {
+  if (tcb.recovery == Recovery::kReduced) {
+    if (tcb.snd.una == tcb.recover) return true;  // CWR has to reach the peer first
+    EndReduction(tcb, loss);
+    tcb.recovery = Recovery::kOpen;
+  } else if (tcb.recovery == Recovery::kFast) {
+    loss.duplicates = 0;
+    if (TryUndoRecovery(cx, tcb, loss, news)) return false;
+    EndReduction(tcb, loss);
+    NoteRecoveryOver(loss);
+  }
+  return true;
+}
+
+void OnAckInRecovery(Context& cx, Tcb& tcb, LossState& loss, AckNews& news) {
+  if (news.advanced && TryUndoPartial(cx, tcb, loss, news)) return;
+  if (news.dsack && TryUndoByDsack(cx, tcb, loss)) KeepOpen(tcb, loss);
+  FindLosses(cx, tcb, loss, news);
+  if (tcb.recovery != Recovery::kFast && loss.flight.lost_count() != 0) {
+    EnterFastRecovery(cx, tcb, loss, news);
+  }
+}
+
+void OnAckWhileOpen(Context& cx, Tcb& tcb, LossState& loss, AckNews& news) {
+  if (tcb.recovery <= Recovery::kDisorder && news.dsack) TryUndoByDsack(cx, tcb, loss);
+  FindLosses(cx, tcb, loss, news);
+  if (loss.flight.lost_count() != 0) return EnterFastRecovery(cx, tcb, loss, news);
+  if (!AnyRepeatOut(loss)) loss.repeated = false;
+  if (tcb.recovery != Recovery::kReduced) KeepOpen(tcb, loss);
+}
+
+// RFC 8985 §7.4: was the probe a repair, that is, has it hidden a loss?
+void OnProbeAnswered(Context& cx, Tcb& tcb, LossState& loss, const AckNews& news) {
+  if (!loss.probe.out || tcb.snd.una < loss.probe.end) return;
+  if (!loss.probe.repeats || news.dsack) {
+    loss.probe.out = false;  // new data, or both copies have arrived
+  } else if (tcb.snd.una > loss.probe.end) {
+    loss.probe.out = false;
+    BeginReduction(cx, tcb, loss);
+    tcb.recovery = Recovery::kReduced;
+    loss.may_undo = false;
+    EndReduction(tcb, loss);
+    tcb.recovery = Recovery::kOpen;
+  } else if (!news.advanced && news.sacked == 0 && news.duplicate) {
+    loss.probe.out = false;  // the ACK of the second copy
+  }
+}
+
+bool Dubious(const Tcb& tcb, const LossState& loss, const AckNews& news) {
+  return tcb.recovery != Recovery::kOpen || news.duplicate || news.sacked != 0 || news.dsack ||
+         loss.flight.lost_count() != 0;
+}
+
+void Decide(Context& cx, Tcb& tcb, LossState& loss, AckNews& news) {
+  if (tcb.recovery == Recovery::kOpen) {
+    if (!AnyRepeatOut(loss)) loss.repeated = false;
+  } else if (tcb.snd.una >= tcb.recover && !EndEpisode(cx, tcb, loss, news)) {
+    return;
+  }
+  if (tcb.recovery == Recovery::kFast) return OnAckInRecovery(cx, tcb, loss, news);
+  if (tcb.recovery == Recovery::kLoss) {
+    OnAckInLoss(cx, tcb, loss, news);
+    FindLosses(cx, tcb, loss, news);
+    // A repeat that was lost in its turn begins a recovery of its own.
+    if (tcb.recovery != Recovery::kOpen && !news.lost_repeat) return;
+  }
+  OnAckWhileOpen(cx, tcb, loss, news);
+}
+
+void Grow(Context& cx, Tcb& tcb, const AckNews& news) {
+  const bool slow_start = tcb.cwnd < tcb.ssthresh;
+  const bool limited = slow_start ? news.prior_outstanding >= tcb.cwnd / 2
+                                  : news.prior_outstanding + tcb.send_mss > tcb.cwnd;
+  tcb.congestion->acked(cx, tcb, news, limited || tcb.recovery == Recovery::kLoss);
+}
+
+// All is lost that is not SACKed, but for what RACK still expects. A peer that does not acknowledge
+// what it has SACKed has thrown it away (RFC 2018 §8).
+void MarkTimedOut(const Context& cx, const Tcb& tcb, LossState& loss) {
+  Flight& flight = loss.flight;
+  const bool reneged = flight[flight.first()].where == SentSegment::Where::kSacked;
+  for (std::uint32_t n = 0; n < flight.count(); ++n) {
+    const Flight::Index i = flight.first() + n;
+    const SentSegment& segment = flight[i];
+    if (segment.where == SentSegment::Where::kLost) continue;
+    if (segment.where == SentSegment::Where::kSacked && !reneged) continue;
+    const bool expected = n != 0 && loss.rack.rtt != Duration(0) &&
+                          segment.where == SentSegment::Where::kInFlight &&
+                          RackPatience(cx, tcb, loss, segment) > Duration(0);
+    if (!expected) flight.MarkLost(i);
+  }
 }
 
 }  // namespace
 
-void OnDuplicateAck(Context& cx, Tcb& tcb) {
-  if (tcb.duplicate_acks < UINT8_MAX) ++tcb.duplicate_acks;
-  if (tcb.recovery == Recovery::kFast) {
-    tcb.cwnd += tcb.send_mss;  // one more segment has left the network
-    return;
-  }
-  // RFC 6582 §3.2 step 1: duplicates that a time-out's own repeats provoke prove nothing.
-  if (tcb.duplicate_acks == kDuplicateThreshold && tcb.snd.una > tcb.recover) {
-    EnterFastRecovery(cx, tcb);
+LossState* LossOf(const Context& cx, const Tcb& tcb) {
+  return tcb.send_buffer == kNoSlot ? nullptr : &cx.buffers.send[tcb.send_buffer].loss;
+}
+
+std::uint32_t Pipe(const Context& cx, const Tcb& tcb) {
+  const LossState* loss = LossOf(cx, tcb);
+  if (loss == nullptr) return static_cast<std::uint32_t>(tcb.snd.nxt - FirstByte(tcb));
+  const std::uint32_t gone = loss->duplicates * tcb.send_mss;
+  return loss->flight.pipe() - std::min(loss->flight.pipe(), gone);
+}
+
+void OnAckNews(Context& cx, Tcb& tcb, LossState& loss, AckNews& news) {
+  OnProbeAnswered(cx, tcb, loss, news);
+  CountDuplicates(tcb, loss, news);
+  loss.new_data_first = false;
+  if (Dubious(tcb, loss, news)) Decide(cx, tcb, loss, news);
+  const bool reducing = tcb.recovery == Recovery::kFast || tcb.recovery == Recovery::kReduced;
+  const bool progress = news.advanced || (tcb.reordering_seen && news.sacked != 0);
+  if (reducing) {
+    Reduce(cx, tcb, loss, news);
+  } else if (progress) {
+    Grow(cx, tcb, news);
   }
 }
 
-void OnNewAck(Context& cx, Tcb& tcb, std::uint32_t bytes, std::uint32_t flight) {
-  if (tcb.recovery == Recovery::kFast) {
-    if (tcb.snd.una >= tcb.recover) {
-      LeaveFastRecovery(tcb);
-    } else {
-      RepairNextHole(tcb, bytes);
-    }
-    return;
-  }
-  tcb.duplicate_acks = 0;
-  if (tcb.recovery == Recovery::kLoss && tcb.snd.una >= tcb.recover) {
-    tcb.recovery = Recovery::kOpen;
-  } else if (tcb.recovery == Recovery::kOpen && tcb.snd.una > tcb.recover) {
-    tcb.recover = tcb.snd.una - 1;  // keeps the comparison meaningful after 2^31 bytes
-  }
-  const bool slow_start = tcb.cwnd < tcb.ssthresh;
-  const bool limited = slow_start ? flight >= tcb.cwnd / 2 : flight + tcb.send_mss > tcb.cwnd;
-  tcb.congestion->acked(cx, tcb, bytes, limited || tcb.recovery == Recovery::kLoss);
+void NoteAllAcknowledged(Context& cx, Tcb& tcb, LossState& loss) {
+  DisarmReorder(cx, tcb, loss);
+  const bool reducing = tcb.recovery == Recovery::kFast || tcb.recovery == Recovery::kReduced;
+  if (reducing) EndReduction(tcb, loss);
+  tcb.recovery = Recovery::kOpen;
 }
 
 void EnterLossRecovery(Context& cx, Tcb& tcb) {
-  // RFC 5681 §3.1: ssthresh is set once for a lost flight, not again for each repeat of it.
-  // A closed window is no loss.
-  if (tcb.rtt.repeats == 0 && tcb.snd.wnd != 0) tcb.congestion->lost(cx, tcb, Outstanding(tcb));
-  tcb.cwnd = tcb.send_mss;
+  LossState* loss = LossOf(cx, tcb);
+  if (loss == nullptr || loss->flight.empty()) {
+    tcb.pending.head = Outstanding(tcb) != 0;
+    return;
+  }
+  MarkTimedOut(cx, tcb, *loss);
+  // RFC 5681 §3.1: once for a lost flight, not again for each repeat of it. A closed window is no
+  // loss.
+  const bool fresh = tcb.recovery <= Recovery::kDisorder || tcb.snd.una >= tcb.recover;
+  if ((fresh || (tcb.recovery == Recovery::kLoss && tcb.rtt.repeats == 0)) && tcb.snd.wnd != 0) {
+    loss->prior_ssthresh = CurrentSsthresh(tcb);
+    loss->prior_cwnd = tcb.cwnd;
+    tcb.ssthresh = tcb.congestion->reduced(cx, tcb);
+    BeginUndo(tcb, *loss);
+  }
+  tcb.congestion->timed_out(cx, tcb);
+  tcb.cwnd = loss->flight.pipe() + tcb.send_mss;
   tcb.recovery = Recovery::kLoss;
-  tcb.recover = tcb.snd.max;
-  tcb.duplicate_acks = 0;
-  tcb.snd.nxt = tcb.snd.una;
-  tcb.snd.small = tcb.snd.una;
-  tcb.timing = false;
-  tcb.pending.head = false;
+  tcb.recover = tcb.snd.nxt;
+  loss->duplicates = 0;
+  loss->probe.out = false;
+  loss->new_data_first = false;
+  loss->frto = cx.settings.frto != 0 && (fresh || tcb.rtt.repeats != 0);
+  DisarmReorder(cx, tcb, *loss);
+  DisarmProbe(cx, tcb, *loss);
+}
+
+void OnReorderTimeout(Context& cx, Tcb& tcb, LossState& loss) {
+  AckNews news;
+  news.prior_una = tcb.snd.una;
+  DetectLosses(cx, tcb, loss, news);
+  if (news.lost == 0) return;
+  if (tcb.recovery != Recovery::kFast && tcb.recovery != Recovery::kLoss) {
+    EnterFastRecovery(cx, tcb, loss, news);
+    Reduce(cx, tcb, loss, news);
+  }
+}
+
+void NoteSent(Context& cx, Tcb& tcb, LossState& loss, std::uint32_t length, bool repeat) {
+  if (tcb.recovery == Recovery::kFast || tcb.recovery == Recovery::kReduced) {
+    loss.prr_out += length;
+  }
+  if (!repeat) return;
+  if (loss.may_undo) {
+    ++loss.undo_repeats;
+    loss.repeats_unexplained = false;
+  }
+  if (loss.repeated) return;
+  loss.repeated = true;
+  loss.repeated_stamp = TimestampNow(cx, tcb.ts.offset);
 }
 
 }  // namespace estab::tcp

@@ -1,15 +1,33 @@
-// Finding losses and repairing them: RFC 5681 §3.2 as RFC 6582 mends it, and the time-out's part.
+// Finding losses and repairing them: where recovery stands, and what each piece of news changes.
+// The states and the order of decisions follow Linux (tcp_fastretrans_alert); the parts are RFC
+// 6675, 8985, 9937 (PRR), 5682 (F-RTO), 3522 and 3708 (undoing what was done for nothing), and for
+// peers without SACK RFC 6582.
 #pragma once
 
+#include "tcp/ack_news.h"
 #include "tcp/context.h"
 
 namespace estab::tcp {
 
-/// An ACK that repeats the last one while data is outstanding.
-void OnDuplicateAck(Context& cx, Tcb& tcb);
-/// SND.UNA has moved by `bytes`; `flight` was outstanding before.
-void OnNewAck(Context& cx, Tcb& tcb, std::uint32_t bytes, std::uint32_t flight);
-/// The retransmission timer ran out: one segment's window, and everything again from SND.UNA.
+/// The connection's scoreboard; nullptr while nothing is in flight.
+LossState* LossOf(const Context& cx, const Tcb& tcb);
+
+/// An ACK has been taken into the scoreboard: decides about losses and about the window.
+void OnAckNews(Context& cx, Tcb& tcb, LossState& loss, AckNews& news);
+
+/// The retransmission timer ran out: what is in flight is lost, and the window is one segment.
 void EnterLossRecovery(Context& cx, Tcb& tcb);
+
+/// RACK's deadline (RFC 8985 §6.3).
+void OnReorderTimeout(Context& cx, Tcb& tcb, LossState& loss);
+
+/// Something went out while the window is being reduced, or for the second time.
+void NoteSent(Context& cx, Tcb& tcb, LossState& loss, std::uint32_t length, bool repeat);
+
+/// Everything is acknowledged: what was going on is over.
+void NoteAllAcknowledged(Context& cx, Tcb& tcb, LossState& loss);
+
+/// Bytes on their way, as congestion control counts them (RFC 6675's pipe).
+std::uint32_t Pipe(const Context& cx, const Tcb& tcb);
 
 }  // namespace estab::tcp

@@ -8,6 +8,11 @@ namespace estab::tcp {
 /// Takes one measured round trip into SRTT, RTTVAR and RTO, and ends the back-off.
 void TakeRttSample(Context& cx, Tcb& tcb, Duration sample);
 
+/// Our SYN went out at `sent_at`, for the first time: its round trip is measured.
+void BeginSynTiming(Tcb& tcb, Time sent_at);
+/// Its round trip; negative if it was not measured, or has been asked for before.
+Duration TakeSynTiming(const Context& cx, Tcb& tcb);
+
 /// Sets the RTO of a connection that has no sample yet; `repeated_syn` is RFC 6298 §5.7's case.
 void ResetRto(Context& cx, Tcb& tcb, bool repeated_syn);
 

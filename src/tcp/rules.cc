@@ -93,6 +93,10 @@ const char* TimerName(TimerKind kind) {
   switch (kind) {
     case TimerKind::kNone:
       return "none";
+    case TimerKind::kTailProbe:
+      return "tail-probe";
+    case TimerKind::kReorder:
+      return "reorder";
     case TimerKind::kRetransmit:
       return "retransmit";
     case TimerKind::kPersist:

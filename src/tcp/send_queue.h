@@ -20,7 +20,7 @@ inline SndSeq SendEnd(const Context& cx, const Tcb& tcb) {
 
 /// Sequence numbers sent and not acknowledged.
 inline std::uint32_t Outstanding(const Tcb& tcb) {
-  return static_cast<std::uint32_t>(tcb.snd.max - tcb.snd.una);
+  return static_cast<std::uint32_t>(tcb.snd.nxt - tcb.snd.una);
 }
 
 }  // namespace estab::tcp

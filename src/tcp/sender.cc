@@ -7,8 +7,10 @@
 #include "tcp/negotiation.h"
 #include "tcp/policy.h"
 #include "tcp/receiver.h"
+#include "tcp/recovery.h"
 #include "tcp/rtt.h"
 #include "tcp/send_queue.h"
+#include "tcp/tail_probe.h"
 #include "tcp/timers.h"
 #include "tcp/urgent.h"
 
@@ -24,12 +26,12 @@ bool Holds(const Context& cx, const Tcb& tcb) {
   if (tcb.fin_queued || UrgentMode(cx, tcb)) return false;
   if (tcb.options->cork || tcb.more) return true;
   if (tcb.options->no_delay) return false;
-  return tcb.snd.small > tcb.snd.una && tcb.snd.small <= tcb.snd.max;
+  return tcb.snd.small > tcb.snd.una && tcb.snd.small <= tcb.snd.nxt;
 }
 
 // The sender's half of silly-window avoidance (RFC 9293 §3.8.6.2.1).
-bool WorthSending(const Context& cx, const Tcb& tcb, std::uint32_t length, bool last, bool repeat) {
-  if (length >= tcb.send_mss || repeat || tcb.pending.force) return true;
+bool WorthSending(const Context& cx, const Tcb& tcb, std::uint32_t length, bool last) {
+  if (length >= tcb.send_mss || tcb.pending.force) return true;
   if (last && !Holds(cx, tcb)) return true;
   return !last && tcb.snd.max_wnd != 0 && length >= (tcb.snd.max_wnd + 1) / 2;
 }
@@ -49,32 +51,83 @@ Plan DataFrom(const Context& cx, const Tcb& tcb, SndSeq seq, std::uint32_t room)
   if (plan.length == 0 && !fin) return Plan{};
   if (fin) plan.flags |= kFin;
   if (plan.length != 0 && plan.last && (!tcb.more || fin)) plan.flags |= kPsh;
-  plan.repeat = seq < tcb.snd.max;
+  plan.repeat = seq < tcb.snd.nxt;
   plan.kind = Plan::Kind::kData;
   return plan;
 }
 
+// What is repeated was allowed by the window once; a peer that took it back still gets the oldest.
 Plan PlanHead(const Context& cx, const Tcb& tcb) {
-  // What is repeated was allowed by the window once; a peer that took it back still gets this one.
-  const auto sent = static_cast<std::uint32_t>(tcb.snd.max - tcb.snd.una);
-  Plan plan = DataFrom(cx, tcb, tcb.snd.una, std::max<std::uint32_t>(sent, 1));
-  plan.head = true;
+  return DataFrom(cx, tcb, FirstByte(tcb), std::max<std::uint32_t>(Outstanding(tcb), 1));
+}
+
+// Segment `i` of the scoreboard again, or what is left of it.
+Plan PlanRepeatOf(const Context& cx, const Tcb& tcb, const LossState& loss, Flight::Index i) {
+  const SndSeq begin = loss.flight.BeginOf(i);
+  const SndSeq end = loss.flight[i].end;
+  const bool begun = loss.repeat_from > begin && loss.repeat_from < end;
+  const SndSeq from = begun ? loss.repeat_from : begin;
+  auto room = static_cast<std::uint32_t>(end - from);
+  if (from != FirstByte(tcb)) {
+    const SndSeq edge = tcb.snd.una + tcb.snd.wnd;
+    if (edge <= from) return Plan{};
+    room = std::min(room, static_cast<std::uint32_t>(edge - from));
+  }
+  Plan plan = DataFrom(cx, tcb, from, room);
+  plan.tracked = true;
+  plan.segment = i;
   return plan;
 }
 
-Plan PlanData(const Context& cx, const Tcb& tcb) {
-  if (SendEnd(cx, tcb) <= tcb.snd.nxt) return Plan{};
-  std::uint32_t room = UsableWindow(tcb);
-  // An unacknowledged SYN (closed in SYN_RCVD) does not hold back the FIN behind it.
-  const auto flight = static_cast<std::uint32_t>(tcb.snd.nxt - FirstByte(tcb));
-  const bool oldest_again = flight == 0 && tcb.snd.nxt < tcb.snd.max;
-  // A repeat may pass a window that has shrunk, but not take along what was never sent.
-  if (oldest_again) room = std::max(room, Outstanding(tcb));
-  Plan plan = DataFrom(cx, tcb, tcb.snd.nxt, room);
+// The first of what is lost, if the window allows it.
+Plan PlanRepeat(const Context& cx, const Tcb& tcb) {
+  const LossState* loss = LossOf(cx, tcb);
+  if (loss == nullptr) return tcb.pending.head ? PlanHead(cx, tcb) : Plan{};
+  Flight::Index i;
+  if (!loss->flight.FirstLost(i)) return Plan{};
+  const std::uint32_t pipe = Pipe(cx, tcb);
+  if (pipe != 0 && pipe + loss->flight.SizeOf(i) > tcb.cwnd) return Plan{};
+  return PlanRepeatOf(cx, tcb, *loss, i);
+}
+
+bool HasRoom(const LossState* loss) { return loss == nullptr || loss->flight.HasRoom(); }
+
+Plan PlanNew(const Context& cx, const Tcb& tcb) {
+  if (SendEnd(cx, tcb) <= tcb.snd.nxt || !HasRoom(LossOf(cx, tcb))) return Plan{};
+  const Plan plan = DataFrom(cx, tcb, tcb.snd.nxt, UsableWindow(tcb));
   if (plan.kind == Plan::Kind::kNothing) return plan;
-  const bool fits = flight == 0 || flight + plan.length <= tcb.cwnd;
-  if (!fits || !WorthSending(cx, tcb, plan.length, plan.last, plan.repeat)) return Plan{};
+  const std::uint32_t pipe = Pipe(cx, tcb);
+  const bool fits = pipe == 0 || pipe + plan.length <= tcb.cwnd;
+  if (!fits || !WorthSending(cx, tcb, plan.length, plan.last)) return Plan{};
   return plan;
+}
+
+// RFC 8985 §7.3: new data if there is some, or the last segment again; the congestion window does
+// not count.
+Plan PlanTailProbe(const Context& cx, const Tcb& tcb) {
+  const LossState* loss = LossOf(cx, tcb);
+  if (loss == nullptr || loss->flight.empty()) return Plan{};
+  Plan plan;
+  if (loss->flight.HasRoom()) plan = DataFrom(cx, tcb, tcb.snd.nxt, UsableWindow(tcb));
+  if (plan.kind == Plan::Kind::kNothing) {
+    plan = PlanRepeatOf(cx, tcb, *loss, loss->flight.last());
+  }
+  plan.tail_probe = true;
+  return plan;
+}
+
+// Data, new or again, and the FIN. What is lost goes first, but for F-RTO's question.
+Plan PlanData(const Context& cx, const Tcb& tcb) {
+  const LossState* loss = LossOf(cx, tcb);
+  Plan plan;
+  if (tcb.pending.tail) plan = PlanTailProbe(cx, tcb);
+  if (plan.kind != Plan::Kind::kNothing) return plan;
+  if (loss != nullptr && loss->new_data_first) {
+    plan = PlanNew(cx, tcb);
+    if (plan.kind != Plan::Kind::kNothing || tcb.snd.nxt > tcb.recover) return plan;
+  }
+  plan = PlanRepeat(cx, tcb);
+  return plan.kind != Plan::Kind::kNothing ? plan : PlanNew(cx, tcb);
 }
 
 Plan PlanSyn(const Context& cx, const Tcb& tcb) {
@@ -83,7 +136,7 @@ Plan PlanSyn(const Context& cx, const Tcb& tcb) {
   plan.seq = tcb.snd.iss;
   plan.flags = kSyn;
   if (tcb.state != State::kSynSent) plan.flags |= kAck;
-  plan.repeat = tcb.snd.max != tcb.snd.iss;
+  plan.repeat = tcb.snd.nxt != tcb.snd.iss;
   // Data rides on the first SYN only: what ate that may have disliked it (RFC 7413 §4.1.3).
   if (tcb.fast_open == FastOpen::kData && !plan.repeat) {
     plan.length = std::min(cx.buffers.SendSize(tcb), SynDataRoom(tcb));
@@ -94,7 +147,7 @@ Plan PlanSyn(const Context& cx, const Tcb& tcb) {
 Plan PlanAck(const Tcb& tcb, bool probe) {
   Plan plan;
   plan.kind = probe ? Plan::Kind::kProbe : Plan::Kind::kAck;
-  plan.seq = probe ? tcb.snd.una - 1 : tcb.snd.max;
+  plan.seq = probe ? tcb.snd.una - 1 : tcb.snd.nxt;
   plan.flags = kAck;
   return plan;
 }
@@ -135,20 +188,12 @@ void MakeSyn(const Context& cx, const Tcb& tcb, wire::Segment& segment) {
   }
 }
 
-// The first transmission of new data may be timed; one measurement at a time (RFC 6298 §3).
-void StartTiming(Context& cx, Tcb& tcb, SndSeq end) {
-  if (tcb.timing) return;
-  tcb.timing = true;
-  tcb.rtt.timed_end = end;
-  tcb.rtt.timed_at = cx.now;
-}
-
 void CommitSyn(Context& cx, Tcb& tcb, const Plan& plan) {
   tcb.pending.syn = false;
   tcb.snd.nxt = Later(tcb.snd.nxt, plan.seq + 1 + plan.length);
   tcb.bytes_sent += plan.length;
-  tcb.snd.max = Later(tcb.snd.max, tcb.snd.nxt);
-  if (!plan.repeat) StartTiming(cx, tcb, plan.seq + 1);
+  if (plan.repeat) return;
+  BeginSynTiming(tcb, cx.now);
 }
 
 // CLOSE_WAIT, where the FIN of a close has waited behind data.
@@ -159,21 +204,41 @@ void NoteFinSent(Context& cx, Tcb& tcb) {
   Apply(cx, tcb, RuleId::kLastFinSent);
 }
 
+// Writes down what is in flight now. A FIN alone may go without a scoreboard, if there is no memory
+// for one: then the retransmission timer looks after it.
+void Track(Context& cx, Tcb& tcb, const Plan& plan, SndSeq end) {
+  if (!plan.repeat) (void)cx.buffers.AttachSend(tcb);
+  LossState* loss = LossOf(cx, tcb);
+  if (loss == nullptr) {
+    tcb.pending.head = false;
+    return;
+  }
+  if (!plan.repeat) {
+    loss->flight.Add(plan.seq, end, cx.now);
+    (void)loss->flight.Reserve(cx.buffers.rings);  // for the next; without memory it waits
+  } else if (plan.tracked && end < loss->flight[plan.segment].end) {
+    loss->repeat_from = end;
+  } else if (plan.tracked) {
+    loss->flight.Repeat(plan.segment, cx.now);
+  }
+  NoteSent(cx, tcb, *loss, static_cast<std::uint32_t>(end - plan.seq), plan.repeat);
+  if (plan.tail_probe) NoteProbeSent(cx, tcb, *loss, plan.repeat, Later(end, tcb.snd.nxt));
+}
+
 void CommitData(Context& cx, Tcb& tcb, const Plan& plan) {
   const SndSeq end = plan.seq + plan.length + ((plan.flags & kFin) != 0 ? 1u : 0u);
   tcb.bytes_sent += plan.length;
   tcb.last_sent = cx.stamp();
   tcb.pending.force = false;
-  if (plan.head) tcb.pending.head = false;
-  if (end > tcb.snd.max) {
-    if (!plan.repeat) StartTiming(cx, tcb, end);
-  } else if (tcb.timing && plan.repeat && end >= tcb.rtt.timed_end) {
-    tcb.timing = false;  // Karn
-  }
-  if (plan.length < tcb.send_mss && plan.length != 0) tcb.snd.small = end;
+  Track(cx, tcb, plan, end);
+  if (!plan.repeat && plan.length < tcb.send_mss && plan.length != 0) tcb.snd.small = end;
   tcb.snd.nxt = Later(tcb.snd.nxt, end);
-  tcb.snd.max = Later(tcb.snd.max, end);
-  if (tcb.retransmit_at == kNever || tcb.persisting) ArmRetransmit(cx, tcb, BackedOffRto(cx, tcb));
+  const bool oldest_again =
+      plan.repeat && plan.seq == FirstByte(tcb) && tcb.recovery == Recovery::kFast;
+  if (tcb.retransmit_at == kNever || tcb.persisting || oldest_again) {
+    ArmRetransmit(cx, tcb, BackedOffRto(cx, tcb));
+  }
+  ScheduleProbe(cx, tcb);
   if (plan.length != 0) NoteDataSent(cx, tcb);
   if ((plan.flags & kFin) != 0) NoteFinSent(cx, tcb);
 }
@@ -196,7 +261,7 @@ void PushOnce(const Context& cx, Tcb& tcb) {
 
 bool WindowAllowsSending(const Context& cx, const Tcb& tcb) {
   const Plan plan = DataFrom(cx, tcb, tcb.snd.nxt, UsableWindow(tcb));
-  return plan.kind != Plan::Kind::kNothing && WorthSending(cx, tcb, plan.length, plan.last, false);
+  return plan.kind != Plan::Kind::kNothing && WorthSending(cx, tcb, plan.length, plan.last);
 }
 
 Plan PlanSegment(const Context& cx, const Tcb& tcb) {
@@ -205,9 +270,7 @@ Plan PlanSegment(const Context& cx, const Tcb& tcb) {
   // A duplicate ACK must not carry data, or it is none (RFC 5681 §2): it goes first, by itself.
   if (tcb.acks_owed != 0 && tcb.reassembly != kNoSlot) return PlanAck(tcb, false);
   if (IsIn(tcb.state, kSendsData) || OpenedOnSyn(tcb)) {
-    Plan plan;
-    if (tcb.pending.head && Outstanding(tcb) != 0) plan = PlanHead(cx, tcb);
-    if (plan.kind == Plan::Kind::kNothing) plan = PlanData(cx, tcb);
+    const Plan plan = PlanData(cx, tcb);
     if (plan.kind != Plan::Kind::kNothing) return plan;
   }
   if (tcb.pending.probe) return PlanAck(tcb, true);
@@ -238,7 +301,7 @@ wire::Segment MakeReset(const Context& cx, const Tcb& tcb) {
   wire::Segment reset;
   reset.source_port = tcb.tuple.local.port;
   reset.destination_port = tcb.tuple.remote.port;
-  reset.seq = tcb.snd.max.raw();
+  reset.seq = tcb.snd.nxt.raw();
   reset.flags = kRst | kAck;
   reset.ack = tcb.rcv.nxt.raw();
   AddTimestamp(cx, tcb, reset.options);

@@ -10,9 +10,11 @@ namespace estab::tcp {
 struct Plan {
   enum class Kind : std::uint8_t { kNothing, kSyn, kData, kAck, kProbe };
   Kind kind = Kind::kNothing;
-  bool repeat = false;       // it begins with what was sent before
-  bool head = false;         // it is the repeat that fast recovery asked for
-  bool last = false;         // nothing that is queued lies behind it
+  bool repeat = false;      // it was sent before
+  bool tracked = false;     // it repeats `segment` of the scoreboard, or a part of it
+  bool tail_probe = false;  // RFC 8985 §7.3
+  bool last = false;        // nothing that is queued lies behind it
+  Flight::Index segment = 0;
   std::uint32_t offset = 0;  // of the payload, in the send buffer
   std::uint32_t length = 0;
   std::uint16_t flags = 0;

@@ -82,12 +82,22 @@ struct Policy {
   /// The wait before the next probe of a closed window begins with the answer to the last one, as
   /// on Linux, or with that probe.
   bool probes_wait_from_answer = false;
+  /// A segment that is alone in flight has a tail loss probe too, 200 ms later than others, for the
+  /// peer may delay its ACK (RFC 8985 §7.2); one that falls due no earlier than the retransmission
+  /// takes its place, and is not counted. Else such a segment is left to the retransmission timer,
+  /// and a probe comes in time or not at all.
+  bool probes_as_linux = false;
   /// Nanoseconds between two ticks of the ISN's clock (RFC 6528: 4 µs; Linux: 64 ns).
   std::int64_t isn_tick_ns = 4000;
   /// The handle of a connection in TIME_WAIT tells CLOSED, as on Linux, where the record has taken
   /// over; else TIME_WAIT as long as it lasts.
   bool time_wait_shows_closed = false;
 };
+
+/// Bits of tcp_recovery.
+constexpr std::int32_t kRackOn = 1;
+constexpr std::int32_t kRackStaticWindow = 2;
+constexpr std::int32_t kRackNoDuplicateThreshold = 4;
 
 /// The numbers, as the `default` profile has them. Names follow Linux's sysctls without their
 /// `tcp_`.
@@ -138,6 +148,10 @@ struct Settings {
   std::int32_t rmem_max = 4'194'304;  // most that SO_RCVBUF ...
   std::int32_t wmem_max = 4'194'304;  // ... and SO_SNDBUF can ask for
   std::int32_t slow_start_after_idle = 1;
+  // Loss recovery.
+  std::int32_t recovery = kRackOn;  // kRack...
+  std::int32_t early_retrans = 3;   // 0: no tail loss probes
+  std::int32_t frto = 2;
   // Fragments: bytes that may wait for the rest of their datagrams, and how long.
   std::int32_t frag_high_thresh = 4 << 20;
   std::int32_t frag_high_thresh_v6 = 4 << 20;

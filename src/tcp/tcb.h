@@ -24,11 +24,13 @@ inline Stamp StampOf(Time t) {
   return static_cast<Stamp>(t.time_since_epoch().count() / 1'000'000);
 }
 
-/// Where loss recovery stands (RFC 5681, 6582).
+/// Where loss recovery stands, in Linux's order (tcpi_ca_state).
 enum class Recovery : std::uint8_t {
-  kOpen,  // nothing is known to be lost
-  kFast,  // three duplicate ACKs; until snd.max as of then is acknowledged
-  kLoss,  // the retransmission timer ran out; likewise
+  kOpen,      // nothing is known to be lost
+  kDisorder,  // something is SACKed, or duplicates have come
+  kReduced,   // the window comes down after a mark of congestion, or a loss that a probe repaired
+  kFast,      // a loss is repaired: until SND.NXT as of then is acknowledged
+  kLoss,      // the retransmission timer ran out; likewise
 };
 
 /// Fast Open (RFC 7413), as far as this connection has come with it.
@@ -44,7 +46,8 @@ enum class FastOpen : std::uint8_t {
 /// settles it afterwards, so that nothing calls back and no state hides in the sending path.
 struct Pending {
   bool syn : 1 = false;    // a SYN, or in SYN_RCVD a SYN|ACK
-  bool head : 1 = false;   // the oldest unacknowledged segment, again
+  bool head : 1 = false;   // all that is outstanding, again (a FIN that no memory was left for)
+  bool tail : 1 = false;   // a tail loss probe: new data, or the last segment again
   bool probe : 1 = false;  // an empty segment with SEQ = SND.UNA - 1
   bool force : 1 = false;  // what fits the window, however little (the persist timer's override)
   bool reset : 1 = false;  // R. seq=SND.NXT; the state is CLOSED already
@@ -60,32 +63,33 @@ struct Tcb {
   ConnectionNumber number = 0;
 
   // --- Facts ---
-  bool passive : 1 = false;         // came from LISTEN
-  bool timestamps : 1 = false;      // agreed by both SYNs (while opening: offered)
-  bool window_scaling : 1 = false;  // likewise
-  bool sack : 1 = false;            // likewise
-  bool syn_acked : 1 = false;       // the peer has acknowledged our SYN
-  bool fin_queued : 1 = false;      // the user has closed the sending side
-  bool fin_acked : 1 = false;       // and the peer has acknowledged our FIN
-  bool fin_received : 1 = false;    // the peer's FIN is processed: rcv.nxt lies beyond it
-  bool read_shut : 1 = false;       // SHUT_RD, or the handle is gone
-  bool orphan : 1 = false;          // close() was called: no handle any more
-  bool timing : 1 = false;          // rtt.timed_* is meaningful
-  bool syn_repeated : 1 = false;    // our SYN went out more than once
-  bool interactive : 1 = false;     // we answer data with data: ACKs can wait for a ride
-  bool more : 1 = false;            // the last send said that more would follow (MSG_MORE)
-  bool persisting : 1 = false;      // the retransmission deadline stands for a window probe
-  bool record : 1 = false;          // an orphan in FIN_WAIT_2 that the policy treats as a record
+  bool passive : 1 = false;          // came from LISTEN
+  bool timestamps : 1 = false;       // agreed by both SYNs (while opening: offered)
+  bool window_scaling : 1 = false;   // likewise
+  bool sack : 1 = false;             // likewise
+  bool syn_acked : 1 = false;        // the peer has acknowledged our SYN
+  bool fin_queued : 1 = false;       // the user has closed the sending side
+  bool fin_acked : 1 = false;        // and the peer has acknowledged our FIN
+  bool fin_received : 1 = false;     // the peer's FIN is processed: rcv.nxt lies beyond it
+  bool read_shut : 1 = false;        // SHUT_RD, or the handle is gone
+  bool orphan : 1 = false;           // close() was called: no handle any more
+  bool syn_repeated : 1 = false;     // our SYN went out more than once
+  bool interactive : 1 = false;      // we answer data with data: ACKs can wait for a ride
+  bool more : 1 = false;             // the last send said that more would follow (MSG_MORE)
+  bool persisting : 1 = false;       // the retransmission deadline stands for a window probe
+  bool reordering_seen : 1 = false;  // segments of ours have overtaken each other
+  bool record : 1 = false;           // an orphan in FIN_WAIT_2 that the policy treats as a record
   Pending pending;
   std::uint8_t soft_error = 0;  // Error that ICMP told; replaces a time-out's
   Recovery recovery = Recovery::kOpen;
   FastOpen fast_open = FastOpen::kNone;
+  std::uint8_t reordering = 3;        // segments that may overtake one before it counts as lost
+  std::uint8_t keepalive_probes = 0;  // unanswered
 
   // --- Our direction: SND.*, 32-bit windows, scaled ---
   struct {
     SndSeq una;  // oldest unacknowledged
-    SndSeq nxt;  // next to send; falls back to una when the retransmission timer runs out
-    SndSeq max;  // highest ever sent, plus one
+    SndSeq nxt;  // next to send
     SndSeq iss;
     SndSeq wl2;    // acknowledgment of the last window update
     SndSeq small;  // end of the last segment sent below full size (Nagle by Minshall)
@@ -126,28 +130,27 @@ struct Tcb {
   // --- Round-trip time (RFC 6298); microseconds ---
   struct {
     std::uint32_t srtt8 = 0;    // SRTT times 8; 0: no sample yet
-    std::uint32_t rttvar4 = 0;  // RTTVAR times 4
+    std::uint32_t mdev4 = 0;    // mean deviation times 4: RTTVAR of RFC 6298
+    std::uint32_t rttvar4 = 0;  // what the RTO adds to SRTT, the least RTO included
     std::uint32_t rto = 0;      // without back-off
     std::uint32_t min = 0;
-    SndSeq timed_end;          // the ACK of this ends the measurement ...
-    std::uint8_t backoff = 0;  // doublings of rto
-    std::uint8_t repeats = 0;  // time-outs, or unanswered probes, in this series
-    Time timed_at{};           // ... that began here
+    std::uint32_t syn_sent = 0;  // 1 + when our SYN went out, modulo 2^32; 0: not measured
+    std::uint8_t backoff = 0;    // doublings of rto
+    std::uint8_t repeats = 0;    // time-outs, or unanswered probes, in this series
   } rtt;
 
   // --- Congestion control ---
   const CongestionControl* congestion = nullptr;
   std::uint32_t cwnd = 0;
   std::uint32_t ssthresh = 0;
-  SndSeq recover;
-  std::uint8_t duplicate_acks = 0;
-  std::uint8_t keepalive_probes = 0;  // unanswered
+  SndSeq recover;  // SND.NXT when recovery began (RFC 6582, RFC 6675)
   std::array<std::uint32_t, 3> congestion_state{};
 
   // --- Deadlines; kNever when unset. One node in the wheel serves the earliest. ---
   Time retransmit_at = kNever;  // SYN, data, FIN; or, with `persisting`, the next window probe
   Time delayed_ack_at = kNever;
   Time idle_at = kNever;     // keepalive, or an orphan's FIN_WAIT_2
+  Time fine_at = kNever;     // the earliest of LossState's deadlines, exact to the nanosecond
   Stamp series_began = 0;    // first transmission of what is unacknowledged or unprobed
   Stamp last_heard = 0;      // anything acceptable from the peer
   Stamp last_sent = 0;       // data

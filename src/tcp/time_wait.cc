@@ -72,7 +72,7 @@ bool MayReuse(const Settings& settings, Stamp now, bool loopback, bool bound,
 TimeWait MakeTimeWait(const Tcb& tcb, Stamp now) {
   TimeWait record;
   record.rcv_nxt = tcb.rcv.nxt;
-  record.snd_nxt = tcb.snd.max;
+  record.snd_nxt = tcb.snd.nxt;
   record.ts_recent = tcb.ts.recent;
   record.entered_at = now;
   record.number = tcb.number;

@@ -1,4 +1,6 @@
 // What happens when a connection's deadlines pass.
+#include <algorithm>
+
 #include "tcp/ack_policy.h"
 #include "tcp/congestion/congestion.h"
 #include "tcp/policy.h"
@@ -6,6 +8,7 @@
 #include "tcp/rtt.h"
 #include "tcp/send_queue.h"
 #include "tcp/sender.h"
+#include "tcp/tail_probe.h"
 #include "tcp/timers.h"
 
 namespace estab::tcp {
@@ -37,7 +40,7 @@ void OnSynTimeout(Context& cx, Tcb& tcb) {
   Apply(cx, tcb, sent ? RuleId::kSynTimeout : RuleId::kSynAckTimeout);
   if (tcb.rtt.repeats < UINT8_MAX) ++tcb.rtt.repeats;
   tcb.syn_repeated = true;
-  tcb.timing = false;  // Karn: which SYN would the answer be for?
+  tcb.rtt.syn_sent = 0;  // Karn: which SYN would the answer be for?
   tcb.pending.syn = true;
   ArmRetransmit(cx, tcb, SynTimeout(cx.settings, *tcb.options, tcb.rtt.repeats, linear));
 }
@@ -160,6 +163,28 @@ void OnRetransmitDeadline(Context& cx, Tcb& tcb) {
   OnRetransmitTimeout(cx, tcb);
 }
 
+void TellFired(Context& cx, Tcb& tcb, TimerKind kind) {
+  cx.recorder.Timer(cx.now, tcb.number, tcb.tuple, kind, TimerEvent::What::kFired);
+  cx.cause.timer = kind;
+}
+
+void OnFineDeadline(Context& cx, Tcb& tcb) {
+  LossState& loss = *LossOf(cx, tcb);
+  tcb.fine_at = kNever;
+  if (loss.probe_at <= cx.now) {
+    loss.probe_at = kNever;
+    TellFired(cx, tcb, TimerKind::kTailProbe);
+    OnProbeTimeout(cx, tcb);
+  }
+  if (loss.reorder_at <= cx.now) {
+    loss.reorder_at = kNever;
+    TellFired(cx, tcb, TimerKind::kReorder);
+    Apply(cx, tcb, RuleId::kReorderTimeout);
+    OnReorderTimeout(cx, tcb, loss);
+  }
+  tcb.fine_at = std::min({loss.probe_at, loss.reorder_at, loss.pace_at});
+}
+
 void OnDelayedAckDeadline(Context& cx, Tcb& tcb) {
   tcb.delayed_ack_at = kNever;
   cx.recorder.Timer(cx.now, tcb.number, tcb.tuple, TimerKind::kDelayedAck,
@@ -188,6 +213,8 @@ void OnIdleDeadline(Context& cx, Tcb& tcb) {
 void OnDeadline(Context& cx, Tcb& tcb) {
   cx.cause = Cause{};
   cx.cause.trigger = Trigger::kTimer;
+  // A probe due together with the time-out goes in its place.
+  if (tcb.fine_at <= cx.now) OnFineDeadline(cx, tcb);
   if (tcb.retransmit_at <= cx.now) OnRetransmitDeadline(cx, tcb);
   if (tcb.delayed_ack_at <= cx.now) OnDelayedAckDeadline(cx, tcb);
   if (tcb.idle_at <= cx.now) OnIdleDeadline(cx, tcb);

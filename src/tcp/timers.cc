@@ -21,6 +21,10 @@ void Clear(Context& cx, Tcb& tcb, Time& deadline, TimerKind kind) {
   cx.recorder.Timer(cx.now, tcb.number, tcb.tuple, kind, TimerEvent::What::kCancelled);
 }
 
+void Refine(Tcb& tcb, const LossState& loss) {
+  tcb.fine_at = std::min({loss.probe_at, loss.reorder_at, loss.pace_at});
+}
+
 // `wait`, but no longer than TCP_USER_TIMEOUT leaves.
 Duration WithinUserTimeout(const Context& cx, const Tcb& tcb, Duration wait) {
   if (tcb.options->user_timeout_ms == 0) return wait;
@@ -70,6 +74,26 @@ void DisarmRetransmit(Context& cx, Tcb& tcb) {
   Clear(cx, tcb, tcb.retransmit_at, tcb.persisting ? TimerKind::kPersist : TimerKind::kRetransmit);
   if (tcb.persisting) tcb.rtt.backoff = 0;
   tcb.persisting = false;
+}
+
+void ArmProbe(Context& cx, Tcb& tcb, LossState& loss, Time at) {
+  Set(cx, tcb, loss.probe_at, TimerKind::kTailProbe, at);
+  Refine(tcb, loss);
+}
+
+void DisarmProbe(Context& cx, Tcb& tcb, LossState& loss) {
+  Clear(cx, tcb, loss.probe_at, TimerKind::kTailProbe);
+  Refine(tcb, loss);
+}
+
+void ArmReorder(Context& cx, Tcb& tcb, LossState& loss, Duration wait) {
+  Set(cx, tcb, loss.reorder_at, TimerKind::kReorder, cx.now + wait);
+  Refine(tcb, loss);
+}
+
+void DisarmReorder(Context& cx, Tcb& tcb, LossState& loss) {
+  Clear(cx, tcb, loss.reorder_at, TimerKind::kReorder);
+  Refine(tcb, loss);
 }
 
 void ArmDelayedAck(Context& cx, Tcb& tcb, Duration wait) {

@@ -12,6 +12,12 @@ void ArmPersist(Context& cx, Tcb& tcb, Duration wait);
 /// Clears either.
 void DisarmRetransmit(Context& cx, Tcb& tcb);
 
+/// The deadlines of LossState, exact to the nanosecond.
+void ArmProbe(Context& cx, Tcb& tcb, LossState& loss, Time at);
+void DisarmProbe(Context& cx, Tcb& tcb, LossState& loss);
+void ArmReorder(Context& cx, Tcb& tcb, LossState& loss, Duration wait);
+void DisarmReorder(Context& cx, Tcb& tcb, LossState& loss);
+
 void ArmDelayedAck(Context& cx, Tcb& tcb, Duration wait);
 void DisarmDelayedAck(Context& cx, Tcb& tcb);
 
@@ -30,12 +36,18 @@ bool FinWait2GoesOn(Context& cx, Tcb& tcb);
 /// follows it.
 inline bool FinWait2IsRecord(const Tcb& tcb) { return tcb.record && tcb.state == State::kFinWait2; }
 
-/// The earliest of all deadlines.
-inline Time EarliestDeadline(const Tcb& tcb) {
+/// The earliest of the deadlines that a tick is exact enough for.
+inline Time EarliestCoarseDeadline(const Tcb& tcb) {
   Time t = tcb.retransmit_at;
   if (tcb.delayed_ack_at < t) t = tcb.delayed_ack_at;
   if (tcb.idle_at < t) t = tcb.idle_at;
   return t;
+}
+
+/// The earliest of all deadlines.
+inline Time EarliestDeadline(const Tcb& tcb) {
+  const Time coarse = EarliestCoarseDeadline(tcb);
+  return tcb.fine_at < coarse ? tcb.fine_at : coarse;
 }
 
 /// True once TCP_USER_TIMEOUT (if set) has passed since `tcb.series_began`. By Linux's clockwork it

@@ -83,7 +83,7 @@ void BeginOpen(Context& cx, Tcb& tcb, std::uint32_t mtu) {
   tcb.window_scaling = offer.window_scaling;
   tcb.sack = offer.sack;
   tcb.receive_scale = offer.window_scale;
-  tcb.snd.una = tcb.snd.nxt = tcb.snd.max = tcb.snd.iss;
+  tcb.snd.una = tcb.snd.nxt = tcb.snd.iss;
   tcb.congestion = &kReno;
   ResetRto(cx, tcb, false);
   Apply(cx, tcb, RuleId::kActiveOpen);
@@ -224,7 +224,7 @@ void UserAbort(Context& cx, Tcb& tcb) {
                              In(State::kFinWait2) | In(State::kCloseWait);
   // What was closed with data unsent would otherwise look whole to the peer (Linux).
   const bool cut_off =
-      IsIn(tcb.state, In(State::kClosing) | In(State::kLastAck)) && SendEnd(cx, tcb) != tcb.snd.max;
+      IsIn(tcb.state, In(State::kClosing) | In(State::kLastAck)) && SendEnd(cx, tcb) != tcb.snd.nxt;
   tcb.orphan = true;
   tcb.pending.reset = IsIn(tcb.state, kTold) || cut_off;
   ApplyClosed(cx, tcb, tcb.pending.reset ? RuleId::kAbort : RuleId::kAbortQuiet);

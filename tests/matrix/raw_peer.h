@@ -140,6 +140,7 @@ struct Extra {
   std::uint16_t window = 60000;
   bool timestamp = true;    // only if the connection agreed on them
   std::int32_t ts_age = 0;  // how much older than the clock the timestamp is
+  std::vector<wire::SackBlock> sack = {};
 };
 
 /// The stack under test with its address and link, the peer's numbers, and the log.
@@ -197,6 +198,7 @@ class RawPeer {
     } else if (timestamps && x.timestamp) {
       s.options.has_timestamp = true;
     }
+    for (const wire::SackBlock& block : x.sack) s.options.sack[s.options.sack_count++] = block;
     if (s.options.has_timestamp) {
       s.options.ts_value = Clock() - static_cast<std::uint32_t>(x.ts_age);
       s.options.ts_echo = (flags & kAck) != 0 ? last_ts : 0;

@@ -270,6 +270,22 @@ void Timers(Coverage& c) {
     ASSERT_TRUE(p.stack->Send(p.now, p.Established(), Bytes("x")));
     p.Pass(seconds(2000));
   });
+  Run(c, [](RawPeer& p) {  // tail-probe
+    ASSERT_TRUE(p.stack->Send(p.now, p.Established(), Bytes(std::string(3000, 'x'))));
+    p.Flush();
+    p.Pass(seconds(1));
+  });
+  Run(c, [](RawPeer& p) {  // reorder-timeout
+    const SocketId id = p.Connect();
+    p.Pass(milliseconds(20));
+    p.Segment(kSyn | kAck, p.irs, p.iss + 1);
+    ASSERT_TRUE(p.stack->Send(p.now, id, Bytes(std::string(3000, 'x'))));
+    p.Flush();
+    p.Pass(milliseconds(20));
+    const std::uint32_t first = p.iss + 1;
+    p.Segment(kAck, p.irs + 1, first, {.sack = {{first + 1448, first + 2896}}});
+    p.Pass(milliseconds(10));
+  });
   Run(c, [](RawPeer& p) {
     Close(p, p.Established());
     p.Pass(seconds(2000));

@@ -130,20 +130,38 @@ struct Bench {
 
 TEST(Rtt, Rfc6298ByHand) {
   Bench b;
+  b.settings.policy.rto_min_of_whole = true;
+  b.settings.rto_min_ms = 1;
   TakeRttSample(b.cx, b.tcb, milliseconds(400));
-  EXPECT_EQ(b.tcb.rtt.srtt8 / 8, 400'000u);    // SRTT = R
-  EXPECT_EQ(b.tcb.rtt.rttvar4 / 4, 200'000u);  // RTTVAR = R/2
+  EXPECT_EQ(b.tcb.rtt.srtt8 / 8, 400'000u);  // SRTT = R
+  EXPECT_EQ(b.tcb.rtt.mdev4 / 4, 200'000u);  // RTTVAR = R/2
   EXPECT_EQ(BackedOffRto(b.cx, b.tcb), milliseconds(1200));
   TakeRttSample(b.cx, b.tcb, milliseconds(480));
   // RTTVAR = 3/4 * 200 + 1/4 * 80 = 170; SRTT = 7/8 * 400 + 1/8 * 480 = 410
-  EXPECT_EQ(b.tcb.rtt.rttvar4 / 4, 170'000u);
+  EXPECT_EQ(b.tcb.rtt.mdev4 / 4, 170'000u);
   EXPECT_EQ(b.tcb.rtt.srtt8 / 8, 410'000u);
   EXPECT_EQ(BackedOffRto(b.cx, b.tcb), milliseconds(1090));
   TakeRttSample(b.cx, b.tcb, milliseconds(210));
   // RTTVAR = 127.5 + 50 = 177.5; SRTT = 410 - 25 = 385
-  EXPECT_EQ(b.tcb.rtt.rttvar4 / 4, 177'500u);
+  EXPECT_EQ(b.tcb.rtt.mdev4 / 4, 177'500u);
   EXPECT_EQ(b.tcb.rtt.srtt8 / 8, 385'000u);
   EXPECT_EQ(b.tcb.rtt.min, 210'000u);
+}
+
+// The other estimator: a deviation that shrinks counts for less when the round trip is shorter than
+// usual, and what the RTO adds comes down by a quarter in each round trip, not with each sample.
+TEST(Rtt, AsLinuxByHand) {
+  Bench b;
+  b.settings.rto_min_ms = 10;
+  TakeRttSample(b.cx, b.tcb, milliseconds(400));
+  EXPECT_EQ(b.tcb.rtt.mdev4 / 4, 200'000u);
+  TakeRttSample(b.cx, b.tcb, milliseconds(480));
+  EXPECT_EQ(b.tcb.rtt.mdev4 / 4, 170'000u);
+  EXPECT_EQ(b.tcb.rtt.rttvar4 / 4, 200'000u);  // the round trip is not over
+  TakeRttSample(b.cx, b.tcb, milliseconds(210));
+  // 200 - 170 = 30 more than the deviation, an eighth of which counts: 680 + 3.75
+  EXPECT_EQ(b.tcb.rtt.mdev4, 683'750u);
+  EXPECT_EQ(b.tcb.rtt.srtt8 / 8, 385'000u);
 }
 
 TEST(Rtt, TheMarginIsAtLeastTheMinimum) {
@@ -320,6 +338,13 @@ TEST(Negotiation, ScalesOverFourteenCountAsFourteen) {
 // --- Reno
 // ----------------------------------------------------------------------------------------------------
 
+AckNews Delivered(std::uint32_t bytes) {
+  AckNews news;
+  news.delivered = bytes;
+  news.advanced = true;
+  return news;
+}
+
 TEST(Reno, InitialWindowSlowStartAndAvoidance) {
   Bench b;
   b.tcb.send_mss = 1448;
@@ -331,19 +356,19 @@ TEST(Reno, InitialWindowSlowStartAndAvoidance) {
   b.tcb.send_mss = 1000;
   kReno.begin(b.tcb);
   EXPECT_EQ(b.tcb.cwnd, 10'000u);
-  kReno.acked(b.cx, b.tcb, 2000, true);
+  kReno.acked(b.cx, b.tcb, Delivered(2000), true);
   EXPECT_EQ(b.tcb.cwnd, 12'000u);
-  kReno.acked(b.cx, b.tcb, 2000, false);  // not in use: does not grow
+  kReno.acked(b.cx, b.tcb, Delivered(2000), false);  // not in use: does not grow
   EXPECT_EQ(b.tcb.cwnd, 12'000u);
-  kReno.lost(b.cx, b.tcb, 12'000);
+  b.tcb.ssthresh = kReno.reduced(b.cx, b.tcb);
   EXPECT_EQ(b.tcb.ssthresh, 6000u);
   b.tcb.cwnd = 6000;
-  for (int i = 0; i < 5; ++i) kReno.acked(b.cx, b.tcb, 1000, true);
+  for (int i = 0; i < 5; ++i) kReno.acked(b.cx, b.tcb, Delivered(1000), true);
   EXPECT_EQ(b.tcb.cwnd, 6000u);
-  kReno.acked(b.cx, b.tcb, 1000, true);  // a window's worth: one segment more
+  kReno.acked(b.cx, b.tcb, Delivered(1000), true);  // a window's worth: one segment more
   EXPECT_EQ(b.tcb.cwnd, 7000u);
-  kReno.lost(b.cx, b.tcb, 100);
-  EXPECT_EQ(b.tcb.ssthresh, 2000u);  // at least two segments
+  b.tcb.cwnd = 1000;
+  EXPECT_EQ(kReno.reduced(b.cx, b.tcb), 2000u);  // at least two segments
 }
 
 TEST(Rtt, ARepeatSeriesIsLinuxsModel) {

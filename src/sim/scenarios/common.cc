@@ -116,11 +116,24 @@ Schedule RepeatsByTime(ScenarioContext& ctx, std::int64_t repeats, Duration firs
   return schedule;
 }
 
+// Where SACK is agreed Linux sends a tail loss probe when the first repeat would be due, and counts
+// from there on.
+Schedule AfterProbe(ScenarioContext& ctx, Schedule schedule) {
+  const bool probes = ctx.SettingNumber("net.ipv4.tcp_early_retrans") >= 3 &&
+                      ctx.SettingNumber("net.ipv4.tcp_sack") != 0;
+  if (!probes) return schedule;
+  const Duration first = schedule.at.at(1);
+  for (std::size_t i = 1; i < schedule.at.size(); ++i) schedule.at[i] += first;
+  schedule.at.insert(schedule.at.begin() + 1, first);
+  schedule.end += first;
+  return schedule;
+}
+
 }  // namespace
 
 Schedule DataRepeats(ScenarioContext& ctx, std::int64_t repeats, Duration first) {
-  return ctx.policy().give_up_by_time ? RepeatsByTime(ctx, repeats, first)
-                                      : Repeats(ctx, repeats, first);
+  return ctx.Profile() == "linux" ? AfterProbe(ctx, RepeatsByTime(ctx, repeats, first))
+                                  : Repeats(ctx, repeats, first);
 }
 
 Schedule OrphanRepeats(ScenarioContext& ctx, Duration delay) {
@@ -131,7 +144,7 @@ Schedule OrphanRepeats(ScenarioContext& ctx, Duration delay) {
 Duration SynAgain(ScenarioContext& ctx, Duration sent, Duration reset) {
   constexpr Duration kLinuxMoment = milliseconds(8);  // two ticks of its 250 Hz clock
   const Duration due = sent + SynRepeats(ctx).at.at(1);
-  return ctx.policy().bad_ack_hastens_syn ? std::min(due, reset + kLinuxMoment) : due;
+  return ctx.Profile() == "linux" ? std::min(due, reset + kLinuxMoment) : due;
 }
 
 wire::Segment Stamped(const ScenarioContext& ctx, Side side, wire::Segment segment) {
@@ -148,7 +161,7 @@ wire::Segment Stamped(const ScenarioContext& ctx, Side side, wire::Segment segme
 Duration Rto(ScenarioContext& ctx, Duration delay) {
   const Duration least = milliseconds(ctx.SettingNumber("estab.tcp_rto_min"));
   // RTTVAR begins at half the round trip. By the RFC's letter the whole has a least value.
-  if (ctx.policy().rto_min_of_whole) return std::max(6 * delay, least);
+  if (ctx.Profile() == "rfc") return std::max(6 * delay, least);
   return 2 * delay + std::max(4 * delay, least);
 }
 

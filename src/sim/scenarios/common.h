@@ -92,6 +92,7 @@ Schedule SynRepeats(ScenarioContext& ctx);
 Schedule SynAckRepeats(ScenarioContext& ctx);
 /// Of unacknowledged data, `first` being the RTO: ended by the number of repeats or, on Linux, by
 /// the time that they take.
+// Of a segment that is alone in flight: a FIN, or a little data.
 Schedule DataRepeats(ScenarioContext& ctx, std::int64_t repeats, Duration first);
 Schedule OrphanRepeats(ScenarioContext& ctx, Duration delay);
 

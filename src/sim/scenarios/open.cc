@@ -63,7 +63,7 @@ void Simultaneous(ScenarioContext& ctx) {
   ctx.Run(4 * d);
   std::vector<ExpectedSegment> wire{
       {0ms, "A S seq=x"}, {0ms, "B S seq=y"}, {d, "A S. seq=x ack=y+1"}, {d, "B S. seq=y ack=x+1"}};
-  if (ctx.policy().crossed_syn_ack_as_linux) {  // which acknowledges the other's SYN once more
+  if (ctx.Profile() == "linux") {  // which acknowledges the other's SYN once more
     wire.push_back({2 * d, "A . seq=x+1 ack=y+1"});
     wire.push_back({2 * d, "B . seq=y+1 ack=x+1"});
   }
@@ -154,9 +154,8 @@ void NewSynBeforeRst(ScenarioContext& ctx) {
   old.window = 65535;
   ctx.Note("an old SYN of A is just ahead of the new one");
   ctx.Inject(Side::kB, ctx.a().endpoint(kClientPort), ctx.b().endpoint(kServerPort), old, d / 2);
-  using OtherSyn = tcp::Policy::OtherSyn;
-  const OtherSyn met = ctx.policy().other_syn;
-  if (met == OtherSyn::kReset) return NewSynOnLinux(ctx, a, d);
+  const std::string profile = ctx.Profile();
+  if (profile == "linux") return NewSynOnLinux(ctx, a, d);
   const Duration again = SynRepeats(ctx).at.at(1);
   ctx.RunUntil(again + 3 * d);
   std::vector<ExpectedSegment> wire{{0ms, "A S seq=x"},
@@ -165,7 +164,7 @@ void NewSynBeforeRst(ScenarioContext& ctx) {
                                     {again, "A S seq=x"},
                                     {again + d, "B S. seq=y' ack=x+1"},
                                     {again + 2 * d, "A . seq=x+1 ack=y'+1"}};
-  if (met == OtherSyn::kChallenge) {
+  if (profile == "default") {
     wire.push_back({d, "B . seq=y+1 ack=x-9"});
     wire.push_back({2 * d, "A R seq=x-9"});
   } else {

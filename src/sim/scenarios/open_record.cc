@@ -139,7 +139,7 @@ std::uint32_t TakeIsn(ScenarioContext& ctx, std::uint16_t port) {
 void Isn(ScenarioContext& ctx) {
   const Duration after = ctx.Span("after", 1ms, 24h);
   ctx.SetNumbers(observe::Numbers::kAbsolute);
-  const Duration tick(ctx.policy().isn_tick_ns);
+  const Duration tick = ctx.Profile() == "linux" ? Duration(64) : Duration(4000);
   ctx.TakeOver(Side::kB);
   const std::string secret = ctx.Value("secret");
   ctx.a().Set("estab.seed", secret.empty() ? fmt::format("{}", ctx.world().seed()) : secret);

@@ -43,6 +43,13 @@ void ExpectSchedule(ScenarioContext& ctx, const Schedule& schedule, std::size_t 
   ctx.Expect(same, fmt::format("the data goes at{}, not at{}", text, told));
 }
 
+// The first `count` repeats of many.
+Schedule FirstRepeats(ScenarioContext& ctx, std::size_t count, Duration rto) {
+  Schedule schedule = DataRepeats(ctx, static_cast<std::int64_t>(count) + 1, rto);
+  schedule.at.resize(count + 1);
+  return schedule;
+}
+
 void RtoGrows(ScenarioContext& ctx) {
   const Duration d = UseDelay(ctx);
   const auto lost = static_cast<std::size_t>(ctx.Number("lost", 0, 12));
@@ -53,7 +60,7 @@ void RtoGrows(ScenarioContext& ctx) {
   ctx.ExpectEqual(before.rto, Rto(ctx, d), "RTO = SRTT + max(4 RTTVAR, the least variation)");
   if (lost != 0) ctx.Fault(fmt::format("drop the first {} data from A", lost));
   (void)ctx.a().Send(pair.a, "hello");
-  const Schedule schedule = Repeats(ctx, static_cast<std::int64_t>(lost), Rto(ctx, d));
+  const Schedule schedule = FirstRepeats(ctx, lost, Rto(ctx, d));
   ctx.RunUntil(kData + schedule.at.back() + 4 * d);
   ExpectSchedule(ctx, schedule, lost);
   ctx.ExpectData(ctx.b().Read(pair.b), "hello", "recv of B");
@@ -70,7 +77,7 @@ void RtoKarn(ScenarioContext& ctx) {
   const Duration srtt = InfoOf(ctx, Side::kA, pair.a).srtt;
   ctx.Fault("drop the first 2 data from A");
   (void)ctx.a().Send(pair.a, "hello");
-  const Schedule schedule = Repeats(ctx, 2, Rto(ctx, d));
+  const Schedule schedule = FirstRepeats(ctx, 2, Rto(ctx, d));
   ctx.RunUntil(kData + schedule.at.back() + 4 * d);
   ExpectSchedule(ctx, schedule, 2);
   ctx.ExpectEqual(InfoOf(ctx, Side::kA, pair.a).srtt, srtt, "SRTT is what it was");

@@ -3,20 +3,27 @@
 
 #include <cstdint>
 
+#include "tcp/ack_news.h"
 #include "tcp/context.h"
 
 namespace estab::tcp {
 
-/// A congestion control: it owns tcb.cwnd, tcb.ssthresh and tcb.congestion_state. Bytes throughout.
-/// Loss recovery (recovery.h) calls it and inflates or deflates cwnd while it repairs.
+/// A congestion control: it decides how tcb.cwnd grows and where it comes down to, and keeps what
+/// it needs in tcb.congestion_state. Bytes throughout. Loss recovery (recovery.h) calls it; while a
+/// loss is repaired, cwnd belongs to proportional rate reduction (prr.h).
 struct CongestionControl {
   const char* name;
-  /// The connection has become ESTABLISHED, or begins anew after a long pause.
+  /// The connection has become ESTABLISHED: the first window.
   void (*begin)(Tcb& tcb);
-  /// `bytes` new bytes were acknowledged outside fast recovery; `limited`: the window was in use.
-  void (*acked)(const Context& cx, Tcb& tcb, std::uint32_t bytes, bool limited);
-  /// A loss was found with `flight` bytes outstanding: sets ssthresh.
-  void (*lost)(const Context& cx, Tcb& tcb, std::uint32_t flight);
+  /// An ACK has brought `news.delivered` bytes of progress, outside of reductions. `limited`: the
+  /// window was in use; an application that does not use it does not make it grow (RFC 7661).
+  void (*acked)(const Context& cx, Tcb& tcb, const AckNews& news, bool limited);
+  /// Congestion was found, by a loss or a mark: the new ssthresh.
+  std::uint32_t (*reduced)(const Context& cx, Tcb& tcb);
+  /// The retransmission timer ran out (`reduced` has been asked, if this is a new loss).
+  void (*timed_out)(const Context& cx, Tcb& tcb);
+  /// The last reduction was for nothing: the window to go back to.
+  std::uint32_t (*undone)(const Context& cx, Tcb& tcb, std::uint32_t prior_cwnd);
 };
 
 /// Reno: RFC 5681 with the initial window of RFC 6928.
@@ -24,5 +31,9 @@ extern const CongestionControl kReno;
 
 /// The initial window (RFC 6928): ten segments, at most max(2 segments, 14600 bytes).
 std::uint32_t InitialWindow(const Tcb& tcb);
+
+/// Slow start: the window grows by what was delivered, up to ssthresh. Returns the bytes that are
+/// left for congestion avoidance.
+std::uint32_t SlowStart(Tcb& tcb, std::uint32_t delivered);
 
 }  // namespace estab::tcp

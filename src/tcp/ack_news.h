@@ -1,0 +1,34 @@
+// What one ACK has told us about our own segments.
+#pragma once
+
+#include <cstdint>
+
+#include "base/seq.h"
+#include "estab/time.h"
+
+namespace estab::tcp {
+
+/// Gathered while an ACK is taken in; then recovery and congestion control decide by it. Bytes are
+/// sequence numbers: a FIN counts as one.
+struct AckNews {
+  SndSeq prior_una;
+  std::uint32_t prior_outstanding = 0;  // before this ACK: sent and not acknowledged ...
+  std::uint32_t prior_pipe = 0;         // ... and of that, on its way
+  std::uint32_t acked = 0;              // newly acknowledged cumulatively
+  std::uint32_t sacked = 0;             // newly SACKed
+  std::uint32_t delivered = 0;          // newly known to have arrived, by either
+  std::uint32_t lost = 0;               // newly found lost
+  Duration rtt = Duration(-1);          // of what was sent once only; negative: none
+  Duration sack_rtt = Duration(-1);     // likewise, of what was SACKed
+  bool advanced = false;                // SND.UNA moved
+  bool acked_repeat = false;            // what was acknowledged cumulatively had been sent again
+  bool original = false;     // something sent once, before the time-out, has arrived (F-RTO)
+  bool lost_repeat = false;  // a repeat was found lost
+  bool duplicate = false;    // RFC 5681 §2: the same ACK once more
+  bool dsack = false;        // it begins with a D-SACK (RFC 2883)
+  bool ece = false;          // congestion was experienced on the way
+  bool has_echo = false;     // it echoes a timestamp of ours:
+  std::uint32_t echo = 0;
+};
+
+}  // namespace estab::tcp

@@ -1,0 +1,86 @@
+#include "tcp/rack.h"
+
+#include <algorithm>
+
+#include "tcp/rtt.h"
+#include "tcp/timers.h"
+
+namespace estab::tcp {
+namespace {
+
+constexpr std::uint8_t kRecoveriesToPersist = 16;
+constexpr std::uint32_t kDuplicateThreshold = 3;
+
+// Step 4: how much later than what was sent after it a segment may arrive.
+Duration ReorderWindow(const Context& cx, const Tcb& tcb, const LossState& loss) {
+  const bool adaptive = (cx.settings.recovery & kRackStaticWindow) == 0;
+  if (!tcb.reordering_seen) {
+    if (tcb.recovery >= Recovery::kFast) return Duration(0);
+    const bool by_count = (cx.settings.recovery & kRackNoDuplicateThreshold) == 0;
+    if (by_count && loss.flight.sacked_count() >= kDuplicateThreshold) return Duration(0);
+  }
+  const Duration quarter = Duration(std::chrono::microseconds(tcb.rtt.min)) / 4;
+  const Duration most = std::chrono::microseconds(tcb.rtt.srtt8 / 8);
+  return std::min(quarter * (adaptive ? loss.rack.steps : 1), most);
+}
+
+bool SentAfterDelivered(const LossState& loss, const SentSegment& segment) {
+  return static_cast<std::int32_t>(segment.turn - loss.rack.turn) > 0;
+}
+
+}  // namespace
+
+void NoteRackDelivery(Context& cx, Tcb& tcb, LossState& loss, const SentSegment& segment) {
+  const Duration rtt = cx.now - segment.sent_at;
+  if (segment.repeats != 0) {
+    // The ACK may be for the original: it came too soon for the repeat.
+    if (rtt < std::chrono::microseconds(tcb.rtt.min)) return;
+  }
+  if (loss.rack.rtt != Duration(0) && !SentAfterDelivered(loss, segment)) return;
+  loss.rack.rtt = std::max(rtt, Duration(1));
+  loss.rack.turn = segment.turn;
+}
+
+void WidenReorderWindow(Tcb& tcb, LossState& loss) {
+  if (loss.rack.widened && tcb.snd.una < loss.rack.widened_until) return;
+  loss.rack.widened = true;
+  loss.rack.widened_until = tcb.snd.nxt;
+  if (loss.rack.steps < UINT8_MAX) ++loss.rack.steps;
+  loss.rack.persist = kRecoveriesToPersist;
+}
+
+void NoteRecoveryOver(LossState& loss) {
+  if (loss.rack.persist == 0) return;
+  if (--loss.rack.persist == 0) loss.rack.steps = 1;
+}
+
+Duration RackPatience(const Context& cx, const Tcb& tcb, const LossState& loss,
+                      const SentSegment& segment) {
+  return segment.sent_at + loss.rack.rtt + ReorderWindow(cx, tcb, loss) - cx.now;
+}
+
+void DetectLosses(Context& cx, Tcb& tcb, LossState& loss, AckNews& news) {
+  DisarmReorder(cx, tcb, loss);
+  if (loss.rack.rtt == Duration(0)) return;
+  Flight& flight = loss.flight;
+  const Duration window = ReorderWindow(cx, tcb, loss);
+  Duration longest{};
+  Flight::Index i;
+  for (bool more = flight.Oldest(i); more;) {
+    const Flight::Index at = i;
+    const SentSegment& segment = flight[at];
+    if (SentAfterDelivered(loss, segment)) break;
+    more = flight.Newer(i);
+    const Duration left = segment.sent_at + loss.rack.rtt + window - cx.now;
+    if (left > Duration(0)) {
+      longest = std::max(longest, left);
+      continue;
+    }
+    news.lost += flight.SizeOf(at);
+    if (segment.repeats != 0) news.lost_repeat = true;
+    flight.MarkLost(at);
+  }
+  if (longest > Duration(0)) ArmReorder(cx, tcb, loss, longest);
+}
+
+}  // namespace estab::tcp
