@@ -246,7 +246,7 @@ ESTAB_API int estab_close(estab_stack* stack, int s);
  * estab_getsockopt then says, as on Linux (where the other half pays for overhead); at least 2304
  * and 4608, at most twice net.core.rmem_max and wmem_max (the _FORCE ones: 1 GiB). SO_REUSEPORT:
  * several sockets, each with the option, may be bound to and listen at one address and port; each
- * SYN goes to one of them, by a keyed hash of its four-tuple; at most 256 of them (ENOMEM).
+ * SYN goes to one of them, by a keyed hash of its four-tuple.
  * TCP_CORK: a segment that is not full waits until the option is off, TCP_NODELAY is set, or an RTO
  * (200 ms or more). TCP_QUICKACK is not permanent, as on Linux. IP_TOS and IP_TTL are for IPv4
  * peers, also those of an AF_INET6 socket, and the IPPROTO_IPV6 options for IPv6 peers; the two ECN

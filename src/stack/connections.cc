@@ -59,7 +59,8 @@ Stack::Impl::Listener* Stack::Impl::FindListener(const Tuple& tuple) {
     Listener& listener = listeners[sockets[ref.slot()].listener];
     if (listener.group == kNoSlot) return &listener;
     const stack::ListenerGroup& group = groups[listener.group];
-    return &listeners[group.members[std::uint64_t{Hash(tuple)} * group.count >> 32]];
+    return &listeners[group[static_cast<std::uint32_t>(std::uint64_t{Hash(tuple)} * group.count() >>
+                                                       32)]];
   };
   if (Listener* exact = find(local.address)) return exact;
   if (!local.address.is_v4()) return find(IpAddress::AnyV6());

@@ -149,8 +149,7 @@ struct Stack::Impl {
   void OnHalfOpenDeadline(Context& cx, HalfOpenRecord& record);
   void FireHalfOpen(Context& cx, const HalfOpenRecord& record, RuleId rule);
   const SocketOptions& OptionsOf(const Listener& listener) const;
-  /// Puts a listener into the table, or beside those that listen there already; false: no memory,
-  /// or kMost are there.
+  /// Puts a listener into the table, or beside those that listen there already; false: no memory.
   bool Enlist(Socket& socket);
   /// Takes it out again.
   void Delist(Socket& socket);

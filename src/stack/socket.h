@@ -1,7 +1,6 @@
 // The records of a stack: sockets (with their TCBs), half-open connections, TIME_WAIT, listeners.
 #pragma once
 
-#include <array>
 #include <cstdint>
 
 #include "base/intrusive_list.h"
@@ -113,11 +112,29 @@ struct Listener {
   IntrusiveList<HalfOpenRecord, HalfOpenTag> syn_queue;
 };
 
-/// Listeners of one address and port (SO_REUSEPORT). One of them stands in the table for all.
-struct ListenerGroup {
-  static constexpr std::uint32_t kMost = 256;
-  std::uint32_t count = 0;
-  std::array<std::uint32_t, kMost> members{};
+/// Listeners of one address and port (SO_REUSEPORT), as many as there is memory for. One of them
+/// stands in the table for all.
+class ListenerGroup {
+ public:
+  explicit ListenerGroup(Memory& memory) : memory_(&memory) {}
+  ~ListenerGroup();
+  ListenerGroup(const ListenerGroup&) = delete;
+  ListenerGroup& operator=(const ListenerGroup&) = delete;
+
+  std::uint32_t count() const { return count_; }
+  std::uint32_t operator[](std::uint32_t place) const { return members_[place]; }
+  /// Adds one behind the others; false without memory.
+  bool Add(std::uint32_t listener);
+  /// Takes out the one at `place`; the last one moves there, and is returned.
+  std::uint32_t Remove(std::uint32_t place);
+
+ private:
+  static constexpr std::uint32_t kFirst = 4;
+
+  Memory* memory_;
+  std::uint32_t* members_ = nullptr;
+  std::uint32_t count_ = 0;
+  std::uint32_t room_ = 0;
 };
 
 }  // namespace estab::stack

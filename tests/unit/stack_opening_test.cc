@@ -336,17 +336,53 @@ TEST_P(Opening, AListenThatFailsDoesNotHoldThePortAsAListener) {
     EXPECT_TRUE(peer.stack->Bind(id, at));
     return id;
   };
-  std::vector<SocketId> listeners(stack::ListenerGroup::kMost);
+  std::vector<SocketId> listeners(8);
   for (SocketId& id : listeners) {
     id = bound();
     ASSERT_TRUE(peer.stack->Listen(peer.now, id, 1));
   }
   const SocketId one_too_many = bound();
+  char limit[kSettingTextSize] = {};
+  const auto kept = std::string(*peer.stack->GetSetting("estab.mem_limit", limit));
+  peer.Set("estab.mem_limit", "1");
   EXPECT_EQ(peer.stack->Listen(peer.now, one_too_many, 1).error(), Error::kNoMemory);
+  peer.Set("estab.mem_limit", kept.c_str());
   for (const SocketId& id : listeners) ASSERT_TRUE(peer.stack->Close(peer.now, id));
   options.reuse_port = false;
   EXPECT_TRUE(peer.stack->Listen(peer.now, bound(), 1));
   ASSERT_TRUE(peer.stack->Close(peer.now, one_too_many));
+}
+
+// SO_REUSEPORT: as many as there is memory for, and each has its share of the SYNs.
+TEST_P(Opening, AGroupOfListenersGrows) {
+  SocketOptions options;
+  options.reuse_port = true;
+  std::vector<SocketId> listeners(600);
+  for (SocketId& id : listeners) {
+    id = *peer.stack->Open(peer.v6);
+    ASSERT_TRUE(peer.stack->SetOptions(peer.now, id, options));
+    ASSERT_TRUE(peer.stack->Bind(id, {Any(), 80}));
+    ASSERT_TRUE(peer.stack->Listen(peer.now, id, 50));
+  }
+  // Half of them go; those that stay share what comes.
+  for (std::size_t i = 0; i < 300; ++i) ASSERT_TRUE(peer.stack->Close(peer.now, listeners[2 * i]));
+  constexpr std::uint16_t kConnections = 1500;
+  for (std::uint16_t i = 0; i < kConnections; ++i) {
+    Handshake(static_cast<std::uint16_t>(2000 + i));
+  }
+  std::size_t served = 0;
+  std::size_t accepted = 0;
+  for (std::size_t i = 0; i < 300; ++i) {
+    const std::size_t before = accepted;
+    while (peer.stack->Accept(peer.now, listeners[2 * i + 1])) ++accepted;
+    served += accepted != before ? 1 : 0;
+  }
+  EXPECT_EQ(accepted, kConnections);
+  EXPECT_GT(served, 270u);  // of 300 with five each on average: all but a few
+  for (std::size_t i = 0; i < 300; ++i) {
+    ASSERT_TRUE(peer.stack->Close(peer.now, listeners[2 * i + 1]));
+  }
+  peer.stack->CheckInvariants();
 }
 
 TEST_P(Opening, BindErrors) {
