@@ -24,12 +24,15 @@ void AddCommonFlags(CLI::App& verb, BenchFlags& flags) {
       ->type_name("FILE");
 }
 
+std::FILE* TextOutput(const BenchFlags& flags) { return flags.json == "-" ? stderr : stdout; }
+
 std::vector<std::string> ChosenCc(const BenchFlags& flags) {
   std::vector<std::string> names = {"reno", "cubic", "bbr"};
   if (!flags.cc.empty()) names = flags.cc;
-  std::erase_if(names, [](const std::string& name) {
+  std::erase_if(names, [&](const std::string& name) {
     if (bench::KnowsCongestionControl(name)) return false;
-    fmt::print("{}: left out, net.ipv4.tcp_congestion_control={} is refused\n", name, name);
+    fmt::print(TextOutput(flags), "{}: left out, net.ipv4.tcp_congestion_control={} is refused\n",
+               name, name);
     return true;
   });
   if (names.empty()) Misused("--cc: nothing is left to measure");

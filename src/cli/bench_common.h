@@ -2,6 +2,7 @@
 #pragma once
 
 #include <CLI/App.hpp>
+#include <cstdio>
 #include <string>
 #include <vector>
 
@@ -21,8 +22,11 @@ struct BenchFlags {
 /// --cc, --set, --seed, --jobs, --json, --check.
 void AddCommonFlags(CLI::App& verb, BenchFlags& flags);
 
+/// Where the text for people goes: standard output, unless the JSON does.
+std::FILE* TextOutput(const BenchFlags& flags);
+
 /// The congestion controls chosen, all that there are if none is. Those that this stack refuses are
-/// left out, and a line on standard output says so.
+/// left out, and a line of text says so.
 std::vector<std::string> ChosenCc(const BenchFlags& flags);
 /// Seed and settings. Failure of status 2 if they are none.
 bench::PathOptions PathOptionsOf(const BenchFlags& flags);

@@ -2,6 +2,7 @@
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 #include <cmath>
+#include <cstdio>
 #include <memory>
 #include <string>
 #include <vector>
@@ -59,8 +60,9 @@ Golden ReadGolden(const std::string& path) {
   return *std::move(golden);
 }
 
-void PrintHead(std::size_t cells, std::uint64_t seed) {
+void PrintHead(std::FILE* out, std::size_t cells, std::uint64_t seed) {
   fmt::print(
+      out,
       "{} cells, seed {}. Goodput: payload read in order, {} bytes in a packet of {}, ramp-up left "
       "out.\nReceive and send buffers: twice (bandwidth-delay product + queue), so that neither "
       "limits.\n\n{}",
@@ -80,6 +82,7 @@ CellResult MeasureAndPlot(const Cell& cell, const bench::PathOptions& how,
 // Measures all of them and prints each as soon as its turn has come.
 std::vector<CellResult> MeasureAll(const std::vector<Cell>& cells, const Golden& golden,
                                    const bench::PathOptions& how, const PathFlags& flags) {
+  std::FILE* out = TextOutput(flags.common);
   std::vector<CellResult> results(cells.size());
   Progress progress;
   const auto measure = [&](std::size_t i) {
@@ -88,8 +91,8 @@ std::vector<CellResult> MeasureAll(const std::vector<Cell>& cells, const Golden&
   };
   const auto print = [&](std::size_t i) {
     progress.Clear();
-    std::fputs(bench::CellTableRow(results[i], golden).c_str(), stdout);
-    std::fflush(stdout);
+    std::fputs(bench::CellTableRow(results[i], golden).c_str(), out);
+    std::fflush(out);
     if (i + 1 == cells.size()) return;
     progress.Show(fmt::format("{}/{}: {}", i + 1, cells.size(), FlagsText(cells[i + 1])));
   };
@@ -98,7 +101,7 @@ std::vector<CellResult> MeasureAll(const std::vector<Cell>& cells, const Golden&
 }
 
 // Names the cells that leave their bounds; returns how many.
-std::size_t Complain(const std::vector<CellResult>& results, const Golden& golden,
+std::size_t Complain(std::FILE* out, const std::vector<CellResult>& results, const Golden& golden,
                      std::uint64_t seed) {
   std::string text;
   std::size_t bad = 0;
@@ -110,11 +113,12 @@ std::size_t Complain(const std::vector<CellResult>& results, const Golden& golde
     text += fmt::format("    repeat: estab bench path {} --seed {} --check\n",
                         FlagsText(result.cell), seed);
   }
-  fmt::print("\n{} of {} cells are not within their bounds\n{}", bad, results.size(), text);
+  fmt::print(out, "\n{} of {} cells are not within their bounds\n{}", bad, results.size(), text);
   return bad;
 }
 
 int Run(const PathFlags& flags) {
+  std::FILE* out = TextOutput(flags.common);
   const bench::PathOptions how = PathOptionsOf(flags.common);
   const Golden golden = ReadGolden(flags.golden);
   const std::vector<Cell> cells = ChosenCells(flags);
@@ -122,9 +126,9 @@ int Run(const PathFlags& flags) {
     Misused("--plot draws one cell, not {}: choose by --cc, --loss, --rtt, --rate and --buffer",
             cells.size());
   }
-  PrintHead(cells.size(), how.seed);
+  PrintHead(out, cells.size(), how.seed);
   const std::vector<CellResult> results = MeasureAll(cells, golden, how, flags);
-  const std::size_t bad = Complain(results, golden, how.seed);
+  const std::size_t bad = Complain(out, results, golden, how.seed);
   const std::string& json = flags.common.json;
   if (!json.empty()) WriteOutput(json, bench::CellsJson(results, golden, how.seed));
   if (!flags.write_golden.empty()) WriteOutput(flags.write_golden, golden.WithFigures(results));

@@ -35,7 +35,7 @@ void Choose(const char* flag, const std::vector<std::string>& texts, std::uint64
 }
 
 // Prints each finding as its turn comes.
-std::vector<Finding> RunAll(const std::vector<Trial>& trials, unsigned jobs) {
+std::vector<Finding> RunAll(std::FILE* out, const std::vector<Trial>& trials, unsigned jobs) {
   std::vector<std::vector<Finding>> found(trials.size());
   std::vector<Finding> all;
   Progress progress;
@@ -43,10 +43,10 @@ std::vector<Finding> RunAll(const std::vector<Trial>& trials, unsigned jobs) {
   const auto print = [&](std::size_t i) {
     progress.Clear();
     for (const Finding& finding : found[i]) {
-      std::fputs(bench::FindingLine(finding).c_str(), stdout);
+      std::fputs(bench::FindingLine(finding).c_str(), out);
       all.push_back(finding);
     }
-    std::fflush(stdout);
+    std::fflush(out);
     if (i + 1 == trials.size()) return;
     progress.Show(fmt::format("{}/{}: {}", i + 1, trials.size(), trials[i + 1].what));
   };
@@ -55,18 +55,19 @@ std::vector<Finding> RunAll(const std::vector<Trial>& trials, unsigned jobs) {
 }
 
 int Run(const Experiment& experiment, const TrialFlags& flags) {
+  std::FILE* out = TextOutput(flags.common);
   bench::TrialOptions options;
   options.path = PathOptionsOf(flags.common);
   options.cc = ChosenCc(flags.common);
   Choose("--flows", flags.flows, 10'000, options.flows);
   Choose("--rtt", flags.rtt, 10'000, options.rtt_ms);
   Choose("--lost", flags.lost, 40, options.lost);
-  const auto findings = RunAll(experiment.trials(options), JobsOf(flags.common));
+  const auto findings = RunAll(out, experiment.trials(options), JobsOf(flags.common));
   std::size_t bad = 0;
   for (const Finding& finding : findings) {
     if (finding.holds()) continue;
-    if (bad++ == 0) fmt::print("\nnot as it should be:\n");
-    fmt::print("  {}, {}\n    repeat: estab bench {} {} --seed {} --check\n", finding.what,
+    if (bad++ == 0) fmt::print(out, "\nnot as it should be:\n");
+    fmt::print(out, "  {}, {}\n    repeat: estab bench {} {} --seed {} --check\n", finding.what,
                finding.measure, experiment.name, finding.repeat, options.path.seed);
   }
   const std::string& json = flags.common.json;

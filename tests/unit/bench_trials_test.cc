@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <iterator>
+
 namespace estab::bench {
 namespace {
 
@@ -58,6 +60,17 @@ TEST(Trials, ALostTailCostsTime) {
   EXPECT_GT(findings[0].value, 1);
   EXPECT_LT(findings[0].value, 10);
   EXPECT_GE(findings[1].value, findings[0].value);
+}
+
+// Two lost: 4.3 round trips; each doubling, one more.
+TEST(Trials, WhatIsAskedOfALostTailGrowsWithIt) {
+  TrialOptions options = Reno();
+  options.rtt_ms = {600};
+  options.lost = {1, 2, 3, 4, 5, 8};
+  const auto findings = RunAll(TailTrials(options));
+  const double most[] = {3.1, 4.3, 5.3, 5.3, 6.3, 6.3};
+  ASSERT_EQ(findings.size(), std::size(most));
+  for (std::size_t i = 0; i < findings.size(); ++i) EXPECT_DOUBLE_EQ(findings[i].most, most[i]);
 }
 
 TEST(Trials, ATailThatIsNotWhereItShouldBeIsAFailure) {

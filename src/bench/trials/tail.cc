@@ -1,3 +1,5 @@
+#include <bit>
+
 #include "bench/traffic.h"
 #include "bench/trials/trial.h"
 #include "observe/format.h"
@@ -7,15 +9,21 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr unsigned kRtts[] = {10, 100, 600};
+// Long enough for timers of a millisecond.
+constexpr unsigned kRtts[] = {50, 100, 600};
 constexpr unsigned kLost[] = {1, 2, 4, 8};
 constexpr std::uint64_t kBytes = 64 << 10;
 constexpr std::uint64_t kRate = 100'000'000;
-// A probe goes out two round trips after the last segment, its answer comes a third later; half a
-// one more, and what the answer shows to be lost has arrived. The rest is room for timers.
-constexpr double kMostForOne = 3.1;
-constexpr double kMostForSeveral = 4.3;
 constexpr unsigned kSegments = (kBytes + kPayloadBytes - 1) / kPayloadBytes;
+
+// In round trips. The ACK of what came before the tail takes one, the probe waits for two more and
+// brings the last segment. If others are lost, its answer shows them a round trip later; from then
+// on a recovery that began with nothing in flight (PRR) sends one, two, four. The rest is room for
+// timers.
+double MostFor(unsigned lost) {
+  if (lost == 1) return 3.1;
+  return 3.3 + std::bit_width(lost - 1);
+}
 
 // Drops the first transmission of the last `lost` segments.
 void DropTail(sim::World& world, unsigned lost) {
@@ -37,7 +45,8 @@ struct Run {
 Run Measure(const Cell& cell, const PathOptions& options, unsigned lost) {
   sim::World world(CellWorld(cell, options));
   DropTail(world, lost);
-  Traffic traffic(world, {{Time{}, kBytes}});
+  // ACKs that wait for company would be measured with it.
+  Traffic traffic(world, {{.bytes = kBytes, .quick_acks = true}});
   world.Run(Time(10min));
   Run run;
   run.failure = FirstFailure(world, traffic);
@@ -63,7 +72,7 @@ Finding Compare(const std::string& cc, unsigned rtt_ms, unsigned lost, const Pat
   finding.what = fmt::format("{}, {} ms, the last {} lost", cc, rtt_ms, lost);
   finding.measure = "round trips more";
   finding.value = round_trips(without.time - whole.time);
-  finding.most = lost == 1 ? kMostForOne : kMostForSeveral;
+  finding.most = MostFor(lost);
   finding.detail = fmt::format("without loss {:.3g}", round_trips(whole.time));
   finding.repeat = fmt::format("--cc {} --rtt {} --lost {}", cc, rtt_ms, lost);
   finding.failure = whole.failure.empty() ? without.failure : whole.failure;
