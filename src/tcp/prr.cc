@@ -44,6 +44,11 @@ void Reduce(const Context& cx, Tcb& tcb, LossState& loss, const AckNews& news) {
   // The first repeat goes at once; and without SACK that of the next hole (RFC 6582 §3.2 step 3).
   const bool next_hole = !tcb.sack && news.advanced && news.lost != 0;
   send = std::max<std::int64_t>(send, loss.prr_out == 0 || next_hole ? mss : 0);
+  // After a tail loss probe nothing has been on the way for a round trip: no ACKs are there that
+  // could pace what leaves, and none are needed for as much as may begin after a pause (RFC 6928).
+  if (loss.tail_lost && loss.prr_out == 0 && !cx.settings.policy.probes_as_linux) {
+    send = std::max(send, std::min<std::int64_t>(above, InitialWindow(tcb)));
+  }
   tcb.cwnd = static_cast<std::uint32_t>(pipe + send);
 }
 

@@ -29,6 +29,7 @@ void KeepOpen(Tcb& tcb, const LossState& loss) {
 bool AnyRepeatOut(const LossState& loss) { return loss.flight.repeated_count() != 0; }
 
 void EnterFastRecovery(Context& cx, Tcb& tcb, LossState& loss, const AckNews& news) {
+  loss.tail_lost = loss.probe.out;
   loss.prior_ssthresh = 0;
   BeginUndo(tcb, loss);
   if (tcb.recovery != Recovery::kReduced && tcb.recovery != Recovery::kFast) {
@@ -174,8 +175,11 @@ void OnAckWhileOpen(Context& cx, Tcb& tcb, LossState& loss, AckNews& news) {
 // RFC 8985 §7.4: was the probe a repair, that is, has it hidden a loss?
 void OnProbeAnswered(Context& cx, Tcb& tcb, LossState& loss, const AckNews& news) {
   if (!loss.probe.out || tcb.snd.una < loss.probe.end) return;
-  if (!loss.probe.repeats || news.dsack) {
-    loss.probe.out = false;  // new data, or both copies have arrived
+  const Duration since = cx.now - loss.probe.sent_at;
+  const bool too_soon = news.advanced && since < std::chrono::microseconds(tcb.rtt.min);
+  if (loss.probe.repeats && (news.dsack || too_soon)) tcb.probes_wait = true;
+  if (!loss.probe.repeats || news.dsack || too_soon) {
+    loss.probe.out = false;  // new data; or the original has arrived, and maybe the copy too
   } else if (tcb.snd.una > loss.probe.end) {
     loss.probe.out = false;
     BeginReduction(cx, tcb, loss);

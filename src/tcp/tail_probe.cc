@@ -26,14 +26,19 @@ bool ProbeHelps(const Context& cx, const Tcb& tcb, const LossState& loss) {
          (cx.settings.policy.probes_as_linux || !Alone(loss));
 }
 
-// RFC 8985 §7.2: two round trips, and for a single segment what the peer may delay its ACK by. That
-// is 200 ms at worst; where round trips have varied by less, as much as they have.
-Duration ProbeTimeout(const Context& cx, const Tcb& tcb, const LossState& loss) {
+// RFC 8985 §7.2 waits two round trips after every segment and every ACK, and for a single segment as
+// long as a peer may delay its ACK, 200 ms at worst. That is what Linux does. But two round trips
+// after the last transmission its ACK is overdue, if none came for a whole one; and most peers
+// acknowledge the end of a burst at once: only one that is known not to gets the time.
+Time ProbeDue(const Context& cx, const Tcb& tcb, const LossState& loss) {
   constexpr std::chrono::milliseconds kLongestAckDelay(200);
-  const Duration two_trips = std::chrono::microseconds(tcb.rtt.srtt8 / 4);
-  if (loss.flight.count() > 1) return two_trips;
-  if (cx.settings.policy.probes_as_linux) return two_trips + kLongestAckDelay;
-  return two_trips + std::min<Duration>(kLongestAckDelay, std::chrono::microseconds(tcb.rtt.mdev4));
+  const Duration trip = std::chrono::microseconds(tcb.rtt.srtt8 / 8);
+  const bool as_linux = cx.settings.policy.probes_as_linux;
+  const bool patient = loss.flight.count() == 1 && (as_linux || tcb.probes_wait);
+  const Duration extra = patient ? Duration(kLongestAckDelay) : Duration(0);
+  if (as_linux) return cx.now + 2 * trip + extra;
+  const Time last_sent = loss.flight[loss.flight.last()].sent_at;
+  return std::max(last_sent + 2 * trip, cx.now + trip) + extra;
 }
 
 }  // namespace
@@ -42,7 +47,7 @@ void ScheduleProbe(Context& cx, Tcb& tcb) {
   LossState* loss = LossOf(cx, tcb);
   if (loss == nullptr) return;
   if (!ProbeHelps(cx, tcb, *loss)) return DisarmProbe(cx, tcb, *loss);
-  const Time at = cx.now + ProbeTimeout(cx, tcb, *loss);
+  const Time at = ProbeDue(cx, tcb, *loss);
   if (at < tcb.retransmit_at) return ArmProbe(cx, tcb, *loss, at);
   if (!cx.settings.policy.probes_as_linux) return DisarmProbe(cx, tcb, *loss);
   ArmProbe(cx, tcb, *loss, tcb.retransmit_at);
@@ -59,6 +64,7 @@ void NoteProbeSent(Context& cx, Tcb& tcb, LossState& loss, bool repeat, SndSeq e
   loss.probe.out = true;
   loss.probe.repeats = repeat;
   loss.probe.end = end;
+  loss.probe.sent_at = cx.now;
   ArmRetransmit(cx, tcb, BackedOffRto(cx, tcb));
 }
 

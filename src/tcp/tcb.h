@@ -81,7 +81,8 @@ struct Tcb {
   bool record : 1 = false;           // an orphan in FIN_WAIT_2 that the policy treats as a record
   Pending pending;
   std::uint8_t soft_error = 0;  // Error that ICMP told; replaces a time-out's
-  Recovery recovery = Recovery::kOpen;
+  Recovery recovery : 4 = Recovery::kOpen;
+  bool probes_wait : 1 = false;  // a tail loss probe came before the peer's delayed ACK
   FastOpen fast_open = FastOpen::kNone;
   std::uint8_t reordering = 3;        // segments that may overtake one before it counts as lost
   std::uint8_t keepalive_probes = 0;  // unanswered
