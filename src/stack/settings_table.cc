@@ -93,7 +93,7 @@ constexpr SettingEntry kEntries[] = {
     Fixed("net.ipv4.tcp_fastopen_blackhole_timeout_sec", 0,
           "pause of Fast Open after black holes on the path: not yet"),
     Fixed("net.ipv4.tcp_ecn", 0, "explicit congestion notification: not yet"),
-    Fixed("net.ipv4.tcp_dsack", 0, "duplicates told in SACK blocks (RFC 2883): not yet"),
+    Int("net.ipv4.tcp_dsack", &S::dsack, 0, 1, "tell duplicates in SACK blocks (RFC 2883)"),
     Int("net.ipv4.tcp_early_retrans", &S::early_retrans, 0, 4,
         "tail loss probes (RFC 8985): 3 and 4 on, less off"),
     {"net.ipv4.tcp_recovery",

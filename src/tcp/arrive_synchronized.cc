@@ -9,6 +9,7 @@
 #include "tcp/half_open.h"
 #include "tcp/receiver.h"
 #include "tcp/rtt.h"
+#include "tcp/sack_blocks.h"
 #include "tcp/timers.h"
 #include "tcp/urgent.h"
 
@@ -33,6 +34,7 @@ bool Opening(const Tcb& tcb) { return tcb.state == State::kSynRcvd; }
 // §4).
 void AnswerMisfit(Context& cx, Tcb& tcb, const Arriving& segment) {
   if (segment.Has(kSyn) && !Opening(tcb)) return Challenge(cx, tcb);
+  if (!segment.Has(kSyn)) NoteDuplicate(cx, tcb, segment.seq, Earlier(segment.end(), tcb.rcv.nxt));
   AnswerOutOfWindow(cx, tcb, segment.length() != 0 && !segment.Has(kSyn));
 }
 
@@ -266,6 +268,9 @@ Verdict ArriveSynchronized(Context& cx, Tcb& tcb, Arriving& segment) {
     return Done(cx, tcb, Opening(tcb) ? RuleId::kSynRcvdNoAck : RuleId::kNoAck);
   }
   const bool window_closed = WindowOf(tcb).size == 0 && !segment.data.empty();
+  if (!segment.data.empty()) {
+    NoteDuplicate(cx, tcb, segment.seq, Earlier(segment.end(), tcb.rcv.nxt));
+  }
   TrimToWindow(WindowOf(tcb), segment);
   if (window_closed) AckNow(tcb);
   // The record that Linux keeps of such an orphan knows nothing of what was sent.

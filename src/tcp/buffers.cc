@@ -36,7 +36,7 @@ bool Buffers::UnderPressure() const { return chunks.live_bytes() > memory_->limi
 
 void Buffers::Empty(Reassembly& waiting) {
   for (std::uint32_t i = 0; i < waiting.count; ++i) waiting.runs[i].bytes.Clear(chunks);
-  waiting.count = waiting.total = waiting.newest = 0;
+  waiting.count = waiting.total = waiting.duplicate_count = 0;
   waiting.has_fin = false;
 }
 
@@ -66,7 +66,7 @@ void Buffers::DetachEmpty(Tcb& tcb) {
       tcb.receive_buffer != kNoSlot && receive[tcb.receive_buffer].urgent != Urgent::kNone;
   if (ReceiveSize(tcb) == 0 && !urgent) DetachQueue(receive, tcb.receive_buffer, chunks);
   if (tcb.reassembly != kNoSlot && reassembly[tcb.reassembly].count == 0 &&
-      !reassembly[tcb.reassembly].has_fin) {
+      !reassembly[tcb.reassembly].has_fin && reassembly[tcb.reassembly].duplicate_count == 0) {
     reassembly.Destroy(tcb.reassembly);
     tcb.reassembly = kNoSlot;
   }

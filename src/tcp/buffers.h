@@ -41,15 +41,24 @@ struct ReceiveBuffer {
 /// 1)th gap is not kept, so that no peer can make us search or store without end.
 struct Reassembly {
   static constexpr std::size_t kMaxRuns = 64;
+  static constexpr std::size_t kMaxDuplicates = 4;
   struct Run {
     RcvSeq begin;
     ByteQueue bytes;
+    std::uint32_t turn = 0;  // of its last change: what changed last leads the SACK blocks
     RcvSeq end() const { return begin + bytes.size(); }
+  };
+  struct Duplicate {
+    RcvSeq begin;
+    RcvSeq end;
   };
   std::array<Run, kMaxRuns> runs;
   std::uint32_t count = 0;
-  std::uint32_t total = 0;   // bytes in all runs
-  std::uint32_t newest = 0;  // the run that changed last: it leads the SACK blocks (RFC 2018 §4)
+  std::uint32_t total = 0;  // bytes in all runs
+  std::uint32_t turns = 0;
+  // What came twice and is to be told, one in each ACK (RFC 2883); of more than these nobody hears.
+  std::array<Duplicate, kMaxDuplicates> duplicates;
+  std::uint32_t duplicate_count = 0;
   bool has_fin = false;
   RcvSeq fin;  // the FIN's own number
 };

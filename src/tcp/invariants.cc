@@ -38,7 +38,7 @@ void CheckReassembly(const Context& cx, const Tcb& tcb) {
   if (tcb.reassembly == kNoSlot) return;
   const Reassembly& waiting = cx.buffers.reassembly[tcb.reassembly];
   ESTAB_CHECK(waiting.count <= Reassembly::kMaxRuns);
-  ESTAB_CHECK(waiting.count == 0 || waiting.newest < waiting.count);
+  ESTAB_CHECK(waiting.duplicate_count <= Reassembly::kMaxDuplicates);
   std::uint32_t total = 0;
   RcvSeq edge = tcb.rcv.nxt;
   for (std::uint32_t i = 0; i < waiting.count; ++i) {

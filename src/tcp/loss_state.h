@@ -36,7 +36,7 @@ struct LossState {
   std::uint32_t prior_ssthresh = 0;
   std::uint32_t prr_delivered = 0;
   std::uint32_t prr_out = 0;
-  bool tail_lost = false;           // a tail loss probe has brought the loss to light
+  bool tail_lost = false;            // a tail loss probe has brought the loss to light
   bool may_undo = false;             // what follows is meaningful:
   bool repeats_unexplained = false;  // nothing has been repeated yet (Linux: undo_retrans -1)
   bool frto = false;                 // RFC 5682: is this time-out spurious?

@@ -11,9 +11,6 @@ void RemoveRun(Reassembly& waiting, std::uint32_t index) {
             waiting.runs.begin() + index);
   --waiting.count;
   waiting.runs[waiting.count] = Reassembly::Run{};
-  if (waiting.newest > index || waiting.newest == waiting.count) {
-    waiting.newest = waiting.newest == 0 ? 0 : waiting.newest - 1;
-  }
 }
 
 // Makes room for a run at `index`; false when all are taken.
@@ -34,7 +31,6 @@ void JoinNext(Reassembly& waiting, ChunkPool& chunks, std::uint32_t index) {
   if (run.end() != next.begin) return;
   run.bytes.Splice(chunks, next.bytes);
   RemoveRun(waiting, index + 1);
-  waiting.newest = index;
 }
 
 // Stores `piece`, which overlaps nothing, before run `index`. `index` then names the run after it.
@@ -45,7 +41,7 @@ bool Store(Reassembly& waiting, ChunkPool& chunks, std::uint32_t& index, RcvSeq 
   const std::uint32_t target = extends ? index - 1 : index;
   const std::size_t stored = waiting.runs[target].bytes.Append(chunks, piece);
   waiting.total += static_cast<std::uint32_t>(stored);
-  waiting.newest = target;
+  waiting.runs[target].turn = ++waiting.turns;
   if (waiting.runs[target].bytes.empty()) {
     RemoveRun(waiting, target);
     return false;
@@ -67,7 +63,7 @@ bool Insert(Reassembly& waiting, ChunkPool& chunks, RcvSeq seq, std::span<const 
       const std::size_t skip = std::min(data.size(), known);
       data = data.subspan(skip);
       seq += static_cast<std::uint32_t>(skip);
-      waiting.newest = i;
+      waiting.runs[i].turn = ++waiting.turns;
       continue;
     }
     std::size_t room = data.size();
@@ -80,6 +76,16 @@ bool Insert(Reassembly& waiting, ChunkPool& chunks, RcvSeq seq, std::span<const 
     if (i > 0) --i;
   }
   return true;
+}
+
+std::optional<Reassembly::Duplicate> Overlap(const Reassembly& waiting, RcvSeq begin, RcvSeq end) {
+  for (std::uint32_t i = 0; i < waiting.count; ++i) {
+    const Reassembly::Run& run = waiting.runs[i];
+    if (run.end() <= begin) continue;
+    if (run.begin >= end) break;
+    return Reassembly::Duplicate{Later(begin, run.begin), Earlier(end, run.end())};
+  }
+  return std::nullopt;
 }
 
 void CutAt(Reassembly& waiting, ChunkPool& chunks, RcvSeq end) {

@@ -1,6 +1,7 @@
 // Keeping what arrived ahead of a gap.
 #pragma once
 
+#include <optional>
 #include <span>
 
 #include "tcp/buffers.h"
@@ -10,6 +11,9 @@ namespace estab::tcp {
 /// Adds the bytes of `data` that are not there yet. What is there stays: the first copy wins, so
 /// that nobody can replace data that was accepted. False if a part was not kept for want of room.
 bool Insert(Reassembly& waiting, ChunkPool& chunks, RcvSeq seq, std::span<const std::byte> data);
+
+/// The first part of [begin, end) that is there already.
+std::optional<Reassembly::Duplicate> Overlap(const Reassembly& waiting, RcvSeq begin, RcvSeq end);
 
 /// Drops every byte at or beyond `end`.
 void CutAt(Reassembly& waiting, ChunkPool& chunks, RcvSeq end);

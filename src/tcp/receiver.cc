@@ -5,6 +5,7 @@
 #include "tcp/ack_policy.h"
 #include "tcp/policy.h"
 #include "tcp/reassembly.h"
+#include "tcp/sack_blocks.h"
 
 namespace estab::tcp {
 namespace {
@@ -69,6 +70,11 @@ void CutAtHeldFin(const Context& cx, const Tcb& tcb, Arriving& segment) {
 RuleId TakeOutOfOrder(Context& cx, Tcb& tcb, Arriving& segment) {
   AckNow(tcb);
   Reassembly* waiting = cx.buffers.AttachReassembly(tcb);
+  if (waiting != nullptr) {
+    const RcvSeq end = segment.seq + static_cast<std::uint32_t>(segment.data.size());
+    const auto twice = Overlap(*waiting, segment.seq, end);
+    if (twice) NoteDuplicate(cx, tcb, twice->begin, twice->end);
+  }
   const bool kept =
       waiting != nullptr && Insert(*waiting, cx.buffers.chunks, segment.seq, segment.data);
   if (kept && segment.fin) {
@@ -102,30 +108,6 @@ std::uint16_t WindowField(const Context& cx, const Tcb& tcb) {
 
 RcvSeq AnnouncedEdge(const Tcb& tcb, std::uint16_t window) {
   return tcb.rcv.nxt + (std::uint32_t{window} << tcb.receive_scale);
-}
-
-void AddSackBlocks(const Context& cx, const Tcb& tcb, wire::TcpOptions& options) {
-  if (tcb.reassembly == kNoSlot) return;
-  const Reassembly& waiting = cx.buffers.reassembly[tcb.reassembly];
-  const std::uint8_t most = tcb.timestamps ? 3 : 4;
-  const auto add = [&](const Reassembly::Run& run) {
-    options.sack[options.sack_count++] = {run.begin.raw(), run.end().raw()};
-  };
-  if (waiting.count != 0) add(waiting.runs[waiting.newest]);
-  for (std::uint32_t i = 0; i < waiting.count && options.sack_count < most; ++i) {
-    if (i != waiting.newest) add(waiting.runs[i]);
-  }
-  if (!waiting.has_fin) return;
-  // The FIN's number lies behind the last data, or alone behind a gap.
-  for (std::uint8_t i = 0; i < options.sack_count; ++i) {
-    if (options.sack[i].right != waiting.fin.raw()) continue;
-    ++options.sack[i].right;
-    return;
-  }
-  const bool last_told = waiting.count == 0 || waiting.runs[waiting.count - 1].end() != waiting.fin;
-  if (last_told && options.sack_count < most) {
-    options.sack[options.sack_count++] = {waiting.fin.raw(), waiting.fin.raw() + 1};
-  }
 }
 
 RuleId TakeText(Context& cx, Tcb& tcb, Arriving& segment) {

@@ -12,9 +12,6 @@ std::uint16_t WindowField(const Context& cx, const Tcb& tcb);
 /// The right edge that a segment with this window field announces.
 RcvSeq AnnouncedEdge(const Tcb& tcb, std::uint16_t window);
 
-/// Fills in SACK blocks for what waits ahead of a gap; the run that changed last leads.
-void AddSackBlocks(const Context& cx, const Tcb& tcb, wire::TcpOptions& options);
-
 /// Takes the data of an acceptable segment that was trimmed to the window: in order to the receive
 /// queue, otherwise to reassembly. Returns the rule that says what became of it. After it,
 /// `segment.fin` is true only if the peer's FIN is now next in order.

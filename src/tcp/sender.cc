@@ -9,6 +9,7 @@
 #include "tcp/receiver.h"
 #include "tcp/recovery.h"
 #include "tcp/rtt.h"
+#include "tcp/sack_blocks.h"
 #include "tcp/send_queue.h"
 #include "tcp/tail_probe.h"
 #include "tcp/timers.h"
@@ -331,6 +332,7 @@ void CommitSegment(Context& cx, Tcb& tcb, const Plan& plan, const wire::Segment&
       return;
   }
   if (!segment.Has(kAck)) return;
+  if (segment.options.sack_count != 0) NoteDuplicateTold(cx, tcb);
   if (plan.kind != Plan::Kind::kAck) tcb.acks_owed = 0;
   // The window of a SYN|ACK is not scaled (RFC 7323 §2.2).
   const bool syn = plan.kind == Plan::Kind::kSyn;

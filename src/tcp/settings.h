@@ -152,6 +152,7 @@ struct Settings {
   std::int32_t recovery = kRackOn;  // kRack...
   std::int32_t early_retrans = 3;   // 0: no tail loss probes
   std::int32_t frto = 2;
+  std::int32_t dsack = 1;
   // Fragments: bytes that may wait for the rest of their datagrams, and how long.
   std::int32_t frag_high_thresh = 4 << 20;
   std::int32_t frag_high_thresh_v6 = 4 << 20;

@@ -26,10 +26,10 @@ bool ProbeHelps(const Context& cx, const Tcb& tcb, const LossState& loss) {
          (cx.settings.policy.probes_as_linux || !Alone(loss));
 }
 
-// RFC 8985 §7.2 waits two round trips after every segment and every ACK, and for a single segment as
-// long as a peer may delay its ACK, 200 ms at worst. That is what Linux does. But two round trips
-// after the last transmission its ACK is overdue, if none came for a whole one; and most peers
-// acknowledge the end of a burst at once: only one that is known not to gets the time.
+// RFC 8985 §7.2 waits two round trips after every segment and every ACK, and for a single segment
+// as long as a peer may delay its ACK, 200 ms at worst. That is what Linux does. But two round
+// trips after the last transmission its ACK is overdue, if none came for a whole one; and most
+// peers acknowledge the end of a burst at once: only one that is known not to gets the time.
 Time ProbeDue(const Context& cx, const Tcb& tcb, const LossState& loss) {
   constexpr std::chrono::milliseconds kLongestAckDelay(200);
   const Duration trip = std::chrono::microseconds(tcb.rtt.srtt8 / 8);

@@ -260,7 +260,7 @@ TEST(ReassemblyTest, RunsAreBounded) {
   EXPECT_TRUE(Insert(waiting, chunks, RcvSeq(11), one));  // joins two: room again
   EXPECT_EQ(waiting.count, Reassembly::kMaxRuns - 1);
   EXPECT_TRUE(Insert(waiting, chunks, RcvSeq(10'000), one));
-  EXPECT_EQ(waiting.newest, waiting.count - 1);
+  EXPECT_EQ(waiting.runs[waiting.count - 1].turn, waiting.turns);
   CutAt(waiting, chunks, RcvSeq(0));
   EXPECT_EQ(chunks.live(), 0u);
 }

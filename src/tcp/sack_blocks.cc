@@ -1,0 +1,77 @@
+#include "tcp/sack_blocks.h"
+
+#include <algorithm>
+
+namespace estab::tcp {
+namespace {
+
+struct SackWriter {
+  wire::TcpOptions& options;
+  std::uint8_t most;
+  bool full() const { return options.sack_count == most; }
+  void Add(RcvSeq begin, RcvSeq end) {
+    options.sack[options.sack_count++] = {begin.raw(), end.raw()};
+  }
+};
+
+// Runs in the order of their last change, the last first (RFC 2018 §4). Few blocks are to be chosen
+// from boundedly many runs.
+void AddRuns(const Reassembly& waiting, SackWriter& writer) {
+  std::uint64_t least_age = 0;
+  while (!writer.full()) {
+    const Reassembly::Run* next = nullptr;
+    std::uint64_t age = UINT64_MAX;
+    for (std::uint32_t i = 0; i < waiting.count; ++i) {
+      const std::uint64_t a = waiting.turns - waiting.runs[i].turn;
+      if (a < least_age || a >= age) continue;
+      next = &waiting.runs[i];
+      age = a;
+    }
+    if (next == nullptr) return;
+    writer.Add(next->begin, next->end());
+    least_age = age + 1;
+  }
+}
+
+// The FIN's number lies behind the last data, or alone behind a gap.
+void AddHeldFin(const Reassembly& waiting, std::uint8_t first, SackWriter& writer) {
+  wire::TcpOptions& options = writer.options;
+  for (std::uint8_t i = first; i < options.sack_count; ++i) {
+    if (options.sack[i].right != waiting.fin.raw()) continue;
+    ++options.sack[i].right;
+    return;
+  }
+  const bool last_told = waiting.count == 0 || waiting.runs[waiting.count - 1].end() != waiting.fin;
+  if (last_told && !writer.full()) writer.Add(waiting.fin, waiting.fin + 1);
+}
+
+}  // namespace
+
+void NoteDuplicate(Context& cx, Tcb& tcb, RcvSeq begin, RcvSeq end) {
+  if (!tcb.sack || cx.settings.dsack == 0 || begin >= end) return;
+  Reassembly* waiting = cx.buffers.AttachReassembly(tcb);
+  if (waiting == nullptr || waiting->duplicate_count == Reassembly::kMaxDuplicates) return;
+  waiting->duplicates[waiting->duplicate_count++] = {begin, end};
+}
+
+void NoteDuplicateTold(Context& cx, Tcb& tcb) {
+  if (tcb.reassembly == kNoSlot) return;
+  Reassembly& waiting = cx.buffers.reassembly[tcb.reassembly];
+  if (waiting.duplicate_count == 0) return;
+  --waiting.duplicate_count;
+  std::copy_n(waiting.duplicates.begin() + 1, waiting.duplicate_count, waiting.duplicates.begin());
+}
+
+void AddSackBlocks(const Context& cx, const Tcb& tcb, wire::TcpOptions& options) {
+  if (tcb.reassembly == kNoSlot) return;
+  const Reassembly& waiting = cx.buffers.reassembly[tcb.reassembly];
+  SackWriter writer{options, static_cast<std::uint8_t>(tcb.timestamps ? 3 : 4)};
+  if (waiting.duplicate_count != 0) {
+    writer.Add(waiting.duplicates[0].begin, waiting.duplicates[0].end);
+  }
+  const std::uint8_t first = options.sack_count;
+  AddRuns(waiting, writer);
+  if (waiting.has_fin) AddHeldFin(waiting, first, writer);
+}
+
+}  // namespace estab::tcp
