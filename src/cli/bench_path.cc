@@ -60,13 +60,16 @@ Golden ReadGolden(const std::string& path) {
   return *std::move(golden);
 }
 
-void PrintHead(std::FILE* out, std::size_t cells, std::uint64_t seed) {
+void PrintHead(std::FILE* out, const std::vector<Cell>& cells, std::uint64_t seed) {
+  const std::string bytes = cells.size() == 1
+                                ? fmt::format("{} bytes, ", bench::CellWindow(cells.front()))
+                                : std::string();
   fmt::print(
       out,
       "{} cells, seed {}. Goodput: payload read in order, {} bytes in a packet of {}, ramp-up left "
-      "out.\nReceive and send buffers: twice (bandwidth-delay product + queue), so that neither "
-      "limits.\n\n{}",
-      cells, seed, bench::kPayloadBytes, bench::kPacketBytes, bench::CellTableHead());
+      "out.\ntcp_rmem and tcp_wmem: {}twice (bandwidth-delay product + queue) and 256 KiB, so that "
+      "neither limits.\n\n{}",
+      cells.size(), seed, bench::kPayloadBytes, bench::kPacketBytes, bytes, bench::CellTableHead());
 }
 
 // Measures one cell, and draws it.
@@ -126,7 +129,7 @@ int Run(const PathFlags& flags) {
     Misused("--plot draws one cell, not {}: choose by --cc, --loss, --rtt, --rate and --buffer",
             cells.size());
   }
-  PrintHead(out, cells.size(), how.seed);
+  PrintHead(out, cells, how.seed);
   const std::vector<CellResult> results = MeasureAll(cells, golden, how, flags);
   const std::size_t bad = Complain(out, results, golden, how.seed);
   const std::string& json = flags.common.json;

@@ -89,11 +89,14 @@ void TakeSack(Context& cx, Tcb& tcb, LossState& loss, const Arriving& segment, A
     }
     const bool believable =
         block.left < block.right && block.left >= tcb.snd.una && block.right <= tcb.snd.nxt;
-    if (believable) blocks[count++] = block;
+    if (!believable) continue;
+    // Lowest first, so that one ACK for many segments does not look like reordering.
+    std::size_t place = count++;
+    for (; place != 0 && block.left < blocks[place - 1].left; --place) {
+      blocks[place] = blocks[place - 1];
+    }
+    blocks[place] = block;
   }
-  // Lowest first, so that one ACK for many segments does not look like reordering.
-  std::sort(blocks.begin(), blocks.begin() + count,
-            [](const Block& a, const Block& b) { return a.left < b.left; });
   for (std::size_t n = 0; n < count; ++n) TakeBlock(cx, tcb, loss, blocks[n], news);
 }
 
