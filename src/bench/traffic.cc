@@ -125,9 +125,6 @@ void Traffic::Read(std::size_t i) {
       flow.receiver.reset();
       return;
     }
-    if (plans_[i].quick_acks) {
-      static_cast<void>(stack.SetQuickAck(world_.now(), *flow.receiver, true));
-    }
     flow.delivered += *read;
     delivered_ += *read;
     if (flow.delivered < plans_[i].bytes || flow.completed) continue;

@@ -14,7 +14,6 @@ namespace estab::bench {
 struct FlowPlan {
   Time start{};
   std::uint64_t bytes = UINT64_MAX;  // then it closes in order
-  bool quick_acks = false;           // the receiver's ACKs do not wait (TCP_QUICKACK)
 };
 
 /// How a transfer stands.
