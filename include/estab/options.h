@@ -96,6 +96,8 @@ struct ConnectionInfo {
   bool timestamps = false;
   bool sack = false;
   bool window_scaling = false;
+  bool ecn = false;       // (of an opener: asked for)
+  bool ecn_seen = false;  // data has come that may be marked on its way, or is
   bool syn_data = false;  // data on the SYN was accepted (Fast Open)
   std::uint8_t send_window_scale = 0;
   std::uint8_t receive_window_scale = 0;
@@ -127,6 +129,7 @@ struct ConnectionInfo {
   std::uint32_t segments_in = 0;
   std::uint32_t segments_out = 0;
   std::uint32_t segments_retransmitted = 0;
+  std::uint32_t segments_marked = 0;  // of ours, delivered by ACKs that tell of congestion (ECE)
   // Queues, bytes.
   std::uint32_t send_queue = 0;  // not yet acknowledged
   std::uint32_t unsent = 0;

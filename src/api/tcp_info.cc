@@ -53,6 +53,8 @@ void WriteState(const ConnectionInfo& info, tcp_info& out) {
   if (info.sack) options |= TCPI_OPT_SACK;
   if (info.syn_data) options |= TCPI_OPT_SYN_DATA;
   if (info.window_scaling) options |= TCPI_OPT_WSCALE;
+  if (info.ecn) options |= TCPI_OPT_ECN;
+  if (info.ecn_seen) options |= TCPI_OPT_ECN_SEEN;
   out.tcpi_options = static_cast<__u8>(options);
   out.tcpi_snd_wscale = info.send_window_scale & 0xf;
   out.tcpi_rcv_wscale = info.receive_window_scale & 0xf;
@@ -99,6 +101,7 @@ std::size_t WriteTcpInfo(const ConnectionInfo& info, std::span<std::byte> into) 
   out.tcpi_bytes_acked = info.bytes_acked;
   out.tcpi_bytes_received = info.bytes_received;
   out.tcpi_bytes_sent = info.bytes_sent;
+  out.tcpi_delivered_ce = info.segments_marked;
   out.tcpi_segs_in = info.segments_in;
   out.tcpi_segs_out = info.segments_out;
   out.tcpi_notsent_bytes = info.unsent;

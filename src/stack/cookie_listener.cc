@@ -9,7 +9,7 @@ namespace estab {
 void Stack::Impl::SendCookie(Context& cx, Listener& listener, tcp::HalfOpen& half,
                              const wire::Segment& syn) {
   if (!half.timestamps) {  // nothing would bring these back
-    half.sack = half.window_scaling = false;
+    half.sack = half.window_scaling = half.ecn = false;
     half.receive_scale = half.send_scale = 0;
   }
   half.iss = SndSeq(stack::MakeSynCookie(keys.cookies, half.tuple, syn.seq, cx.now, half.peer_mss));
@@ -30,7 +30,9 @@ bool Stack::Impl::RestoreFromCookie(Context& cx, const Listener& listener, const
   syn.seq = ack.seq - 1;
   syn.window = ack.window;
   if (ack.options.has_timestamp) {
-    syn.options = stack::UnpackOptions(ack.options.ts_echo - half.ts_offset);
+    const std::uint32_t packed = ack.options.ts_echo - half.ts_offset;
+    syn.options = stack::UnpackOptions(packed);
+    if (stack::UnpackEcn(packed)) syn.flags = kSyn | kEce | kCwr;
     syn.options.ts_value = ack.options.ts_value;
   }
   syn.options.has_mss = true;

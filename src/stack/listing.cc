@@ -99,6 +99,8 @@ ConnectionInfo Stack::Impl::Info(Time now, const Socket& socket) const {
   if (tcp::EarliestDeadline(tcb) != kNever) NextTimer(cx, tcb, info);
   info.timestamps = tcb.timestamps;
   info.sack = tcb.sack;
+  info.ecn = tcb.ecn;
+  info.ecn_seen = tcb.ecn_seen;
   info.window_scaling = tcb.window_scaling;
   info.syn_data = tcb.fast_open == tcp::FastOpen::kAccepted;
   info.send_window_scale = tcb.send_scale;
@@ -124,6 +126,7 @@ ConnectionInfo Stack::Impl::Info(Time now, const Socket& socket) const {
   info.segments_in = tcb.segments_in;
   info.segments_out = tcb.segments_out;
   info.segments_retransmitted = tcb.segments_repeated;
+  info.segments_marked = tcb.segments_marked;
   info.send_queue = buffers.SendSize(tcb);
   if (tcp::IsIn(tcb.state, tcp::kSynchronized) && tcp::DataEnd(cx, tcb) > tcb.snd.nxt) {
     info.unsent = static_cast<std::uint32_t>(tcp::DataEnd(cx, tcb) - tcb.snd.nxt);

@@ -23,12 +23,12 @@ enum class Owner : std::uint8_t { kSocket, kHalfOpen, kTimeWait4, kTimeWait6, kD
 /// A socket: a TCB with its places in the stack's lists, wheel and tables. Idle, this is all that a
 /// connection costs.
 struct Socket final : tcp::Tcb,
+                      FineNode,             // the earliest of its fine deadlines
                       TimerNode,            // its earliest deadline
                       ListNode<OutputTag>,  // on its link's list: may have something to send
-                      ListNode<QueueTag>,   // on the ready list, or (unaccepted) the accept queue
-                      FineNode {            // the earliest of its fine deadlines
-  std::uint32_t self = kNoSlot;             // its own slot
+                      ListNode<QueueTag> {  // on the ready list, or (unaccepted) the accept queue
   void* user = nullptr;
+  std::uint32_t self = kNoSlot;  // its own slot
   // LISTEN: its Listener; unaccepted, or counted there (fast_open_pending): the one it came from.
   std::uint32_t listener = kNoSlot;
   std::uint32_t binding = kNoSlot;  // explicitly bound: its Binding

@@ -40,7 +40,8 @@ std::uint32_t Compose(const SipKey& key, const Tuple& tuple, std::uint32_t peer_
 // The lowest six bits of the timestamp.
 constexpr std::uint32_t kScaleMask = 0xf;  // all ones: no window scaling
 constexpr std::uint32_t kSack = 0x10;
-constexpr std::uint32_t kAllBits = 0x3f;  // 0x20: ECN, not used yet
+constexpr std::uint32_t kEcn = 0x20;
+constexpr std::uint32_t kAllBits = 0x3f;
 
 }  // namespace
 
@@ -65,6 +66,7 @@ std::optional<std::uint16_t> CheckSynCookie(const SipKey& key, const Tuple& tupl
 tcp::Stamp PackOptions(tcp::Stamp now, const tcp::HalfOpen& half) {
   std::uint32_t bits = half.window_scaling ? half.send_scale : kScaleMask;
   if (half.sack) bits |= kSack;
+  if (half.ecn) bits |= kEcn;
   const tcp::Stamp packed = (now & ~kAllBits) | bits;
   return static_cast<std::int32_t>(packed - now) > 0 ? packed - (kAllBits + 1) : packed;
 }
@@ -79,5 +81,7 @@ wire::TcpOptions UnpackOptions(std::uint32_t packed) {
   }
   return options;
 }
+
+bool UnpackEcn(std::uint32_t packed) { return (packed & kEcn) != 0; }
 
 }  // namespace estab::stack

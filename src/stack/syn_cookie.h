@@ -33,5 +33,7 @@ tcp::Stamp PackOptions(tcp::Stamp now, const tcp::HalfOpen& half);
 
 /// The options of the SYN that `packed`, the timestamp come back (offset taken off), stands for.
 wire::TcpOptions UnpackOptions(std::uint32_t packed);
+/// Whether that SYN asked for ECN, and was to have it.
+bool UnpackEcn(std::uint32_t packed);
 
 }  // namespace estab::stack

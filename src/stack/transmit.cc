@@ -142,7 +142,7 @@ bool Stack::Impl::TransmitSegment(Context& cx, PacketSink& sink, Socket& socket,
   const std::span<const Slice> payload(slices.data(), pieces);
   const IpAddress& remote = socket.tuple.remote.address;
   const std::uint8_t ttl = tcp::Ttl(settings, *socket.options, remote);
-  const wire::IpHeader ip = IpHeaderFor(socket.tuple, tcp::Tos(*socket.options, remote), ttl);
+  const wire::IpHeader ip = IpHeaderFor(socket.tuple, segment.tos, ttl);
   TxPacket packet;
   packet.header = {loan.header.data(), BuildHeaders(loan.header, ip, segment, payload)};
   packet.payload = payload;

@@ -56,6 +56,12 @@ void AckNow(Tcb& tcb) {
 
 void AckOnce(Tcb& tcb) { tcb.acks_owed = std::max<std::uint8_t>(tcb.acks_owed, 1); }
 
+void AcknowledgeNext(Tcb& tcb, std::uint8_t count) {
+  tcb.quick_acks = std::max(tcb.quick_acks, count);
+  tcb.interactive = false;
+  tcb.ack_delay_ms = kShortestDelayMs;
+}
+
 void NoteDataArrived(Context& cx, Tcb& tcb, std::uint32_t bytes) {
   if (bytes == 0) return;
   AdaptDelay(cx, tcb);

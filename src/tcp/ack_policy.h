@@ -9,6 +9,8 @@ namespace estab::tcp {
 void AckNow(Tcb& tcb);
 /// Owes an empty ACK, unless one is owed already.
 void AckOnce(Tcb& tcb);
+/// The next `count` ACKs, or more, go without delay (Linux: tcp_enter_quickack_mode).
+void AcknowledgeNext(Tcb& tcb, std::uint8_t count);
 /// `bytes` of data arrived in order (0: only a FIN): learns the peer's rhythm.
 void NoteDataArrived(Context& cx, Tcb& tcb, std::uint32_t bytes);
 /// Something new in order is to be acknowledged: at once if two full segments are unacknowledged or

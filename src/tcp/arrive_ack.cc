@@ -6,6 +6,7 @@
 #include "tcp/ack_policy.h"
 #include "tcp/arrive.h"
 #include "tcp/challenge.h"
+#include "tcp/ecn.h"
 #include "tcp/recovery.h"
 #include "tcp/rtt.h"
 #include "tcp/sack.h"
@@ -99,6 +100,7 @@ void TakeNews(Context& cx, Tcb& tcb, const Arriving& segment, AckNews& news) {
   news.has_echo = tcb.timestamps && options.has_timestamp;
   news.echo = options.ts_echo;
   news.advanced = advances;
+  news.ece = EchoesMark(tcb, segment) && segment.ack >= tcb.snd.una && news.prior_outstanding != 0;
   LossState* loss = LossOf(cx, tcb);
   if (tcb.sack && loss != nullptr && options.sack_count != 0) {
     TakeSack(cx, tcb, *loss, segment, news);
@@ -130,11 +132,17 @@ bool IsDuplicate(const Tcb& tcb, const Arriving& segment, bool window_changed,
   return segment.header.payload.empty() && !segment.fin && !segment.Has(kSyn) && !window_changed;
 }
 
+// How many of our segments are known to have arrived, though there was congestion on their way.
+void NoteMarked(Tcb& tcb, const AckNews& news) {
+  if (news.ece) tcb.segments_marked += (news.delivered + tcb.send_mss - 1) / tcb.send_mss;
+}
+
 // Recovery, the window, and the timers, now that all is known.
 void Conclude(Context& cx, Tcb& tcb, AckNews& news) {
   LossState* loss = LossOf(cx, tcb);
   RearmRetransmit(cx, tcb, loss, news);
   if (loss == nullptr) return;
+  NoteMarked(tcb, news);
   OnAckNews(cx, tcb, *loss, news);
   if (Outstanding(tcb) == 0) NoteAllAcknowledged(cx, tcb, *loss);
   if (news.advanced || news.sacked != 0) ScheduleProbe(cx, tcb);

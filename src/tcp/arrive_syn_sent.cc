@@ -3,6 +3,7 @@
 
 #include "tcp/ack_policy.h"
 #include "tcp/arrive.h"
+#include "tcp/ecn.h"
 #include "tcp/fast_open.h"
 #include "tcp/negotiation.h"
 #include "tcp/rtt.h"
@@ -64,6 +65,7 @@ void TakeSyn(Context& cx, Tcb& tcb, const Arriving& segment) {
   tcb.snd.max_wnd = tcb.snd.wnd;
   tcb.snd.wl1 = segment.seq;
   tcb.snd.wl2 = segment.ack;
+  tcb.ecn = tcb.ecn && (segment.Has(kAck) ? AgreesToEcn(header) : AsksForEcn(header));
   Agree(tcb, header.options, PeerMss(cx.settings, header.options, v4));
   if (tcb.timestamps) {
     tcb.ts.recent = header.options.ts_value;

@@ -6,6 +6,7 @@
 #include "tcp/arrive.h"
 #include "tcp/arrive_ack.h"
 #include "tcp/challenge.h"
+#include "tcp/ecn.h"
 #include "tcp/half_open.h"
 #include "tcp/receiver.h"
 #include "tcp/rtt.h"
@@ -277,6 +278,7 @@ Verdict ArriveSynchronized(Context& cx, Tcb& tcb, Arriving& segment) {
   const AckOutcome ack = FinWait2IsRecord(tcb) ? AckOutcome{false, {RuleId::kAckNothingNew}}
                                                : TakeAck(cx, tcb, segment);
   if (ack.done) return ack.verdict;
+  TakeCwr(tcb, segment);
   TakeTimestamp(cx, tcb, segment);
   tcb.last_heard = cx.stamp();
   tcb.keepalive_probes = 0;

@@ -5,6 +5,7 @@
 #include "tcp/acceptance.h"
 #include "tcp/challenge.h"
 #include "tcp/congestion/congestion.h"
+#include "tcp/ecn.h"
 #include "tcp/rtt.h"
 
 namespace estab::tcp {
@@ -81,6 +82,7 @@ void TakeSyn(const Settings& settings, const SocketOptions& options, std::uint32
   half.timestamps = answer.timestamps;
   half.window_scaling = answer.window_scaling;
   half.sack = answer.sack;
+  half.ecn = settings.ecn != 0 && AsksForEcn(syn);
   half.receive_scale = answer.window_scale;
   constexpr std::uint8_t kMaxScale = 14;
   half.send_scale = answer.window_scaling ? std::min(syn.options.window_scale, kMaxScale) : 0;
@@ -151,6 +153,7 @@ wire::Segment MakeSynAck(const HalfOpen& half, Stamp now) {
   offer.sack = half.sack;
   wire::Segment segment = MakeAck(half, now);
   segment.flags = kSyn | kAck;
+  if (half.ecn) segment.flags |= kEce;
   segment.seq = half.iss.raw();
   segment.window = half.window;
   segment.options = SynOptions(offer, now + half.ts_offset, half.ts_recent);
@@ -180,6 +183,7 @@ void Promote(Context& cx, const HalfOpen& half, Tcb& tcb) {
   tcb.timestamps = half.timestamps;
   tcb.window_scaling = half.window_scaling;
   tcb.sack = half.sack;
+  tcb.ecn = half.ecn;
   tcb.syn_repeated = half.repeated;
   tcb.snd.iss = tcb.snd.una = half.iss;
   tcb.snd.nxt = half.iss + 1;

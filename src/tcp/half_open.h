@@ -30,6 +30,7 @@ struct HalfOpen {
   bool timestamps : 1 = false;
   bool window_scaling : 1 = false;
   bool sack : 1 = false;
+  bool ecn : 1 = false;
   bool repeated : 1 = false;  // more than one SYN|ACK went out: no round trip to be had from it
   bool acked : 1 = false;     // the final ACK came, but could not or should not complete it yet
 };

@@ -35,8 +35,10 @@ inline int KeepaliveCount(const Context& cx, const Tcb& tcb) {
 }
 /// The TOS, or traffic class, of packets to `remote`: each family has its own, as on Linux, so an
 /// AF_INET6 socket with an IPv4 peer goes by IP_TOS and IP_TTL.
+/// The ECN bits are not the user's.
 inline std::uint8_t Tos(const SocketOptions& options, const IpAddress& remote) {
-  return remote.is_v4() ? options.tos : options.traffic_class;
+  constexpr std::uint8_t kDscp = 0xfc;
+  return (remote.is_v4() ? options.tos : options.traffic_class) & kDscp;
 }
 /// The TTL, or hop limit, likewise.
 inline std::uint8_t Ttl(const Settings& settings, const SocketOptions& options,

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "tcp/ack_policy.h"
+#include "tcp/ecn.h"
 #include "tcp/policy.h"
 #include "tcp/reassembly.h"
 #include "tcp/sack_blocks.h"
@@ -69,6 +70,7 @@ void CutAtHeldFin(const Context& cx, const Tcb& tcb, Arriving& segment) {
 
 RuleId TakeOutOfOrder(Context& cx, Tcb& tcb, Arriving& segment) {
   AckNow(tcb);
+  TakeMark(tcb, segment);
   Reassembly* waiting = cx.buffers.AttachReassembly(tcb);
   if (waiting != nullptr) {
     const RcvSeq end = segment.seq + static_cast<std::uint32_t>(segment.data.size());
@@ -116,6 +118,7 @@ RuleId TakeText(Context& cx, Tcb& tcb, Arriving& segment) {
   const auto size = static_cast<std::uint32_t>(segment.data.size());
   // What had come before counts too: it shows how the peer sends.
   NoteDataArrived(cx, tcb, static_cast<std::uint32_t>(segment.header.payload.size()));
+  TakeMark(tcb, segment);
   const std::uint32_t taken = Deliver(cx, tcb, segment.data);
   if (taken < size) {
     segment.fin = false;

@@ -34,9 +34,17 @@ void EnterFastRecovery(Context& cx, Tcb& tcb, LossState& loss, const AckNews& ne
   BeginUndo(tcb, loss);
   if (tcb.recovery != Recovery::kReduced && tcb.recovery != Recovery::kFast) {
     loss.prior_ssthresh = news.ece ? 0 : CurrentSsthresh(tcb);
-    BeginReduction(cx, tcb, loss);
+    BeginReduction(cx, tcb, loss, Congestion::kLoss);
   }
   tcb.recovery = Recovery::kFast;
+}
+
+// RFC 3168 §6.1.2: once a round trip, however many marks it brings, and never besides a loss.
+void EnterReduced(Context& cx, Tcb& tcb, LossState& loss) {
+  if (tcb.recovery >= Recovery::kReduced) return;
+  loss.may_undo = false;
+  BeginReduction(cx, tcb, loss, Congestion::kMark);
+  tcb.recovery = Recovery::kReduced;
 }
 
 // RFC 6582, for a peer without SACK: three duplicates, or an ACK that stops at the next hole.
@@ -169,6 +177,7 @@ void OnAckWhileOpen(Context& cx, Tcb& tcb, LossState& loss, AckNews& news) {
   FindLosses(cx, tcb, loss, news);
   if (loss.flight.lost_count() != 0) return EnterFastRecovery(cx, tcb, loss, news);
   if (!AnyRepeatOut(loss)) loss.repeated = false;
+  if (news.ece) EnterReduced(cx, tcb, loss);
   if (tcb.recovery != Recovery::kReduced) KeepOpen(tcb, loss);
 }
 
@@ -182,7 +191,7 @@ void OnProbeAnswered(Context& cx, Tcb& tcb, LossState& loss, const AckNews& news
     loss.probe.out = false;  // new data; or the original has arrived, and maybe the copy too
   } else if (tcb.snd.una > loss.probe.end) {
     loss.probe.out = false;
-    BeginReduction(cx, tcb, loss);
+    BeginReduction(cx, tcb, loss, Congestion::kLoss);
     tcb.recovery = Recovery::kReduced;
     loss.may_undo = false;
     EndReduction(tcb, loss);
@@ -194,10 +203,11 @@ void OnProbeAnswered(Context& cx, Tcb& tcb, LossState& loss, const AckNews& news
 
 bool Dubious(const Tcb& tcb, const LossState& loss, const AckNews& news) {
   return tcb.recovery != Recovery::kOpen || news.duplicate || news.sacked != 0 || news.dsack ||
-         loss.flight.lost_count() != 0;
+         news.ece || loss.flight.lost_count() != 0;
 }
 
 void Decide(Context& cx, Tcb& tcb, LossState& loss, AckNews& news) {
+  if (news.ece) loss.prior_ssthresh = 0;  // whatever was lost or not: there is congestion
   if (tcb.recovery == Recovery::kOpen) {
     if (!AnyRepeatOut(loss)) loss.repeated = false;
   } else if (tcb.snd.una >= tcb.recover && !EndEpisode(cx, tcb, loss, news)) {
@@ -288,6 +298,7 @@ void EnterLossRecovery(Context& cx, Tcb& tcb) {
     BeginUndo(tcb, *loss);
   }
   tcb.congestion->timed_out(cx, tcb);
+  tcb.cwr_owed = tcb.ecn;
   tcb.cwnd = loss->flight.pipe() + tcb.send_mss;
   tcb.recovery = Recovery::kLoss;
   tcb.recover = tcb.snd.nxt;

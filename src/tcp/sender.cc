@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "tcp/ack_policy.h"
+#include "tcp/ecn.h"
 #include "tcp/fast_open.h"
 #include "tcp/negotiation.h"
 #include "tcp/policy.h"
@@ -286,10 +287,14 @@ wire::Segment MakeSegment(const Context& cx, const Tcb& tcb, const Plan& plan) {
   segment.seq = plan.seq.raw();
   segment.flags = plan.flags;
   if ((plan.flags & kAck) != 0) segment.ack = tcb.rcv.nxt.raw();
+  segment.tos = Tos(*tcb.options, tcb.tuple.remote.address);
   if (plan.kind == Plan::Kind::kSyn) {
+    segment.flags |= EcnFlagsOfSyn(cx.settings, tcb, plan);
     MakeSyn(cx, tcb, segment);
     return segment;
   }
+  segment.flags |= EcnFlags(tcb, plan);
+  if (IsEcnCapable(tcb, plan)) segment.tos |= kEct0;
   AddTimestamp(cx, tcb, segment.options);
   if (tcb.sack) AddSackBlocks(cx, tcb, segment.options);
   FitSackBlocks(tcb, plan.length, segment.options);
@@ -304,6 +309,7 @@ wire::Segment MakeReset(const Context& cx, const Tcb& tcb) {
   reset.destination_port = tcb.tuple.remote.port;
   reset.seq = tcb.snd.nxt.raw();
   reset.flags = kRst | kAck;
+  if (tcb.ecn_echo) reset.flags |= kEce;
   reset.ack = tcb.rcv.nxt.raw();
   AddTimestamp(cx, tcb, reset.options);
   const std::uint32_t open =
@@ -333,6 +339,7 @@ void CommitSegment(Context& cx, Tcb& tcb, const Plan& plan, const wire::Segment&
   }
   if (!segment.Has(kAck)) return;
   if (segment.options.sack_count != 0) NoteDuplicateTold(cx, tcb);
+  if (segment.Has(kCwr)) tcb.cwr_owed = false;
   if (plan.kind != Plan::Kind::kAck) tcb.acks_owed = 0;
   // The window of a SYN|ACK is not scaled (RFC 7323 §2.2).
   const bool syn = plan.kind == Plan::Kind::kSyn;

@@ -119,6 +119,8 @@ struct Settings {
   std::int32_t timestamps = 1;
   std::int32_t window_scaling = 1;
   std::int32_t sack = 1;
+  std::int32_t ecn = 2;           // 0: no, 1: ask and accept, 2: accept
+  std::int32_t ecn_fallback = 1;  // a repeated SYN does not ask
   std::int32_t min_snd_mss = 48;
   std::int32_t default_ttl = 64;
   // Retrying and giving up.
@@ -153,6 +155,7 @@ struct Settings {
   std::int32_t early_retrans = 3;   // 0: no tail loss probes
   std::int32_t frto = 2;
   std::int32_t dsack = 1;
+  std::int32_t abe = 0;  // RFC 8511: a mark reduces the window by less than a loss
   // Fragments: bytes that may wait for the rest of their datagrams, and how long.
   std::int32_t frag_high_thresh = 4 << 20;
   std::int32_t frag_high_thresh_v6 = 4 << 20;

@@ -122,6 +122,12 @@ struct Tcb {
   std::uint8_t send_scale = 0;
   std::uint8_t receive_scale = 0;
 
+  // --- Congestion notification (RFC 3168) ---
+  bool ecn : 1 = false;       // agreed by both SYNs (while opening: asked for)
+  bool ecn_seen : 1 = false;  // data has come that may be marked on its way, or is
+  bool ecn_echo : 1 = false;  // a mark has come: ECE on all we send until the peer's CWR
+  bool cwr_owed : 1 = false;  // the window was reduced: CWR on the next new data
+
   // --- Acknowledging ---
   std::uint8_t acks_owed = 0;   // empty ACKs to send at once, one each
   std::uint8_t quick_acks = 0;  // how many more ACKs go out without delay
@@ -171,6 +177,7 @@ struct Tcb {
   std::uint64_t bytes_sent = 0;
 
   const SocketOptions* options = nullptr;  // never null in a live connection
+  std::uint32_t segments_marked = 0;       // of ours, delivered by ACKs with ECE
 };
 
 constexpr StateSet kSynchronized = In(State::kEstablished) | In(State::kFinWait1) |

@@ -32,6 +32,7 @@ void Undo(Context& cx, Tcb& tcb, LossState& loss, bool revive) {
   if (loss.prior_ssthresh != 0) {
     tcb.cwnd = std::max(tcb.cwnd, tcb.congestion->undone(cx, tcb, loss.prior_cwnd));
     tcb.ssthresh = std::max(tcb.ssthresh, loss.prior_ssthresh);
+    tcb.cwr_owed = false;
   }
   loss.may_undo = false;
 }

@@ -4,6 +4,7 @@
 
 #include "tcp/ack_policy.h"
 #include "tcp/congestion/congestion.h"
+#include "tcp/ecn.h"
 #include "tcp/fast_open.h"
 #include "tcp/negotiation.h"
 #include "tcp/policy.h"
@@ -82,6 +83,7 @@ void BeginOpen(Context& cx, Tcb& tcb, std::uint32_t mtu) {
   tcb.timestamps = offer.timestamps;
   tcb.window_scaling = offer.window_scaling;
   tcb.sack = offer.sack;
+  tcb.ecn = cx.settings.ecn == kEcnAsk;
   tcb.receive_scale = offer.window_scale;
   tcb.snd.una = tcb.snd.nxt = tcb.snd.iss;
   tcb.congestion = &kReno;

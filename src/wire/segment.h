@@ -47,7 +47,7 @@ struct Segment {
   std::uint16_t urgent = 0;
   TcpOptions options;
   std::span<const std::byte> payload;
-  std::uint8_t tos = 0;  // of the IP packet that it came in; codecs of TCP leave it alone
+  std::uint8_t tos = 0;  // of its IP packet; codecs of TCP leave it alone
 
   bool Has(TcpFlag flag) const { return (flags & flag) != 0; }
   /// SEG.LEN: payload, plus one each for SYN and FIN.

@@ -141,6 +141,7 @@ struct Extra {
   bool timestamp = true;    // only if the connection agreed on them
   std::int32_t ts_age = 0;  // how much older than the clock the timestamp is
   std::vector<wire::SackBlock> sack = {};
+  std::uint8_t tos = 0;
 };
 
 /// The stack under test with its address and link, the peer's numbers, and the log.
@@ -214,7 +215,7 @@ class RawPeer {
   }
   /// Gives it a segment with these numbers.
   void Segment(unsigned flags, std::uint32_t seq, std::uint32_t ack, const Extra& x = {}) {
-    Inject(Pack(theirs(), ours(), Make(flags, seq, ack, x), x.data));
+    Inject(Pack(theirs(), ours(), Make(flags, seq, ack, x), x.data, x.tos));
   }
 
   /// Gives it an ICMP error of its family about a segment of its own with sequence number `seq`, as

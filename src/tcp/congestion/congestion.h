@@ -24,6 +24,9 @@ struct CongestionControl {
   void (*timed_out)(const Context& cx, Tcb& tcb);
   /// The last reduction was for nothing: the window to go back to.
   std::uint32_t (*undone)(const Context& cx, Tcb& tcb, std::uint32_t prior_cwnd);
+  /// What a mark leaves of the window, if tcp_abe is on and it is more than `reduced` says (RFC
+  /// 8511 §3.1); 0: a mark counts like a loss.
+  std::uint8_t marked_percent = 0;
 };
 
 /// Reno: RFC 5681 with the initial window of RFC 6928.

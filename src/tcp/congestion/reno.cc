@@ -38,7 +38,7 @@ std::uint32_t Undone(const Context&, Tcb&, std::uint32_t prior_cwnd) { return pr
 
 }  // namespace
 
-const CongestionControl kReno = {"reno", Begin, Acked, Reduced, TimedOut, Undone};
+const CongestionControl kReno = {"reno", Begin, Acked, Reduced, TimedOut, Undone, 80};
 
 std::uint32_t SlowStart(Tcb& tcb, std::uint32_t delivered) {
   if (tcb.cwnd >= tcb.ssthresh) return delivered;

@@ -1,0 +1,44 @@
+#include "tcp/ecn.h"
+
+#include "tcp/ack_policy.h"
+#include "tcp/sender.h"
+
+namespace estab::tcp {
+
+std::uint16_t EcnFlagsOfSyn(const Settings& settings, const Tcb& tcb, const Plan& plan) {
+  if (!tcb.ecn) return 0;
+  if ((plan.flags & kAck) != 0) return kEce;
+  const bool shy = plan.repeat && settings.ecn_fallback != 0;
+  return shy ? 0 : kEce | kCwr;
+}
+
+std::uint16_t EcnFlags(const Tcb& tcb, const Plan& plan) {
+  std::uint16_t flags = tcb.ecn_echo ? kEce : 0;
+  if (tcb.cwr_owed && IsEcnCapable(tcb, plan)) flags |= kCwr;
+  return flags;
+}
+
+bool IsEcnCapable(const Tcb& tcb, const Plan& plan) {
+  return tcb.ecn && plan.kind == Plan::Kind::kData && plan.length != 0 && !plan.repeat;
+}
+
+void TakeCwr(Tcb& tcb, const Arriving& segment) {
+  if (!tcb.ecn || !segment.Has(kCwr)) return;
+  tcb.ecn_echo = false;
+  // Whoever has just reduced its window may have one segment left in it: no delay.
+  if (!segment.header.payload.empty()) AckOnce(tcb);
+}
+
+void TakeMark(Tcb& tcb, const Arriving& segment) {
+  if (!tcb.ecn || segment.header.payload.empty()) return;
+  const int mark = segment.header.tos & kEcnMask;
+  const bool begins = mark == kCe && !tcb.ecn_echo;
+  // As Linux: unmarked data among marked is most likely a repeat, whose sender waits for the ACK.
+  const bool repeat = mark == kNotEct && tcb.ecn_seen;
+  if (begins || repeat) AcknowledgeNext(tcb, 2);
+  if (mark == kNotEct) return;
+  tcb.ecn_seen = true;
+  if (mark == kCe) tcb.ecn_echo = true;
+}
+
+}  // namespace estab::tcp
