@@ -115,8 +115,10 @@ class Parser {
       fault_.action = Fault::Action::kDuplicate;
     } else if (Take("corrupt")) {
       fault_.action = Fault::Action::kCorrupt;
+    } else if (Take("mark")) {
+      fault_.action = Fault::Action::kMark;
     } else {
-      Fail("an action (drop, delay, duplicate, corrupt)");
+      Fail("an action (drop, delay, duplicate, corrupt, mark)");
     }
   }
 
@@ -314,6 +316,9 @@ FaultEffect FaultSet::Apply(Side from, const PacketView& packet) {
         break;
       case Fault::Action::kCorrupt:
         effect.corrupt = true;
+        break;
+      case Fault::Action::kMark:
+        effect.mark = true;
         break;
     }
   }

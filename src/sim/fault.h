@@ -2,7 +2,7 @@
 //
 //   faults := fault { ";" fault }
 //   fault  := action which what { condition }
-//   action := "drop" | "delay" | "duplicate" | "corrupt"
+//   action := "drop" | "delay" | "duplicate" | "corrupt" | "mark"
 //   which  := ["the"] ordinal | ["the"] "first" number | "every" | "all" | nothing (every)
 //   what   := flags | "data" | "segment"
 //   flags  := name { "|" name }                 SYN, ACK, FIN, RST, PSH, URG, ECE, CWR
@@ -19,6 +19,7 @@
 // together unless "from" says which. Examples:
 //   drop the 2nd SYN|ACK          drop every ACK after 3rd         delay the 1st SYN by 500ms
 //   drop the 1st FIN from B       duplicate the 1st data           drop data seq 1000
+// "mark" is what a router does that is congested: only to packets that may be marked (RFC 3168).
 #pragma once
 
 #include <array>
@@ -59,7 +60,7 @@ struct SegmentMatch {
 
 /// One fault. Counting is its own: two faults count the same segments independently.
 struct Fault {
-  enum class Action : std::uint8_t { kDrop, kDelay, kDuplicate, kCorrupt };
+  enum class Action : std::uint8_t { kDrop, kDelay, kDuplicate, kCorrupt, kMark };
   Action action = Action::kDrop;
   SegmentMatch match;
   std::optional<Side> from;  // nullopt: either side's segments
@@ -79,6 +80,7 @@ std::optional<Duration> ParseDuration(std::string_view text);
 struct FaultEffect {
   bool drop = false;
   bool corrupt = false;
+  bool mark = false;
   std::uint8_t copies = 0;  // additional ones
   Duration delay{};
   const Fault* cause = nullptr;  // the first that hit

@@ -19,6 +19,7 @@ std::string NoteOf(const PacketReport& report) {
   if (report.injected()) Say(note, "forged");
   Say(note, LossText(report.fate.loss));
   if (report.fate.corrupt) Say(note, "corrupted");
+  if (report.fate.marked) Say(note, "marked CE");
   if (report.fate.reordered) Say(note, "held back");
   if (report.fault != nullptr && report.fault->action == Fault::Action::kDelay) {
     Say(note, "delayed by " + observe::SpanText(report.fault->delay));

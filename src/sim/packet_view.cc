@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <array>
 
+#include "base/bytes.h"
 #include "observe/format.h"
+#include "wire/checksum.h"
 #include "wire/icmp.h"
 #include "wire/ip.h"
 #include "wire/tcp.h"
@@ -28,6 +30,22 @@ std::optional<PacketView> ViewPacket(std::span<const std::byte> packet) {
   view.segment.ts_value = tcp->options.ts_value;
   view.segment.ts_echo = tcp->options.ts_echo;
   return view;
+}
+
+bool IsEcnCapable(std::span<const std::byte> packet) {
+  const auto ip = wire::DecodeIp(packet);
+  return ip && (ip->tos & 3) != 0;
+}
+
+void MarkCongestion(std::span<std::byte> packet) {
+  const bool v4 = std::to_integer<unsigned>(packet[0]) >> 4 == 4;
+  packet[1] |= v4 ? std::byte{0x03} : std::byte{0x30};
+  if (!v4) return;
+  const std::size_t size = (std::to_integer<std::size_t>(packet[0]) & 0xf) * 4;
+  Store16(&packet[10], 0);
+  wire::Checksum sum;
+  sum.Add(packet.first(size));
+  Store16(&packet[10], sum.Finish());
 }
 
 std::string OptionsText(const wire::TcpOptions& options, bool brief) {

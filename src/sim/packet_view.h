@@ -25,6 +25,11 @@ struct PacketView {
 /// looked at.
 std::optional<PacketView> ViewPacket(std::span<const std::byte> packet);
 
+/// Whether a router may mark `packet`, a whole IP packet (RFC 3168 §5): it has ECT or CE.
+bool IsEcnCapable(std::span<const std::byte> packet);
+/// Marks it: congestion experienced.
+void MarkCongestion(std::span<std::byte> packet);
+
 /// "mss 1460, sackOK, TS 1 0, wscale 7"; empty without options. `brief` leaves the values of
 /// timestamps out, which say little where the time is drawn.
 std::string OptionsText(const wire::TcpOptions& options, bool brief = false);

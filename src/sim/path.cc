@@ -42,7 +42,7 @@ Duration Path::UpTo(Duration most) {
   return Duration(static_cast<std::int64_t>(prng_.Below(choices)));
 }
 
-Fate Path::Offer(Time now, std::size_t bytes) {
+Fate Path::Offer(Time now, std::size_t bytes, bool ecn_capable) {
   Fate fate;
   ++counters_.offered;
   Time sent = now;
@@ -54,6 +54,8 @@ Fate Path::Offer(Time now, std::size_t bytes) {
       fate.loss = Loss::kQueueFull;
       return fate;
     }
+    fate.marked = ecn_capable && config_.mark_bytes != 0 && queued > config_.mark_bytes;
+    if (fate.marked) ++counters_.marked;
     free_at_ = std::max(free_at_, now) + SendingTime(bytes, config_.rate_bps);
     sent = free_at_;
   }

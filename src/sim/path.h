@@ -21,6 +21,8 @@ struct PathConfig {
   Duration jitter{};              // up to this much more, even; packets keep their order
   std::uint64_t rate_bps = 0;     // bits of IP packets per second; 0: without limit
   std::uint32_t queue_bytes = 0;  // waiting or being sent; what does not fit is lost; 0: no limit
+  /// What finds more than this waiting is marked, if its sender can take it (RFC 3168); 0: never.
+  std::uint32_t mark_bytes = 0;
   Ppm loss_ppm = 0;
   Ppm duplicate_ppm = 0;  // comes a second time, right behind the first
   Ppm corrupt_ppm = 0;    // one bit flips
@@ -41,6 +43,7 @@ struct Fate {
   std::uint8_t copies = 0;  // how many arrive; 0 if it is lost
   bool corrupt = false;     // all of them with a flipped bit
   bool reordered = false;
+  bool marked = false;  // congestion experienced (CE)
   std::array<Time, kMostCopies> at{};
 
   /// One more arrival, if there is room.
@@ -54,6 +57,7 @@ struct PathCounters {
   std::uint64_t offered = 0;
   std::uint64_t lost = 0;        // by chance
   std::uint64_t queue_full = 0;  // no room
+  std::uint64_t marked = 0;      // waited behind more than mark_bytes
   std::uint64_t bytes_sent = 0;  // through the rate limit, those lost by chance behind it included
 };
 
@@ -63,8 +67,9 @@ class Path {
  public:
   Path(const PathConfig& config, std::uint64_t seed) : config_(config), prng_(seed) {}
 
-  /// A packet of `bytes` bytes is sent at `now`, which never goes backwards.
-  Fate Offer(Time now, std::size_t bytes);
+  /// A packet of `bytes` bytes is sent at `now`, which never goes backwards. `ecn_capable`: it may
+  /// be marked.
+  Fate Offer(Time now, std::size_t bytes, bool ecn_capable = false);
   /// Flips one bit of `packet`, anywhere. A single flip never escapes an Internet checksum.
   void Corrupt(std::span<std::byte> packet);
 

@@ -201,10 +201,10 @@ std::uint32_t World::NewPacket(std::span<const std::byte> bytes) {
 void World::Report(const PacketReport& report) {
   ++packets_;
   if (config_.hash) {
-    std::uint64_t fate = static_cast<std::uint64_t>(report.fate.loss) |
-                         (std::uint64_t{report.fate.copies} << 8) |
-                         (std::uint64_t{report.fate.corrupt} << 16) |
-                         (std::uint64_t{report.injected()} << 17) | (Index(report.from) << 18);
+    std::uint64_t fate =
+        static_cast<std::uint64_t>(report.fate.loss) | (std::uint64_t{report.fate.copies} << 8) |
+        (std::uint64_t{report.fate.corrupt} << 16) | (std::uint64_t{report.injected()} << 17) |
+        (Index(report.from) << 18) | (std::uint64_t{report.fate.marked} << 19);
     const auto arrival = report.fate.copies == 0 ? report.sent : report.fate.at[0];
     const std::uint64_t words[] = {
         static_cast<std::uint64_t>(report.sent.time_since_epoch().count()),
@@ -214,7 +214,8 @@ void World::Report(const PacketReport& report) {
   for (Tap* tap : taps_) tap->OnPacket(report);
 }
 
-Fate World::Decide(Side from, const PacketView* view, std::size_t size, const Fault** cause) {
+Fate World::Decide(Side from, const PacketView* view, std::span<const std::byte> packet,
+                   const Fault** cause) {
   FaultEffect effect;
   if (view != nullptr && !faults_.empty()) effect = faults_.Apply(from, *view);
   *cause = effect.cause;
@@ -223,11 +224,13 @@ Fate World::Decide(Side from, const PacketView* view, std::size_t size, const Fa
     fate.loss = Loss::kFault;
     return fate;
   }
-  fate = path(from).Offer(now_, size);
+  const bool capable = IsEcnCapable(packet);
+  fate = path(from).Offer(now_, packet.size(), capable);
   if (fate.copies == 0) return fate;
   for (std::uint8_t i = 0; i < fate.copies; ++i) fate.at[i] += effect.delay;
   for (std::uint8_t i = 0; i < effect.copies; ++i) fate.AddCopy(fate.at[0]);
   fate.corrupt = fate.corrupt || effect.corrupt;
+  fate.marked = fate.marked || (effect.mark && capable);
   return fate;
 }
 
@@ -241,8 +244,9 @@ void World::SendOnPath(Side from, const TxPacket& packet) {
   if (!taps_.empty() || !faults_.empty()) view = ViewPacket(scratch_);
   const PacketView* seen = view ? &*view : nullptr;
   const Fault* cause = nullptr;
-  const Fate fate = Decide(from, seen, scratch_.size(), &cause);
+  const Fate fate = Decide(from, seen, scratch_, &cause);
   Report({from, now_, scratch_, seen, fate, cause, Author::kStack});
+  if (fate.marked) MarkCongestion(scratch_);
   if (fate.corrupt) path(from).Corrupt(scratch_);
   for (std::uint8_t i = 0; i < fate.copies; ++i) {
     ++in_flight_[Index(from)];

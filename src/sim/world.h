@@ -186,7 +186,8 @@ class World {
   std::uint32_t NewPacket(std::span<const std::byte> bytes);
   void Drain();
   void SendOnPath(Side from, const TxPacket& packet);
-  Fate Decide(Side from, const PacketView* view, std::size_t size, const Fault** cause);
+  Fate Decide(Side from, const PacketView* view, std::span<const std::byte> packet,
+              const Fault** cause);
   void Report(const PacketReport& report);
   Time NextTime();
   bool FireTimers();

@@ -88,6 +88,7 @@ constexpr const char* kBehaviours[] = {
     "data/reorder",
     "data/duplicate",
     "data/checksum",
+    "data/ecn",
     "data/nagle",
     "data/zero-window",
     "data/sws",

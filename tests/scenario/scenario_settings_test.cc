@@ -125,6 +125,8 @@ const Variant kVariants[] = {
     {"timer/cost", {{"connections", "20"}, {"idle", "7"}}},
     {"data/loss", {{"lost", "1"}}},
     {"data/loss", {{"segments", "30"}, {"lost", "30"}}},
+    {"data/ecn", {{"marked", "1"}}},
+    {"data/ecn", {{"marked", "10"}, {"segments", "60"}, {"tcp_abe", "1"}}},
     {"data/nagle", {{"nodelay", "1"}}},
     {"data/nagle", {{"writes", "9"}, {"delay", "3ms"}}},
     {"data/sws", {{"read", "1000"}, {"buffer", "20000"}}},

@@ -91,6 +91,13 @@ TEST(Fault, OtherActionsAndTheirSum) {
   EXPECT_TRUE(set.Unused().empty());
 }
 
+TEST(Fault, AMarkIsOneToo) {
+  FaultSet set;
+  ASSERT_TRUE(set.Add("mark the 2nd SYN").has_value());
+  EXPECT_FALSE(set.Apply(Side::kA, Packet(kSyn)).mark);
+  EXPECT_TRUE(set.Apply(Side::kA, Packet(kSyn)).mark);
+}
+
 TEST(Fault, SaysWhichNeverHit) {
   FaultSet set;
   ASSERT_TRUE(set.Add("drop the 3rd SYN; drop SYN").has_value());

@@ -39,6 +39,15 @@ TEST(Path, RateSpacesPacketsAndTheQueueIsBounded) {
   EXPECT_EQ(path.Offer(Time(1s), 1500).at[0], Time(1s + 6ms));
 }
 
+TEST(Path, WhatFindsALongQueueIsMarkedIfItMayBe) {
+  Path path({.rate_bps = 12'000'000, .mark_bytes = 3000}, 1);
+  for (int i = 0; i < 3; ++i) EXPECT_FALSE(path.Offer(Time(0ms), 1500, true).marked) << i;
+  EXPECT_FALSE(path.Offer(Time(0ms), 1500).marked);  // Not-ECT
+  EXPECT_TRUE(path.Offer(Time(0ms), 1500, true).marked);
+  EXPECT_EQ(path.counters().marked, 1u);
+  EXPECT_FALSE(path.Offer(Time(1s), 1500, true).marked);
+}
+
 TEST(Path, ChancesAreAboutWhatWasAskedForAndTheSameEveryTime) {
   const PathConfig config = {.loss_ppm = 10'000,
                              .duplicate_ppm = 20'000,

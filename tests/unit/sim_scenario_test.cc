@@ -128,7 +128,7 @@ TEST(Scenario, EveryKindOfExpectationCanFail) {
       "expected ECONNRESET from recv at 1 s; got EAGAIN",
       "expected \"x\" from recv at 1 s; got EAGAIN",
       "expected at 1 s: one and one are three; it is not so",
-      "fault \"loose SYN\": \"loose\" is not an action (drop, delay, duplicate, corrupt)",
+      "fault \"loose SYN\": \"loose\" is not an action (drop, delay, duplicate, corrupt, mark)",
   };
   ASSERT_EQ(result->failures.size(), std::size(expected) + 2);
   for (std::size_t i = 0; i < std::size(expected); ++i) {

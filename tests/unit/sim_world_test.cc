@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "wire/ip.h"
+
 namespace estab::sim {
 namespace {
 
@@ -133,6 +135,28 @@ TEST(World, DelayDuplicationAndCorruptionByFault) {
   EXPECT_EQ(tap.seen[1].sent, Time(110ms));
   EXPECT_EQ(tap.seen[1].fate.copies, 2);
   EXPECT_TRUE(tap.seen[2].fate.corrupt);
+}
+
+TEST(World, OnlyWhatMayBeMarkedIs) {
+  for (const bool v4 : {true, false}) {
+    const IpAddress from = v4 ? IpAddress::V4(0xC0000201u) : *IpAddress::Parse("2001:db8::1");
+    const IpAddress to = v4 ? IpAddress::V4(0xC0000202u) : *IpAddress::Parse("2001:db8::2");
+    std::vector<std::byte> packet = CraftPacket({from, 1}, {to, 2}, wire::Segment());
+    EXPECT_FALSE(IsEcnCapable(packet));
+    MarkCongestion(packet);
+    EXPECT_TRUE(IsEcnCapable(packet));
+    const auto ip = wire::DecodeIp(packet);  // its checksum holds
+    ASSERT_TRUE(ip.has_value());
+    EXPECT_EQ(ip->tos, 3);
+  }
+  World world(TenMilliseconds());
+  Recorder tap;
+  world.AddTap(tap);
+  ASSERT_TRUE(world.faults().Add("mark the 1st SYN").has_value());
+  Open(world);
+  world.Run(Time(50ms));
+  ASSERT_FALSE(tap.seen.empty());
+  EXPECT_FALSE(tap.seen[0].fate.marked);
 }
 
 TEST(World, ACrashIsSilentAndARestartForgets) {

@@ -145,6 +145,53 @@ constexpr Parameter kFewSegmentsParameters[] = {
 constexpr Parameter kSegmentsParameters[] = {{"segments", "8", "full-sized segments that are sent"},
                                              kDelay};
 
+// --- data/ecn ------------------------------------------------------------------------------------
+
+constexpr Parameter kEcnParameters[] = {
+    {"segments", "40", "full-sized segments that are sent"},
+    {"marked", "3", "which of them is marked"},
+    {"tcp_abe", nullptr, "1: a mark leaves more of the window than a loss", "estab.tcp_abe"},
+    kDelay,
+};
+
+// The segments of one side that carry all of `flags`, data alone if asked for.
+std::size_t With(const ScenarioContext& ctx, Side side, std::uint16_t flags, bool data) {
+  std::size_t count = 0;
+  for (const SentSegment& s : ctx.sent()) {
+    if (s.from != side || (s.segment.flags & kSyn) != 0) continue;
+    count += (s.segment.flags & flags) == flags && (s.segment.length != 0) == data ? 1 : 0;
+  }
+  return count;
+}
+
+void Marked(ScenarioContext& ctx) {
+  UseDelay(ctx);
+  ctx.a().Set("net.ipv4.tcp_ecn", "1");
+  const Pair pair = Establish(ctx);
+  ctx.Expect(InfoOf(ctx, Side::kA, pair.a).ecn && InfoOf(ctx, Side::kB, pair.b).ecn,
+             "both have agreed on ECN");
+  ctx.RunUntil(kBegin);
+  const std::uint32_t mss = InfoOf(ctx, Side::kA, pair.a).send_mss;
+  const std::string data = Pattern(static_cast<std::size_t>(ctx.Number("segments", 30, 60)) * mss);
+  const std::int64_t marked = ctx.Number("marked", 1, 10);
+  ctx.Fault(fmt::format("mark the {}th data from A", marked));
+  Transfer(ctx, pair, data, 20s);
+  const std::uint32_t seq = Numbered(ctx, Side::kA, 1 + (marked - 1) * mss);
+  std::size_t times = 0;
+  for (const SentSegment& s : ctx.sent()) {
+    times += s.from == Side::kA && s.segment.length != 0 && s.segment.seq == seq ? 1 : 0;
+  }
+  ctx.ExpectEqual(times, std::size_t{1}, "nothing is lost: it is not sent again");
+  ctx.Expect(With(ctx, Side::kB, kEce, false) != 0, "B tells of the mark");
+  ctx.ExpectEqual(With(ctx, Side::kA, kCwr, true), std::size_t{1},
+                  "A answers once that it has reduced its window");
+  ctx.Expect((ctx.sent().back().segment.flags & kEce) == 0, "and B tells of it no more");
+  const ConnectionInfo info = InfoOf(ctx, Side::kA, pair.a);
+  ctx.Expect(info.slow_start_threshold < 20 * mss && info.segments_marked != 0,
+             "A's window has come down");
+  ctx.CloseAndExpectNothingLeft();
+}
+
 // --- data/nagle ----------------------------------------------------------------------------------
 
 constexpr Parameter kNagleParameters[] = {
@@ -344,6 +391,13 @@ constexpr Scenario kScenarios[] = {
      "again "
      "(RFC 9293 §3.1).",
      kSegmentsParameters, Corrupt},
+    {"data/ecn", "a router marks instead of dropping",
+     "A segment comes with the mark that there is congestion on the way. B says so with ECE on "
+     "every "
+     "ACK, until A says with CWR that it has reduced its window: once, as for a loss, but nothing "
+     "is "
+     "lost (RFC 3168 §6.1).",
+     kEcnParameters, Marked},
     {"data/nagle", "small writes are gathered",
      "While something small is unacknowledged A sends no more small segments: what is written "
      "meanwhile goes together in one, when the ACK comes. With TCP_NODELAY (--set nodelay=1) each "
