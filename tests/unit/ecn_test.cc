@@ -413,11 +413,11 @@ TEST_P(Ecn, EchoesForNothingMeanNothing) {
   peer.Take();
   peer.Pass(milliseconds(50));
   Ack(1);
+  Write(10);
+  for (const auto& s : peer.Take()) EXPECT_EQ(EcnFlagsOf(s), 0u);
   Ack(0, kEce);  // an old ACK
   EXPECT_EQ(Window(), 10u);
   EXPECT_GT(Threshold(), 1000u);
-  Write(10);
-  for (const auto& s : peer.Take()) EXPECT_EQ(EcnFlagsOf(s), 0u);
 }
 
 TEST_P(Ecn, EchoesWithoutEndLeaveTwoSegments) {
