@@ -111,7 +111,7 @@ ConnectionInfo Stack::Impl::Info(Time now, const Socket& socket) const {
   info.rto = tcp::BackedOffRto(cx, tcb);
   info.srtt = std::chrono::microseconds(tcb.rtt.srtt8 / 8);
   info.rttvar = std::chrono::microseconds(tcb.rtt.mdev4 / 4);
-  info.min_rtt = std::chrono::microseconds(tcb.rtt.min);
+  info.min_rtt = std::chrono::microseconds(tcb.rtt.srtt8 == 0 ? 0 : tcb.rtt.min);
   info.retransmits = tcb.persisting ? 0 : tcb.rtt.repeats;
   info.backoff = tcb.rtt.backoff;
   info.probes = tcb.persisting ? tcb.rtt.repeats : tcb.keepalive_probes;

@@ -109,7 +109,7 @@ void AckIfWindowOpens(Context& cx, Tcb& tcb) {
   if (!IsIn(tcb.state, kMayReceive)) return;
   const auto announced = static_cast<std::uint32_t>(tcb.rcv.adv - tcb.rcv.nxt);
   const std::uint32_t possible = std::uint32_t{WindowField(cx, tcb)} << tcb.receive_scale;
-  const std::uint32_t limit = ReceiveLimit(cx.settings, *tcb.options);
+  const std::uint32_t limit = ReceiveLimit(cx.settings, tcb);
   const std::uint32_t worthwhile = std::min<std::uint32_t>(tcb.announced_mss, limit / 2);
   if (possible >= 2 * announced && possible - announced >= worthwhile) {
     AckOnce(tcb);

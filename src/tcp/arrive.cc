@@ -40,6 +40,8 @@ void BecomeEstablished(Context& cx, Tcb& tcb) {
   // RFC 6298 §5.7, RFC 5681 §3.1: a lost SYN means one segment to begin with.
   if (tcb.syn_repeated && !sampled) tcb.cwnd = tcb.send_mss;
   tcb.cwr_owed = tcb.ecn && tcb.syn_repeated && !tcb.passive;
+  tcb.rcv.round = tcb.rcv.nxt;
+  tcb.rtt.read_round = static_cast<std::uint16_t>(cx.stamp());
   tcb.last_heard = cx.stamp();
   tcb.last_data_at = tcb.last_heard;  // idle since then, as Linux tells it in TCP_INFO
   UpdateKeepalive(cx, tcb);

@@ -26,7 +26,7 @@ bool TakeSynText(Context& cx, Tcb& tcb, Arriving segment) {
 void OpenOnSyn(Context& cx, Tcb& tcb, const wire::Segment& syn) {
   tcb.snd.nxt = tcb.snd.iss;  // the SYN|ACK is still to be sent
   tcb.snd.small = tcb.snd.una;
-  tcb.rtt.syn_sent = 0;
+  EndSynTiming(tcb);
   tcb.congestion->begin(tcb);
   if (TakeSynText(cx, tcb, Arriving(syn))) tcb.fast_open = FastOpen::kAccepted;
   tcb.acks_owed = 0;  // the SYN|ACK acknowledges it

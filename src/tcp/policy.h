@@ -46,11 +46,19 @@ inline std::uint8_t Ttl(const Settings& settings, const SocketOptions& options,
   const std::uint8_t own = remote.is_v4() ? options.ttl : options.hop_limit;
   return own != 0 ? own : static_cast<std::uint8_t>(settings.default_ttl);
 }
-inline std::uint32_t ReceiveLimit(const Settings& settings, const SocketOptions& options) {
-  const std::uint32_t limit = options.receive_buffer != 0
-                                  ? options.receive_buffer
-                                  : static_cast<std::uint32_t>(settings.rmem[1]);
-  return options.window_clamp != 0 && options.window_clamp < limit ? options.window_clamp : limit;
+/// Bytes that may wait to be read, at first tcp_rmem's default. Without SO_RCVBUF it grows
+/// (receiver.h).
+inline std::uint32_t ReceiveLimit(const Settings& settings, const Tcb& tcb) {
+  const SocketOptions& options = *tcb.options;
+  std::int64_t limit = options.receive_buffer;
+  if (limit == 0) {
+    limit = settings.rmem[1] << tcb.receive_growth;
+    if (tcb.receive_growth != 0 && limit > settings.rmem[2]) {
+      limit = settings.rmem[1] > settings.rmem[2] ? settings.rmem[1] : settings.rmem[2];
+    }
+  }
+  if (options.window_clamp != 0 && options.window_clamp < limit) limit = options.window_clamp;
+  return static_cast<std::uint32_t>(limit);
 }
 /// Bytes that may wait in the send queue. Without SO_SNDBUF it grows with the congestion window, so
 /// that the buffer never is what limits a fast path (Linux: tcp_sndbuf_expand).

@@ -90,8 +90,23 @@ RuleId TakeOutOfOrder(Context& cx, Tcb& tcb, Arriving& segment) {
 
 }  // namespace
 
+void NoteRead(const Context& cx, Tcb& tcb) {
+  const RcvSeq read = tcb.rcv.nxt - cx.buffers.ReceiveSize(tcb);
+  const auto now = static_cast<std::uint16_t>(cx.stamp());
+  const std::uint32_t trip_ms = std::max(tcb.rtt.srtt8 / 8 / 1000, 1u);
+  if (static_cast<std::uint16_t>(now - tcb.rtt.read_round) < trip_ms) return;
+  const auto taken = static_cast<std::uint32_t>(read - tcb.rcv.round);
+  const std::int64_t limit = ReceiveLimit(cx.settings, tcb);
+  const bool may_grow = cx.settings.moderate_rcvbuf != 0 && tcb.options->receive_buffer == 0 &&
+                        limit < cx.settings.rmem[2] && !cx.buffers.UnderPressure();
+  // Twice of it, so that the peer's next round trip may bring twice as much.
+  if (may_grow && std::int64_t{2} * taken > limit) ++tcb.receive_growth;
+  tcb.rtt.read_round = now;
+  tcb.rcv.round = read;
+}
+
 std::uint16_t WindowField(const Context& cx, const Tcb& tcb) {
-  const std::uint32_t limit = ReceiveLimit(cx.settings, *tcb.options);
+  const std::uint32_t limit = ReceiveLimit(cx.settings, tcb);
   const std::uint32_t held = cx.buffers.ReceiveSize(tcb);
   // Under pressure every connection keeps a least window, so that those who read go on.
   const std::uint32_t most = cx.buffers.UnderPressure()

@@ -9,6 +9,10 @@ namespace estab::tcp {
 /// The window field of the next segment: what is free, rounded to the scale, the right edge never
 /// moving left (RFC 9293 §3.8.6), and never by a silly little to the right (§3.8.6.2.2).
 std::uint16_t WindowField(const Context& cx, const Tcb& tcb);
+/// The user has read: once in a round trip the receive buffer doubles, up to tcp_rmem's most, if
+/// more than half of it was read in that time (tcp_moderate_rcvbuf; Linux: tcp_rcv_space_adjust).
+void NoteRead(const Context& cx, Tcb& tcb);
+
 /// The right edge that a segment with this window field announces.
 RcvSeq AnnouncedEdge(const Tcb& tcb, std::uint16_t window);
 

@@ -79,13 +79,17 @@ void TakeRttSample(Context& cx, Tcb& tcb, Duration sample) {
 }
 
 void BeginSynTiming(Tcb& tcb, Time sent_at) {
-  tcb.rtt.syn_sent = std::max(MicrosecondsOf(sent_at) + 1, 1u);
+  tcb.rtt.min = std::max(MicrosecondsOf(sent_at) + 1, 1u);
+}
+
+void EndSynTiming(Tcb& tcb) {
+  if (tcb.rtt.srtt8 == 0) tcb.rtt.min = 0;
 }
 
 Duration TakeSynTiming(const Context& cx, Tcb& tcb) {
-  if (tcb.rtt.syn_sent == 0) return Duration(-1);
-  const std::chrono::microseconds trip(MicrosecondsOf(cx.now) + 1 - tcb.rtt.syn_sent);
-  tcb.rtt.syn_sent = 0;
+  if (tcb.rtt.srtt8 != 0 || tcb.rtt.min == 0) return Duration(-1);
+  const std::chrono::microseconds trip(MicrosecondsOf(cx.now) + 1 - tcb.rtt.min);
+  EndSynTiming(tcb);
   return trip;
 }
 

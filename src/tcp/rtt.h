@@ -10,6 +10,8 @@ void TakeRttSample(Context& cx, Tcb& tcb, Duration sample);
 
 /// Our SYN went out at `sent_at`, for the first time: its round trip is measured.
 void BeginSynTiming(Tcb& tcb, Time sent_at);
+/// It was repeated: whose answer comes nobody knows (Karn).
+void EndSynTiming(Tcb& tcb);
 /// Its round trip; negative if it was not measured, or has been asked for before.
 Duration TakeSynTiming(const Context& cx, Tcb& tcb);
 

@@ -83,9 +83,10 @@ struct Tcb {
   std::uint8_t soft_error = 0;  // Error that ICMP told; replaces a time-out's
   Recovery recovery : 4 = Recovery::kOpen;
   bool probes_wait : 1 = false;  // a tail loss probe came before the peer's delayed ACK
-  FastOpen fast_open = FastOpen::kNone;
-  std::uint8_t reordering = 3;        // segments that may overtake one before it counts as lost
-  std::uint8_t keepalive_probes = 0;  // unanswered
+  FastOpen fast_open : 3 = FastOpen::kNone;
+  std::uint8_t receive_growth : 5 = 0;  // how often the receive buffer has doubled by itself
+  std::uint8_t reordering = 3;          // segments that may overtake one before it counts as lost
+  std::uint8_t keepalive_probes = 0;    // unanswered
 
   // --- Our direction: SND.*, 32-bit windows, scaled ---
   struct {
@@ -105,6 +106,7 @@ struct Tcb {
     RcvSeq adv;  // right edge that we have announced; it never moves left
     RcvSeq irs;
     RcvSeq last_ack;  // what our last segment acknowledged (Last.ACK.sent of RFC 7323)
+    RcvSeq round;     // what the user had read when rtt.read_round began
   } rcv;
 
   // --- Timestamps (RFC 7323) ---
@@ -140,18 +142,19 @@ struct Tcb {
     std::uint32_t mdev4 = 0;    // mean deviation times 4: RTTVAR of RFC 6298
     std::uint32_t rttvar4 = 0;  // what the RTO adds to SRTT, the least RTO included
     std::uint32_t rto = 0;      // without back-off
+    // The least; before there is a sample, 1 + when our SYN went out, if that is being measured.
     std::uint32_t min = 0;
-    std::uint32_t syn_sent = 0;  // 1 + when our SYN went out, modulo 2^32; 0: not measured
-    std::uint8_t backoff = 0;    // doublings of rto
-    std::uint8_t repeats = 0;    // time-outs, or unanswered probes, in this series
+    std::uint8_t backoff = 0;      // doublings of rto
+    std::uint8_t repeats = 0;      // time-outs, or unanswered probes, in this series
+    std::uint16_t read_round = 0;  // a round trip of the user's reading began then; ms modulo 2^16
   } rtt;
 
   // --- Congestion control ---
   const CongestionControl* congestion = nullptr;
   std::uint32_t cwnd = 0;
   std::uint32_t ssthresh = 0;
-  SndSeq recover;  // SND.NXT when recovery began (RFC 6582, RFC 6675)
   std::array<std::uint32_t, 3> congestion_state{};
+  SndSeq recover;  // SND.NXT when recovery began (RFC 6582, RFC 6675)
 
   // --- Deadlines; kNever when unset. One node in the wheel serves the earliest. ---
   Time retransmit_at = kNever;  // SYN, data, FIN; or, with `persisting`, the next window probe

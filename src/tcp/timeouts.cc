@@ -40,7 +40,7 @@ void OnSynTimeout(Context& cx, Tcb& tcb) {
   Apply(cx, tcb, sent ? RuleId::kSynTimeout : RuleId::kSynAckTimeout);
   if (tcb.rtt.repeats < UINT8_MAX) ++tcb.rtt.repeats;
   tcb.syn_repeated = true;
-  tcb.rtt.syn_sent = 0;  // Karn: which SYN would the answer be for?
+  EndSynTiming(tcb);  // Karn: which SYN would the answer be for?
   tcb.pending.syn = true;
   ArmRetransmit(cx, tcb, SynTimeout(cx.settings, *tcb.options, tcb.rtt.repeats, linear));
 }

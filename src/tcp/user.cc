@@ -8,6 +8,7 @@
 #include "tcp/fast_open.h"
 #include "tcp/negotiation.h"
 #include "tcp/policy.h"
+#include "tcp/receiver.h"
 #include "tcp/rtt.h"
 #include "tcp/send_queue.h"
 #include "tcp/timers.h"
@@ -138,7 +139,10 @@ Result<std::size_t> UserSend(Context& cx, Tcb& tcb, std::span<const std::byte> d
 Result<std::size_t> UserRead(Context& cx, Tcb& tcb, std::span<std::byte> into, bool peek) {
   if (cx.buffers.ReceiveSize(tcb) != 0) {
     const std::size_t n = TakeStream(cx, tcb, into, peek);
-    if (!peek) AckIfWindowOpens(cx, tcb);
+    if (!peek) {
+      NoteRead(cx, tcb);
+      AckIfWindowOpens(cx, tcb);
+    }
     if (n != 0 || into.empty()) return n;  // 0: only an urgent byte was there
   }
   if (tcb.fin_received) return 0;
