@@ -61,11 +61,22 @@ Step CheckTimestamp(Context& cx, Tcb& tcb, const Arriving& segment) {
 }
 
 // Then: an old duplicate, told by its timestamp (RFC 7323 §5.3, R1).
+// Data that others overtook, on its way for no longer than a round trip. The peer's clock is taken
+// to tick in milliseconds, as most do.
+bool WasOvertaken(const Context& cx, const Tcb& tcb, const Arriving& segment) {
+  if (!cx.settings.policy.paws_spares_overtaken || segment.data.empty()) return false;
+  const bool fills_gap = segment.seq == tcb.rcv.nxt && tcb.reassembly != kNoSlot &&
+                         cx.buffers.reassembly[tcb.reassembly].count != 0;
+  const std::uint32_t older = tcb.ts.recent - segment.header.options.ts_value;
+  return fills_gap && tcb.rtt.srtt8 != 0 && older <= tcb.rtt.min / 1000;
+}
+
 Step CheckPaws(Context& cx, Tcb& tcb, const Arriving& segment) {
   if (!tcb.timestamps) return std::nullopt;
   if (!PawsRejects(tcb.ts.recent, cx.stamp() - tcb.ts.recent_at, segment.header)) {
     return std::nullopt;
   }
+  if (WasOvertaken(cx, tcb, segment)) return std::nullopt;
   AnswerMisfit(cx, tcb, segment);
   return Done(cx, tcb, Opening(tcb) ? RuleId::kSynRcvdPaws : RuleId::kPaws);
 }
@@ -184,6 +195,7 @@ void TakeTimestamp(Context& cx, Tcb& tcb, const Arriving& segment) {
   const wire::TcpOptions& options = segment.header.options;
   if (!tcb.timestamps || !options.has_timestamp) return;
   if (RcvSeq(segment.header.seq) > tcb.rcv.last_ack) return;
+  if (PawsRejects(tcb.ts.recent, cx.stamp() - tcb.ts.recent_at, segment.header)) return;
   tcb.ts.recent = options.ts_value;
   tcb.ts.recent_at = cx.stamp();
 }

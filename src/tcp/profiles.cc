@@ -27,6 +27,7 @@ void MakeLinux(Settings& s) {
   s.policy.crossed_syn_ack_as_linux = true;
   s.policy.probes_wait_from_answer = true;
   s.policy.probes_as_linux = true;
+  s.policy.paws_spares_overtaken = false;
   s.policy.isn_tick_ns = 64;
   s.policy.time_wait_shows_closed = true;
 }
@@ -38,6 +39,7 @@ void MakeRfc(Settings& s) {
   s.msl_ms = 120'000;   // RFC 9293 §3.4.2
   s.early_retrans = 0;  // RFC 8985 is a choice, and the times of RFC 6298 are the letter
   s.policy.other_syn = Policy::OtherSyn::kListen;
+  s.policy.paws_spares_overtaken = false;
   s.policy.timestamps_required = true;
   s.policy.rto_min_of_whole = true;
   s.policy.soft_icmp_ends_opening = false;

@@ -32,6 +32,10 @@ struct Policy {
   /// after it at the shortest RTO, whatever the RTO is. Windows that stay closed are then limited
   /// by TCP_USER_TIMEOUT although the peer answers.
   bool give_up_by_time = false;
+  /// What fills a gap may be older than TS.Recent by a round trip: a repeat that overtook it has
+  /// moved TS.Recent on, and within a round trip, which carries a window of at most 2^30, no number
+  /// comes twice. RFC 7323 and Linux drop it, and the peer has to repeat it for nothing.
+  bool paws_spares_overtaken = true;
   /// Segments without the agreed timestamp are dropped, resets apart (RFC 7323 §3.2).
   bool timestamps_required = false;
   /// SHUT_RD drops what is unread and what comes later; Linux keeps both readable.
