@@ -239,7 +239,7 @@ ESTAB_API int estab_close(estab_stack* stack, int s);
  *                SO_RCVBUF SO_SNDBUF SO_RCVBUFFORCE SO_SNDBUFFORCE SO_RCVLOWAT SO_OOBINLINE
  *  IPPROTO_TCP   TCP_NODELAY TCP_CORK TCP_QUICKACK TCP_MAXSEG TCP_KEEPIDLE TCP_KEEPINTVL
  *                TCP_KEEPCNT TCP_SYNCNT TCP_LINGER2 TCP_USER_TIMEOUT TCP_NOTSENT_LOWAT
- *                TCP_WINDOW_CLAMP TCP_INQ TCP_FASTOPEN_KEY
+ *                TCP_WINDOW_CLAMP TCP_INQ TCP_FASTOPEN_KEY TCP_CONGESTION
  *  IPPROTO_IP    IP_TOS IP_TTL IP_BIND_ADDRESS_NO_PORT IP_LOCAL_PORT_RANGE
  *  IPPROTO_IPV6  IPV6_V6ONLY (before bind) IPV6_TCLASS IPV6_UNICAST_HOPS (AF_INET6 sockets)
  * Everything else: ENOPROTOOPT. SO_RCVBUF and SO_SNDBUF: n bytes of payload are held and 2n is what
@@ -250,9 +250,10 @@ ESTAB_API int estab_close(estab_stack* stack, int s);
  * TCP_CORK: a segment that is not full waits until the option is off, TCP_NODELAY is set, or an RTO
  * (200 ms or more). TCP_QUICKACK is not permanent, as on Linux. IP_TOS and IP_TTL are for IPv4
  * peers, also those of an AF_INET6 socket, and the IPPROTO_IPV6 options for IPv6 peers; the two ECN
- * bits of a TOS cannot be set. TCP_FASTOPEN_KEY: 16 or 32 bytes, of a listener. SO_RCVTIMEO,
- * SO_SNDTIMEO: struct timeval; 0 is "no limit". EINVAL: a value or length out of range; EDOM:
- * tv_usec; EFAULT. */
+ * bits of a TOS cannot be set. TCP_FASTOPEN_KEY: 16 or 32 bytes, of a listener. TCP_CONGESTION:
+ * "cubic" or "reno", at any time, and inherited by accepted sockets; ENOENT for others.
+ * SO_RCVTIMEO, SO_SNDTIMEO: struct timeval; 0 is "no limit". EINVAL: a value or length out of
+ * range; EDOM: tv_usec; EFAULT. */
 ESTAB_API int estab_setsockopt(estab_stack* stack, int s, int level, int name, const void* value,
                                socklen_t length);
 

@@ -3,8 +3,10 @@
 
 #include <array>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string_view>
 
 #include "estab/address.h"
 #include "estab/error.h"
@@ -14,30 +16,44 @@
 
 namespace estab {
 
+/// What decides how fast a connection sends.
+enum class Congestion : std::uint8_t {
+  kBySetting,  // net.ipv4.tcp_congestion_control, as of when the connection begins
+  kReno,       // RFC 5681
+  kCubic,      // RFC 9438
+};
+/// How many there are, kBySetting not counted.
+inline constexpr std::size_t kCongestionControls = 2;
+/// Its name, as the setting and TCP_CONGESTION have it; empty for kBySetting.
+const char* NameOf(Congestion congestion);
+/// The one of that name; nullopt if there is none.
+std::optional<Congestion> CongestionByName(std::string_view name);
+
 /// Per-socket overrides. A zero (or empty) value means "as the stack's setting says at the time",
 /// so changing a setting is felt by every socket that has not its own value. Copied by value;
 /// sockets with equal options share one block. A listener's options are inherited by the sockets
 /// accepted from it.
 struct SocketOptions {
-  bool reuse_address = false;         // SO_REUSEADDR
-  bool keepalive = false;             // SO_KEEPALIVE
-  bool no_delay = false;              // TCP_NODELAY
-  bool v6_only = false;               // IPV6_V6ONLY; before bind only
-  bool linger = false;                // SO_LINGER l_onoff
-  bool reuse_port = false;            // SO_REUSEPORT
-  bool cork = false;                  // TCP_CORK: only full segments, or after an RTO
-  bool urgent_inline = false;         // SO_OOBINLINE: urgent data stays in the stream
-  bool bind_address_only = false;     // IP_BIND_ADDRESS_NO_PORT: bind to port 0 takes none
-  std::uint8_t tos = 0;               // IP_TOS: of IPv4; ECN bits are the stack's own
-  std::uint8_t ttl = 0;               // IP_TTL: of IPv4
-  std::uint8_t traffic_class = 0;     // IPV6_TCLASS: of IPv6, likewise
-  std::uint8_t hop_limit = 0;         // IPV6_UNICAST_HOPS: of IPv6
-  std::uint8_t syn_count = 0;         // TCP_SYNCNT, 1-127; listener: SYN|ACK repeats
-  std::uint8_t keepalive_count = 0;   // TCP_KEEPCNT, 1-127
-  std::uint8_t defer_accept = 0;      // TCP_DEFER_ACCEPT, as SYN|ACK time-outs to wait for data
-  bool fast_open_connect = false;     // TCP_FASTOPEN_CONNECT: the first write sends the SYN
-  bool fast_open_no_cookie = false;   // TCP_FASTOPEN_NO_COOKIE
-  std::uint16_t max_segment = 0;      // TCP_MAXSEG, 88-32767; 0: from the MTU
+  bool reuse_address = false;        // SO_REUSEADDR
+  bool keepalive = false;            // SO_KEEPALIVE
+  bool no_delay = false;             // TCP_NODELAY
+  bool v6_only = false;              // IPV6_V6ONLY; before bind only
+  bool linger = false;               // SO_LINGER l_onoff
+  bool reuse_port = false;           // SO_REUSEPORT
+  bool cork = false;                 // TCP_CORK: only full segments, or after an RTO
+  bool urgent_inline = false;        // SO_OOBINLINE: urgent data stays in the stream
+  bool bind_address_only = false;    // IP_BIND_ADDRESS_NO_PORT: bind to port 0 takes none
+  std::uint8_t tos = 0;              // IP_TOS: of IPv4; ECN bits are the stack's own
+  std::uint8_t ttl = 0;              // IP_TTL: of IPv4
+  std::uint8_t traffic_class = 0;    // IPV6_TCLASS: of IPv6, likewise
+  std::uint8_t hop_limit = 0;        // IPV6_UNICAST_HOPS: of IPv6
+  std::uint8_t syn_count = 0;        // TCP_SYNCNT, 1-127; listener: SYN|ACK repeats
+  std::uint8_t keepalive_count = 0;  // TCP_KEEPCNT, 1-127
+  std::uint8_t defer_accept = 0;     // TCP_DEFER_ACCEPT, as SYN|ACK time-outs to wait for data
+  bool fast_open_connect = false;    // TCP_FASTOPEN_CONNECT: the first write sends the SYN
+  bool fast_open_no_cookie = false;  // TCP_FASTOPEN_NO_COOKIE
+  Congestion congestion = Congestion::kBySetting;  // TCP_CONGESTION
+  std::uint16_t max_segment = 0;                   // TCP_MAXSEG, 88-32767; 0: from the MTU
   std::uint16_t port_min = 0;         // IP_LOCAL_PORT_RANGE: narrows ip_local_port_range ...
   std::uint16_t port_max = 0;         // ... as far as it lies within it; 0: no bound
   std::uint32_t fast_open_queue = 0;  // TCP_FASTOPEN: listener; 0: no Fast Open
@@ -118,10 +134,19 @@ struct ConnectionInfo {
   Duration since_heard{};         // ... and of the last acceptable segment
   std::uint32_t timestamp = 0;    // what a timestamp option would say now
   // Windows; congestion windows in bytes.
+  Congestion congestion = Congestion::kBySetting;  // in use; kBySetting before it is decided
   std::uint32_t congestion_window = 0;
   std::uint32_t slow_start_threshold = 0;
   std::uint32_t send_window = 0;
   std::uint32_t receive_window = 0;
+  // Loss recovery, in segments; as Linux's tcpi_ca_state and what follows it.
+  std::uint8_t recovery_state = 0;  // 0 open, 1 disorder, 2 window reduced, 3 recovery, 4 loss
+  std::uint8_t reordering = 3;      // segments that may overtake one before it counts as lost
+  bool reordering_seen = false;     // segments of ours have overtaken each other
+  std::uint32_t in_flight = 0;      // sent and not acknowledged cumulatively, of these:
+  std::uint32_t sacked = 0;         // the peer has; without SACK, its duplicate ACKs
+  std::uint32_t lost = 0;           // found lost, sent again or not
+  std::uint32_t repeats_out = 0;    // sent again, and on their way
   // Counters.
   std::uint64_t bytes_acked = 0;
   std::uint64_t bytes_received = 0;

@@ -122,6 +122,20 @@ void GetFastOpenKey(const Asked& asked, OptionOut* out) {
   out->size = static_cast<socklen_t>(keys.count * keys.keys[0].size());
 }
 
+// What is in use; before there is a connection, what would be.
+void GetCongestion(const Asked& asked, OptionOut* out) {
+  std::array<char, kSettingTextSize> text{};
+  std::string_view name = NameOf(asked.options.congestion);
+  if (asked.info.congestion != Congestion::kBySetting) {
+    name = NameOf(asked.info.congestion);
+  } else if (name.empty()) {
+    name = asked.stack.GetSetting("net.ipv4.tcp_congestion_control", text).value_or("");
+  }
+  std::array<char, kCongestionNameSize> padded{};
+  name.copy(padded.data(), padded.size() - 1);
+  out->Set(padded);
+}
+
 int GetTcpLevel(const Asked& asked, int name, OptionOut* out) {
   const SocketOptions& options = asked.options;
   switch (name) {
@@ -130,6 +144,9 @@ int GetTcpLevel(const Asked& asked, int name, OptionOut* out) {
       return 0;
     case TCP_MAXSEG:
       out->Set(MaxSegment(asked));
+      return 0;
+    case TCP_CONGESTION:
+      GetCongestion(asked, out);
       return 0;
     case TCP_FASTOPEN:
       out->Set(static_cast<int>(options.fast_open_queue));

@@ -176,10 +176,22 @@ bool IsFastOpen(int level, int name) {
                                   name == TCP_FASTOPEN_NO_COOKIE || name == TCP_FASTOPEN_KEY);
 }
 
+// A name that ends with the value, or before it.
+int SetCongestion(SocketOptions& options, const OptionIn& in) {
+  if (in.length == 0) return EINVAL;
+  const auto* text = static_cast<const char*>(in.data);
+  const std::size_t most = std::min<std::size_t>(in.length, kCongestionNameSize - 1);
+  const auto congestion = CongestionByName({text, strnlen(text, most)});
+  if (!congestion) return ENOENT;
+  options.congestion = *congestion;
+  return 0;
+}
+
 int SetTcpLevel(SocketOptions& options, bool closed, int name, const OptionIn& in) {
   constexpr int kMaxKeep = 32767;  // MAX_TCP_KEEPIDLE, MAX_TCP_KEEPINTVL
   constexpr int kMaxCount = 127;   // MAX_TCP_KEEPCNT, MAX_TCP_SYNCNT
   constexpr int kMaxFinWait2 = 120;
+  if (name == TCP_CONGESTION) return SetCongestion(options, in);
   const auto given = in.As<int>();
   if (!given) return EINVAL;
   const int value = *given;

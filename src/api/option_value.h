@@ -18,6 +18,9 @@ inline constexpr int kTcpRtoMaxMs = 44;
 /// IP_LOCAL_PORT_RANGE of <linux/in.h> since Linux 6.3, likewise.
 inline constexpr int kIpLocalPortRange = 51;
 
+/// TCP_CA_NAME_MAX: the name of a congestion control with its final zero.
+inline constexpr std::size_t kCongestionNameSize = 16;
+
 /// The value of a setsockopt.
 struct OptionIn {
   const void* data;

@@ -60,6 +60,15 @@ void WriteState(const ConnectionInfo& info, tcp_info& out) {
   out.tcpi_rcv_wscale = info.receive_window_scale & 0xf;
 }
 
+void WriteLosses(const ConnectionInfo& info, tcp_info& out) {
+  out.tcpi_ca_state = info.recovery_state;
+  out.tcpi_sacked = info.sacked;
+  out.tcpi_lost = info.lost;
+  out.tcpi_retrans = info.repeats_out;
+  out.tcpi_reordering = info.reordering;
+  out.tcpi_reord_seen = info.reordering_seen ? 1 : 0;
+}
+
 void WriteWindows(const ConnectionInfo& info, tcp_info& out) {
   const std::uint32_t mss = info.send_mss;
   // As Linux: while opening the timestamps that were only offered are taken off already.
@@ -74,12 +83,12 @@ void WriteWindows(const ConnectionInfo& info, tcp_info& out) {
   out.tcpi_rcv_space = info.receive_window;
   out.tcpi_snd_wnd = info.send_window;
   out.tcpi_rcv_ssthresh = info.receive_window;
-  out.tcpi_reordering = 3;             // duplicate ACKs that mean a loss
   if (info.state == State::kListen) {  // as Linux: the accept queue and its limit
     out.tcpi_unacked = info.accept_queue;
     out.tcpi_sacked = info.backlog;
   } else {
-    out.tcpi_unacked = Segments(Outstanding(info), mss);
+    out.tcpi_unacked = std::max(info.in_flight, Segments(Outstanding(info), mss));
+    WriteLosses(info, out);
   }
 }
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "stack/engine.h"
+#include "tcp/congestion/congestion.h"
 #include "tcp/sender.h"
 #include "tcp/timers.h"
 #include "tcp/user.h"
@@ -15,7 +16,8 @@ bool Within(T value, T least, T most) {
 }
 
 bool ValidOptions(const SocketOptions& o) {
-  return Within<int>(o.syn_count, 1, 127) && Within<int>(o.keepalive_count, 1, 127) &&
+  return static_cast<std::size_t>(o.congestion) <= kCongestionControls &&
+         Within<int>(o.syn_count, 1, 127) && Within<int>(o.keepalive_count, 1, 127) &&
          Within<int>(o.max_segment, 88, 32767) &&
          Within<std::uint32_t>(o.keepalive_idle, 1, 32767) &&
          Within<std::uint32_t>(o.keepalive_interval, 1, 32767) && o.send_buffer <= 1u << 30 &&
@@ -49,11 +51,15 @@ Result<void> Stack::Impl::SetOptions(Time now, Socket& socket, const SocketOptio
   if (block == nullptr) return std::unexpected(Error::kNoMemory);
   const bool switched = wanted.keepalive != old.keepalive;
   const bool keepalive_changed = switched || wanted.keepalive_idle != old.keepalive_idle;
+  const Congestion chosen = old.congestion;
   const bool pushes = wanted.no_delay && !old.no_delay;
   options.Unref(socket.options);
   socket.options = block;
   if (socket.binding != kNoSlot) ports[socket.binding].sharing = SharingOf(wanted);
   Context cx = MakeContext(now);
+  if (wanted.congestion != chosen && socket.congestion != nullptr) {
+    tcp::SwitchControl(cx, socket, tcp::ControlOf(settings, wanted));
+  }
   if (pushes) tcp::PushOnce(cx, socket);
   if (keepalive_changed && socket.attached) tcp::UpdateKeepalive(cx, socket, switched);
   if (socket.state != State::kListen) Settle(cx, socket);

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "stack/engine.h"
+#include "tcp/congestion/congestion.h"
 #include "tcp/policy.h"
 #include "tcp/recovery.h"
 #include "tcp/rtt.h"
@@ -81,6 +82,27 @@ void InfoOfAges(const tcp::Context& cx, const tcp::Tcb& tcb, ConnectionInfo& inf
   info.timestamp = cx.stamp() + tcb.ts.offset;
 }
 
+// Linux counts what was found lost until it is acknowledged; here it is in flight again once it is
+// repeated. A tail loss probe repeats what is not known to be lost.
+void InfoOfCongestion(const tcp::Context& cx, const tcp::Tcb& tcb, ConnectionInfo& info) {
+  if (tcb.congestion != nullptr) {
+    info.congestion = CongestionByName(tcb.congestion->name).value_or(Congestion::kBySetting);
+  }
+  info.congestion_window = tcb.cwnd;
+  info.slow_start_threshold = tcb.ssthresh;
+  info.recovery_state = static_cast<std::uint8_t>(tcb.recovery);
+  info.reordering = tcb.reordering;
+  info.reordering_seen = tcb.reordering_seen;
+  const tcp::LossState* loss = tcp::LossOf(cx, tcb);
+  if (loss == nullptr) return;
+  const std::uint32_t repeats = loss->flight.repeated_count();
+  const std::uint32_t probes = loss->probe.out && loss->probe.repeats ? 1 : 0;
+  info.in_flight = loss->flight.count();
+  info.sacked = tcb.sack ? loss->flight.sacked_count() : loss->duplicates;
+  info.lost = loss->flight.lost_count() + repeats - std::min(probes, repeats);
+  info.repeats_out = repeats;
+}
+
 }  // namespace
 
 ConnectionInfo Stack::Impl::Info(Time now, const Socket& socket) const {
@@ -115,8 +137,7 @@ ConnectionInfo Stack::Impl::Info(Time now, const Socket& socket) const {
   info.retransmits = tcb.persisting ? 0 : tcb.rtt.repeats;
   info.backoff = tcb.rtt.backoff;
   info.probes = tcb.persisting ? tcb.rtt.repeats : tcb.keepalive_probes;
-  info.congestion_window = tcb.cwnd;
-  info.slow_start_threshold = tcb.ssthresh;
+  InfoOfCongestion(cx, tcb, info);
   info.send_window = tcb.snd.wnd;
   info.receive_window =
       tcb.rcv.adv > tcb.rcv.nxt ? static_cast<std::uint32_t>(tcb.rcv.adv - tcb.rcv.nxt) : 0;

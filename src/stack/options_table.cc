@@ -21,7 +21,8 @@ std::uint32_t HashOptions(const SocketOptions& o) {
   mix((std::uint64_t{o.hop_limit} << 40) | (std::uint64_t{o.traffic_class} << 32) |
       (std::uint64_t{o.tos} << 24) | (std::uint64_t{o.ttl} << 16) |
       (std::uint64_t{o.syn_count} << 8) | o.keepalive_count);
-  mix((std::uint64_t{o.max_segment} << 32) | o.linger_seconds);
+  mix((std::uint64_t{static_cast<std::uint8_t>(o.congestion)} << 48) |
+      (std::uint64_t{o.max_segment} << 32) | o.linger_seconds);
   mix((std::uint64_t{o.fast_open_queue} << 16) | (std::uint64_t{o.defer_accept} << 8) |
       (std::uint64_t{o.fast_open_connect} << 1) | std::uint64_t{o.fast_open_no_cookie});
   mix((std::uint64_t{o.port_min} << 32) | (std::uint64_t{o.port_max} << 16) |

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <iterator>
 
+#include "estab/options.h"
 #include "stack/fast_open.h"
 
 namespace estab::stack {
@@ -95,6 +96,12 @@ constexpr SettingEntry kEntries[] = {
     Int("net.core.wmem_max", &S::wmem_max, 4608, kMany, "most that SO_SNDBUF can ask for; bytes"),
     Int("net.ipv4.tcp_slow_start_after_idle", &S::slow_start_after_idle, 0, 1,
         "begin with the initial window again after a pause"),
+    {"net.ipv4.tcp_congestion_control",
+     "congestion control of new connections: cubic (RFC 9438) or reno (RFC 5681)",
+     Kind::kCongestion, 1, kCongestionControls, &S::congestion},
+    Int("estab.tcp_hystart", &S::hystart, 0, 2,
+        "leave slow start before it loses anything, with cubic: 0 no, 1 HyStart, 2 HyStart++ (RFC "
+        "9406)"),
     Fixed("net.ipv4.tcp_fastopen_blackhole_timeout_sec", 0,
           "pause of Fast Open after black holes on the path: not yet"),
     Int("net.ipv4.tcp_dsack", &S::dsack, 0, 1, "tell duplicates in SACK blocks (RFC 2883)"),
@@ -242,6 +249,12 @@ bool ReadSetting(const SettingEntry& entry, std::string_view text, tcp::Settings
       return ReadTriple(entry, text, settings);
     case Kind::kRange:
       return ReadRange(entry, text, settings);
+    case Kind::kCongestion: {
+      const auto congestion = CongestionByName(Trimmed(text));
+      if (!congestion) return false;
+      settings.*entry.int_member = static_cast<std::int32_t>(*congestion);
+      return true;
+    }
     case Kind::kFixed:
       return ReadNumber(Trimmed(text), value) && value == entry.least;
   }
@@ -252,6 +265,7 @@ void CopySetting(const SettingEntry& entry, const tcp::Settings& from, tcp::Sett
   switch (entry.kind) {
     case Kind::kInt:
     case Kind::kMask:
+    case Kind::kCongestion:
       to.*entry.int_member = from.*entry.int_member;
       break;
     case Kind::kDuration:
@@ -271,6 +285,10 @@ void CopySetting(const SettingEntry& entry, const tcp::Settings& from, tcp::Sett
 
 std::string_view WriteSetting(const SettingEntry& entry, const tcp::Settings& settings,
                               std::span<char> out) {
+  if (entry.kind == Kind::kCongestion) {
+    const std::string_view name = NameOf(static_cast<Congestion>(settings.*entry.int_member));
+    return {out.data(), name.copy(out.data(), out.size())};
+  }
   char* p = out.data();
   char* const end = out.data() + out.size();
   const auto write = [&](std::int64_t value) {
@@ -292,6 +310,8 @@ std::string_view WriteSetting(const SettingEntry& entry, const tcp::Settings& se
       write(settings.*entry.int_member);
       write(settings.*entry.second_member);
       break;
+    case Kind::kCongestion:
+      break;  // written above
     case Kind::kFixed:
       write(entry.least);
       break;

@@ -13,13 +13,14 @@ namespace estab::stack {
 
 /// One numeric setting, or a row of them (tcp_rmem).
 struct SettingEntry {
-  enum class Kind : std::uint8_t { kInt, kMask, kDuration, kTriple, kRange, kFixed };
+  enum class Kind : std::uint8_t { kInt, kMask, kDuration, kTriple, kRange, kFixed, kCongestion };
   const char* name;
   const char* gist;
   Kind kind;
   std::int64_t least;  // kFixed: its only value, which no member keeps; kMask: bits always set
   std::int64_t most;   // kMask: all the bits that there are
-  std::int32_t tcp::Settings::* int_member = nullptr;       // kInt, kMask; kRange: the first of two
+  /// kInt, kMask, kCongestion (a Congestion, by its name); kRange: the first of two.
+  std::int32_t tcp::Settings::* int_member = nullptr;
   std::int32_t tcp::Settings::* second_member = nullptr;    // kRange
   std::int64_t tcp::Settings::* duration_member = nullptr;  // kDuration, in milliseconds
   std::int64_t (tcp::Settings::*triple_member)[3] = nullptr;

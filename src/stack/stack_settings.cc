@@ -23,8 +23,8 @@ constexpr SpecialSetting kFastOpenKey = {"net.ipv4.tcp_fastopen_key",
                                          "a second, behind a comma, is still taken"};
 constexpr SpecialSetting kMemory = {"estab.mem_limit",
                                     "bytes of memory, 4 GiB at first; 0: no limit"};
-constexpr SpecialSetting kCongestion = {"net.ipv4.tcp_congestion_control",
-                                        "congestion control: reno"};
+constexpr SpecialSetting kControls = {"net.ipv4.tcp_available_congestion_control",
+                                      "what tcp_congestion_control can be; cannot be set"};
 constexpr SpecialSetting kDestroy = {"estab.destroy",
                                      "what the end of a stack does to connections: reset, silent"};
 
@@ -46,6 +46,15 @@ std::string_view NameOf(tcp::Profile profile) {
 std::string_view Copy(std::string_view text, std::span<char> out) {
   const std::size_t n = std::min(text.size(), out.size());
   std::memcpy(out.data(), text.data(), n);
+  return {out.data(), n};
+}
+
+std::string_view CopyControlNames(std::span<char> out) {
+  std::size_t n = 0;
+  for (std::size_t i = 1; i <= kCongestionControls; ++i) {
+    if (i != 1) out[n++] = ' ';
+    n += Copy(NameOf(static_cast<Congestion>(i)), out.subspan(n)).size();
+  }
   return {out.data(), n};
 }
 
@@ -90,10 +99,7 @@ Result<void> Stack::SetSetting(std::string_view name, std::string_view value) {
     return {};
   }
   if (name == kSeed.name) return impl_->SetSeed(value);
-  if (name == kCongestion.name) {
-    if (value != "reno") return std::unexpected(Error::kInvalid);
-    return {};
-  }
+  if (name == kControls.name) return std::unexpected(Error::kAccessDenied);
   if (name == kProfile.name) return impl_->SetProfile(value);
   if (name == kFastOpenKey.name) {
     if (!stack::ReadFastOpenKeys(value, impl_->fast_open_keys)) {
@@ -127,7 +133,7 @@ Result<std::string_view> Stack::GetSetting(std::string_view name,
         impl_->fast_open_key_given ? impl_->fast_open_keys : stack::FastOpenKeys{}, out);
   }
   if (name == kProfile.name) return Copy(NameOf(impl_->settings.profile), out);
-  if (name == kCongestion.name) return Copy("reno", out);
+  if (name == kControls.name) return CopyControlNames(out);
   if (name == kDestroy.name) return Copy(impl_->destroy_silently ? "silent" : "reset", out);
   if (name == kMemory.name) {
     const std::uint64_t limit = impl_->memory.limit();
@@ -141,7 +147,7 @@ void Stack::ForEachSetting(void (*visit)(void* context, const char* name, const 
   for (const stack::SettingEntry& entry : stack::SettingEntries()) {
     visit(context, entry.name, entry.gist);
   }
-  for (const SpecialSetting& s : {kFastOpenKey, kProfile, kCongestion, kSeed, kMemory, kDestroy}) {
+  for (const SpecialSetting& s : {kFastOpenKey, kProfile, kControls, kSeed, kMemory, kDestroy}) {
     visit(context, s.name, s.gist);
   }
 }

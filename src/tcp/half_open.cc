@@ -201,7 +201,7 @@ void Promote(Context& cx, const HalfOpen& half, Tcb& tcb) {
   tcb.send_mss = SendMss(half.peer_mss, half.announced_mss, half.timestamps, *tcb.options);
   tcb.send_scale = half.send_scale;
   tcb.receive_scale = half.receive_scale;
-  tcb.congestion = &kReno;
+  tcb.congestion = &ControlOf(cx.settings, *tcb.options);
   ResetRto(cx, tcb, false);
   if (half.repeated) return;
   BeginSynTiming(tcb, cx.now - std::chrono::milliseconds(cx.stamp() - half.sent_at));

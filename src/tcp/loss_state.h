@@ -5,6 +5,7 @@
 
 #include "base/seq.h"
 #include "estab/time.h"
+#include "tcp/congestion/scratch.h"
 #include "tcp/flight.h"
 
 namespace estab::tcp {
@@ -52,6 +53,8 @@ struct LossState {
 
   SndSeq repeat_from;            // a lost segment is repeated in parts: the next begins here
   std::uint32_t duplicates = 0;  // duplicate ACKs of a peer without SACK
+
+  CongestionScratch congestion;
 
   // --- Deadlines, finer than the wheel's ticks; kNever when unset ---
   Time probe_at = kNever;

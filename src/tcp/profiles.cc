@@ -1,4 +1,5 @@
 // The profiles: where `linux` and `rfc` leave `default`.
+#include "estab/options.h"
 #include "tcp/settings.h"
 
 namespace estab::tcp {
@@ -38,6 +39,8 @@ void MakeRfc(Settings& s) {
   s.rto_min_ms = 1000;  // RFC 6298 §2.4
   s.msl_ms = 120'000;   // RFC 9293 §3.4.2
   s.early_retrans = 0;  // RFC 8985 is a choice, and the times of RFC 6298 are the letter
+  s.congestion = static_cast<std::int32_t>(Congestion::kReno);  // MUST-19; others are MAY-18
+  s.hystart = 2;                                                // RFC 9406, where it is used
   s.policy.other_syn = Policy::OtherSyn::kListen;
   s.policy.paws_spares_overtaken = false;
   s.policy.timestamps_required = true;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "tcp/ack_policy.h"
+#include "tcp/congestion/congestion.h"
 #include "tcp/ecn.h"
 #include "tcp/fast_open.h"
 #include "tcp/negotiation.h"
@@ -230,6 +231,9 @@ void Track(Context& cx, Tcb& tcb, const Plan& plan, SndSeq end) {
 void CommitData(Context& cx, Tcb& tcb, const Plan& plan) {
   const SndSeq end = plan.seq + plan.length + ((plan.flags & kFin) != 0 ? 1u : 0u);
   tcb.bytes_sent += plan.length;
+  if (tcb.last_sent != 0 && Pipe(cx, tcb) == 0) {
+    tcb.congestion->resumed(cx, tcb, cx.stamp() - tcb.last_sent);
+  }
   tcb.last_sent = cx.stamp();
   tcb.pending.force = false;
   Track(cx, tcb, plan, end);

@@ -155,6 +155,9 @@ struct Settings {
   std::int32_t wmem_max = 4'194'304;  // ... and SO_SNDBUF can ask for
   std::int32_t moderate_rcvbuf = 1;
   std::int32_t slow_start_after_idle = 1;
+  // Congestion control.
+  std::int32_t congestion = 2;  // a Congestion, never kBySetting
+  std::int32_t hystart = 1;     // 2: HyStart++
   // Loss recovery.
   std::int32_t recovery = kRackOn;  // kRack...
   std::int32_t early_retrans = 3;   // 0: no tail loss probes

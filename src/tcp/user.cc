@@ -87,7 +87,7 @@ void BeginOpen(Context& cx, Tcb& tcb, std::uint32_t mtu) {
   tcb.ecn = cx.settings.ecn == kEcnAsk;
   tcb.receive_scale = offer.window_scale;
   tcb.snd.una = tcb.snd.nxt = tcb.snd.iss;
-  tcb.congestion = &kReno;
+  tcb.congestion = &ControlOf(cx.settings, *tcb.options);
   ResetRto(cx, tcb, false);
   Apply(cx, tcb, RuleId::kActiveOpen);
   tcb.pending.syn = true;

@@ -67,6 +67,36 @@ TEST(PathRun, SamplesTellOfTheFlowAndWhetherItIsMeasured) {
   EXPECT_TRUE(std::ranges::is_sorted(samples, {}, &FlowSample::delivered));
 }
 
+// Where slow start ended: with the first threshold, and the most that was in the window until then.
+struct SlowStartEnd {
+  std::uint32_t threshold = 0;
+  std::uint32_t peak = 0;
+};
+SlowStartEnd SlowStartOf(const char* hystart) {
+  const Cell cell{"cubic", 0, 100ms, 10'000'000, 1500};
+  PathOptions options = Short();
+  options.settings = {{"estab.tcp_hystart", hystart}};
+  SlowStartEnd end;
+  const auto look = [&](const FlowSample& sample) {
+    if (end.threshold != 0) return;
+    end.peak = std::max(end.peak, sample.cwnd);
+    if (sample.ssthresh < INT32_MAX) end.threshold = sample.ssthresh;
+  };
+  EXPECT_EQ(MeasureCell(cell, options, look).failure, "");
+  return end;
+}
+
+TEST(PathRun, HyStartLeavesSlowStartBeforeTheQueueIsFull) {
+  const Cell cell{"cubic", 0, 100ms, 10'000'000, 1500};
+  const std::uint64_t room = cell.bdp() + cell.buffer();
+  EXPECT_GT(SlowStartOf("0").peak, room);
+  for (const char* hystart : {"1", "2"}) {
+    const SlowStartEnd end = SlowStartOf(hystart);
+    EXPECT_LT(end.peak, room) << hystart;
+    EXPECT_GT(end.threshold, cell.bdp() / 4) << hystart;
+  }
+}
+
 TEST(PathRun, WhatTheStackRefusesIsAFailure) {
   PathOptions options = Short();
   options.settings = {{"net.ipv4.no_such_thing", "1"}};

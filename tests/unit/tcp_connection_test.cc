@@ -257,7 +257,7 @@ TEST_P(Connection, ThreeDuplicateAcksRepeatTheOldestAtOnce) {
   ASSERT_GE(sent.size(), 1u);
   EXPECT_EQ(sent[0].segment.seq, ack + Mss() * 3);
   peer.Segment(kAck, seq, ack + Mss() * 10);
-  EXPECT_EQ(peer.stack->GetInfo(peer.now, id)->slow_start_threshold, Mss() * 5);
+  EXPECT_EQ(peer.stack->GetInfo(peer.now, id)->slow_start_threshold, Mss() * 7);
   EXPECT_TRUE(*peer.stack->Drained(id));
 }
 

@@ -24,6 +24,8 @@ struct CongestionControl {
   void (*timed_out)(const Context& cx, Tcb& tcb);
   /// The last reduction was for nothing: the window to go back to.
   std::uint32_t (*undone)(const Context& cx, Tcb& tcb, std::uint32_t prior_cwnd);
+  /// Data goes out after a pause of so many milliseconds in which nothing was in flight.
+  void (*resumed)(const Context& cx, Tcb& tcb, std::uint32_t pause_ms);
   /// What a mark leaves of the window, if tcp_abe is on and it is more than `reduced` says (RFC
   /// 8511 §3.1); 0: a mark counts like a loss.
   std::uint8_t marked_percent = 0;
@@ -31,6 +33,19 @@ struct CongestionControl {
 
 /// Reno: RFC 5681 with the initial window of RFC 6928.
 extern const CongestionControl kReno;
+
+/// No window grows beyond this: it is the most that a peer can announce.
+constexpr std::uint32_t kLargestWindow = 1u << 30;
+
+/// What a connection that begins now is to use: the socket's own choice, or the stack's.
+const CongestionControl& ControlOf(const Settings& settings, const SocketOptions& options);
+
+/// Gives a connection that is under way another congestion control: its windows stay, and what the
+/// old one remembered goes.
+void SwitchControl(const Context& cx, Tcb& tcb, const CongestionControl& control);
+
+/// How most begin: with the initial window, and no threshold but what is there already.
+void BeginFirstWindow(Tcb& tcb);
 
 /// The initial window (RFC 6928): ten segments, at most max(2 segments, 14600 bytes).
 std::uint32_t InitialWindow(const Tcb& tcb);

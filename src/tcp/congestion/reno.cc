@@ -5,14 +5,7 @@
 namespace estab::tcp {
 namespace {
 
-constexpr std::uint32_t kLargestWindow = 1u << 30;  // the most that a peer can announce
 constexpr std::size_t kAckedBytes = 0;  // congestion_state: bytes acknowledged since cwnd last grew
-
-void Begin(Tcb& tcb) {
-  tcb.cwnd = InitialWindow(tcb);
-  if (tcb.ssthresh == 0) tcb.ssthresh = UINT32_MAX;
-  tcb.congestion_state[kAckedBytes] = 0;
-}
 
 void Acked(const Context&, Tcb& tcb, const AckNews& news, bool limited) {
   if (!limited || tcb.cwnd >= kLargestWindow) return;
@@ -36,20 +29,11 @@ void TimedOut(const Context&, Tcb& tcb) { tcb.congestion_state[kAckedBytes] = 0;
 
 std::uint32_t Undone(const Context&, Tcb&, std::uint32_t prior_cwnd) { return prior_cwnd; }
 
+void Resumed(const Context&, Tcb&, std::uint32_t) {}
+
 }  // namespace
 
-const CongestionControl kReno = {"reno", Begin, Acked, Reduced, TimedOut, Undone, 80};
-
-std::uint32_t SlowStart(Tcb& tcb, std::uint32_t delivered) {
-  if (tcb.cwnd >= tcb.ssthresh) return delivered;
-  const std::uint32_t grown = std::min(delivered, tcb.ssthresh - tcb.cwnd);
-  tcb.cwnd += grown;
-  return delivered - grown;
-}
-
-std::uint32_t InitialWindow(const Tcb& tcb) {
-  const std::uint32_t mss = tcb.send_mss;
-  return std::min(10 * mss, std::max(2 * mss, 14600u));
-}
+const CongestionControl kReno = {"reno",   BeginFirstWindow, Acked,   Reduced,
+                                 TimedOut, Undone,           Resumed, 80};
 
 }  // namespace estab::tcp

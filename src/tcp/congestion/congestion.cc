@@ -1,0 +1,63 @@
+#include "tcp/congestion/congestion.h"
+
+#include <algorithm>
+#include <iterator>
+
+#include "tcp/congestion/cubic.h"
+#include "tcp/recovery.h"
+
+namespace estab {
+namespace {
+
+// In the order of Congestion, which begins with "as the setting says".
+constexpr const tcp::CongestionControl* kControls[] = {&tcp::kReno, &tcp::kCubic};
+static_assert(std::size(kControls) == kCongestionControls);
+
+}  // namespace
+
+const char* NameOf(Congestion congestion) {
+  if (congestion == Congestion::kBySetting) return "";
+  return kControls[static_cast<std::size_t>(congestion) - 1]->name;
+}
+
+std::optional<Congestion> CongestionByName(std::string_view name) {
+  for (std::size_t i = 0; i < std::size(kControls); ++i) {
+    if (name == kControls[i]->name) return static_cast<Congestion>(i + 1);
+  }
+  return std::nullopt;
+}
+
+namespace tcp {
+
+const CongestionControl& ControlOf(const Settings& settings, const SocketOptions& options) {
+  const auto own = static_cast<std::size_t>(options.congestion);
+  return *kControls[(own != 0 ? own : static_cast<std::size_t>(settings.congestion)) - 1];
+}
+
+void SwitchControl(const Context& cx, Tcb& tcb, const CongestionControl& control) {
+  if (tcb.congestion == &control) return;
+  tcb.congestion = &control;
+  tcb.congestion_state = {};
+  if (LossState* loss = LossOf(cx, tcb)) loss->congestion = {};
+}
+
+void BeginFirstWindow(Tcb& tcb) {
+  tcb.cwnd = InitialWindow(tcb);
+  if (tcb.ssthresh == 0) tcb.ssthresh = UINT32_MAX;
+  tcb.congestion_state = {};
+}
+
+std::uint32_t SlowStart(Tcb& tcb, std::uint32_t delivered) {
+  if (tcb.cwnd >= tcb.ssthresh) return delivered;
+  const std::uint32_t grown = std::min(delivered, tcb.ssthresh - tcb.cwnd);
+  tcb.cwnd += grown;
+  return delivered - grown;
+}
+
+std::uint32_t InitialWindow(const Tcb& tcb) {
+  const std::uint32_t mss = tcb.send_mss;
+  return std::min(10 * mss, std::max(2 * mss, 14600u));
+}
+
+}  // namespace tcp
+}  // namespace estab
