@@ -138,6 +138,10 @@ constexpr SettingEntry kEntries[] = {
          "retransmission time-out before the first measurement"),
     Span("estab.tcp_rto_min", &S::rto_min_ms, 1, 120'000,
          "least that the retransmission time-out exceeds the round trip by"),
+    Int("estab.tcp_rto_restart", &S::rto_restart, 0, 1,
+        "with fewer than four segments to go, the time-out counts from the oldest one's sending "
+        "(RFC "
+        "7765)"),
 };
 
 static_assert(std::size(kEntries) <= kMostSettings);

@@ -9,8 +9,8 @@
 namespace estab::tcp {
 namespace {
 
-constexpr std::uint16_t kShortestDelayMs = 40;
-constexpr std::uint16_t kLongestDelayMs = 200;
+constexpr std::uint8_t kShortestDelayMs = 40;
+constexpr std::uint8_t kLongestDelayMs = 200;
 constexpr std::uint32_t kQuickAcks = 16;
 
 // Enough for half the window, so that a peer in slow start gets going (Linux: tcp_incr_quickack).
@@ -27,9 +27,10 @@ void AdaptDelay(Context& cx, Tcb& tcb) {
     tcb.ack_delay_ms = kShortestDelayMs;
     AcknowledgeQuickly(tcb);
   } else if (gap <= kShortestDelayMs / 2) {
-    tcb.ack_delay_ms = static_cast<std::uint16_t>(tcb.ack_delay_ms / 2 + kShortestDelayMs / 2);
+    tcb.ack_delay_ms = static_cast<std::uint8_t>(tcb.ack_delay_ms / 2 + kShortestDelayMs / 2);
   } else if (gap < tcb.ack_delay_ms) {
-    tcb.ack_delay_ms = static_cast<std::uint16_t>(tcb.ack_delay_ms / 2 + gap);
+    tcb.ack_delay_ms = static_cast<std::uint8_t>(
+        std::min<std::uint32_t>(tcb.ack_delay_ms / 2u + gap, kLongestDelayMs));
   } else if (gap > tcb.rtt.rto / 1000) {
     AcknowledgeQuickly(tcb);  // a long pause: the peer may be in slow start again
   }
@@ -88,7 +89,7 @@ void NoteAckDelayed(Tcb& tcb) {
     tcb.ack_delay_ms = kShortestDelayMs;
   } else if (tcb.ack_delay_ms != 0) {
     tcb.ack_delay_ms =
-        static_cast<std::uint16_t>(std::min(2 * tcb.ack_delay_ms, int{kLongestDelayMs}));
+        static_cast<std::uint8_t>(std::min(2 * tcb.ack_delay_ms, int{kLongestDelayMs}));
   }
 }
 

@@ -3,6 +3,7 @@
 #include "tcp/congestion/congestion.h"
 #include "tcp/rtt.h"
 #include "tcp/timers.h"
+#include "tcp/window_use.h"
 
 namespace estab::tcp {
 
@@ -37,6 +38,7 @@ void BecomeEstablished(Context& cx, Tcb& tcb) {
   tcb.recover = tcb.snd.iss;
   tcb.snd.small = tcb.snd.una;
   tcb.congestion->begin(tcb);
+  NoteWindowAdapted(cx, tcb);
   // RFC 6298 §5.7, RFC 5681 §3.1: a lost SYN means one segment to begin with.
   if (tcb.syn_repeated && !sampled) tcb.cwnd = tcb.send_mss;
   tcb.cwr_owed = tcb.ecn && tcb.syn_repeated && !tcb.passive;

@@ -82,6 +82,18 @@ void Acknowledge(Context& cx, Tcb& tcb, const Arriving& segment, AckNews& news) 
   tcb.soft_error = 0;
 }
 
+// RFC 7765 §4: too few segments are there for a fast retransmission, so that the timer counts from
+// when the oldest of them was sent, not from now.
+Duration TimeOnItsWay(const Context& cx, const Tcb& tcb, const LossState* loss) {
+  constexpr std::uint32_t kThreshold = 4;  // rrthresh
+  if (cx.settings.rto_restart == 0 || loss == nullptr || loss->flight.empty()) return Duration(0);
+  const auto unsent = static_cast<std::uint32_t>(SendEnd(cx, tcb) - tcb.snd.nxt);
+  const std::uint32_t mss = tcb.send_mss;
+  if (loss->flight.count() + (unsent + mss - 1) / mss >= kThreshold) return Duration(0);
+  const Duration age = cx.now - loss->flight[loss->flight.first()].sent_at;
+  return age < BackedOffRto(cx, tcb) ? age : Duration(0);
+}
+
 // Sets the retransmission timer for what is outstanding now (RFC 6298 §5.2, §5.3). What was SACKed
 // restarts it only if it was sent after the oldest, or the wait would never end.
 void RearmRetransmit(Context& cx, Tcb& tcb, const LossState* loss, const AckNews& news) {
@@ -90,7 +102,9 @@ void RearmRetransmit(Context& cx, Tcb& tcb, const LossState* loss, const AckNews
   const bool newer_sacked = news.sack_rtt >= Duration(0) && loss != nullptr &&
                             !loss->flight.empty() &&
                             news.sack_rtt > cx.now - loss->flight[loss->flight.first()].sent_at;
-  if (news.advanced || newer_sacked) ArmRetransmit(cx, tcb, BackedOffRto(cx, tcb));
+  if (!news.advanced && !newer_sacked) return;
+  const Duration gone = news.advanced ? TimeOnItsWay(cx, tcb, loss) : Duration(0);
+  ArmRetransmit(cx, tcb, BackedOffRto(cx, tcb) - gone);
 }
 
 // What the ACK says of our segments, and what follows from it.

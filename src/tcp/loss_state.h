@@ -54,6 +54,14 @@ struct LossState {
   SndSeq repeat_from;            // a lost segment is repeated in parts: the next begins here
   std::uint32_t duplicates = 0;  // duplicate ACKs of a peer without SACK
 
+  // --- How the window is used (Linux: tcp_cwnd_validate) ---
+  struct {
+    bool limited = false;    // it was the limit in this round trip ...
+    SndSeq round_end;        // ... which ends here
+    std::uint32_t most = 0;  // else the most that was outstanding in it ...
+    std::uint32_t used = 0;  // ... and since the window was adapted to that
+  } use;
+
   CongestionScratch congestion;
 
   // --- Deadlines, finer than the wheel's ticks; kNever when unset ---

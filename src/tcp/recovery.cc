@@ -10,15 +10,10 @@
 #include "tcp/sender.h"
 #include "tcp/timers.h"
 #include "tcp/undo.h"
+#include "tcp/window_use.h"
 
 namespace estab::tcp {
 namespace {
-
-// The ssthresh to go back to: while the window is being reduced it is what it will have grown to.
-std::uint32_t CurrentSsthresh(const Tcb& tcb) {
-  if (tcb.recovery == Recovery::kReduced || tcb.recovery == Recovery::kFast) return tcb.ssthresh;
-  return std::max(tcb.ssthresh, tcb.cwnd / 4 * 3);
-}
 
 void KeepOpen(Tcb& tcb, const LossState& loss) {
   const bool holes =
@@ -223,11 +218,10 @@ void Decide(Context& cx, Tcb& tcb, LossState& loss, AckNews& news) {
   OnAckWhileOpen(cx, tcb, loss, news);
 }
 
-void Grow(Context& cx, Tcb& tcb, const AckNews& news) {
-  const bool slow_start = tcb.cwnd < tcb.ssthresh;
-  const bool limited = slow_start ? news.prior_outstanding >= tcb.cwnd / 2
-                                  : news.prior_outstanding + tcb.send_mss > tcb.cwnd;
-  tcb.congestion->acked(cx, tcb, news, limited || tcb.recovery == Recovery::kLoss);
+void Grow(Context& cx, Tcb& tcb, LossState& loss, const AckNews& news) {
+  const bool limited = WindowInUse(tcb, loss) || tcb.recovery == Recovery::kLoss;
+  tcb.congestion->acked(cx, tcb, news, limited);
+  DecayUnusedWindow(cx, tcb, loss);
 }
 
 // All is lost that is not SACKed, but for what RACK still expects. A peer that does not acknowledge
@@ -248,6 +242,12 @@ void MarkTimedOut(const Context& cx, const Tcb& tcb, LossState& loss) {
 }
 
 }  // namespace
+
+// While the window is being reduced, ssthresh is what it will have grown to.
+std::uint32_t CurrentSsthresh(const Tcb& tcb) {
+  if (tcb.recovery == Recovery::kReduced || tcb.recovery == Recovery::kFast) return tcb.ssthresh;
+  return std::max(tcb.ssthresh, tcb.cwnd / 4 * 3);
+}
 
 LossState* LossOf(const Context& cx, const Tcb& tcb) {
   return tcb.send_buffer == kNoSlot ? nullptr : &cx.buffers.send[tcb.send_buffer].loss;
@@ -270,7 +270,7 @@ void OnAckNews(Context& cx, Tcb& tcb, LossState& loss, AckNews& news) {
   if (reducing) {
     Reduce(cx, tcb, loss, news);
   } else if (progress) {
-    Grow(cx, tcb, news);
+    Grow(cx, tcb, loss, news);
   }
 }
 

@@ -27,6 +27,9 @@ void NoteSent(Context& cx, Tcb& tcb, LossState& loss, std::uint32_t length, bool
 /// Everything is acknowledged: what was going on is over.
 void NoteAllAcknowledged(Context& cx, Tcb& tcb, LossState& loss);
 
+/// The ssthresh that keeps most of what the window has grown to (Linux: tcp_current_ssthresh).
+std::uint32_t CurrentSsthresh(const Tcb& tcb);
+
 /// Bytes on their way, as congestion control counts them (RFC 6675's pipe).
 std::uint32_t Pipe(const Context& cx, const Tcb& tcb);
 

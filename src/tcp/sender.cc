@@ -16,6 +16,7 @@
 #include "tcp/tail_probe.h"
 #include "tcp/timers.h"
 #include "tcp/urgent.h"
+#include "tcp/window_use.h"
 
 namespace estab::tcp {
 namespace {
@@ -239,6 +240,9 @@ void CommitData(Context& cx, Tcb& tcb, const Plan& plan) {
   Track(cx, tcb, plan, end);
   if (!plan.repeat && plan.length < tcb.send_mss && plan.length != 0) tcb.snd.small = end;
   tcb.snd.nxt = Later(tcb.snd.nxt, end);
+  if (LossState* loss = LossOf(cx, tcb); loss != nullptr && !plan.repeat) {
+    NoteWindowUse(cx, tcb, *loss);
+  }
   const bool oldest_again =
       plan.repeat && plan.seq == FirstByte(tcb) && tcb.recovery == Recovery::kFast;
   if (tcb.retransmit_at == kNever || tcb.persisting || oldest_again) {

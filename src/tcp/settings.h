@@ -162,6 +162,7 @@ struct Settings {
   std::int32_t recovery = kRackOn;  // kRack...
   std::int32_t early_retrans = 3;   // 0: no tail loss probes
   std::int32_t frto = 2;
+  std::int32_t rto_restart = 0;  // RFC 7765
   std::int32_t dsack = 1;
   std::int32_t abe = 0;  // RFC 8511: a mark reduces the window by less than a loss
   // Fragments: bytes that may wait for the rest of their datagrams, and how long.

@@ -133,7 +133,9 @@ struct Tcb {
   // --- Acknowledging ---
   std::uint8_t acks_owed = 0;   // empty ACKs to send at once, one each
   std::uint8_t quick_acks = 0;  // how many more ACKs go out without delay
-  std::uint16_t ack_delay_ms = 0;
+  std::uint8_t ack_delay_ms = 0;  // at most 200
+  /// When the congestion window was last in use (window_use.h), in units of 4 ms.
+  std::uint16_t window_adapted_at = 0;
   Stamp last_data_at = 0;  // when data last arrived
 
   // --- Round-trip time (RFC 6298); microseconds ---

@@ -13,6 +13,7 @@
 #include "tcp/send_queue.h"
 #include "tcp/timers.h"
 #include "tcp/urgent.h"
+#include "tcp/window_use.h"
 
 namespace estab::tcp {
 namespace {
@@ -28,7 +29,7 @@ void RestartAfterIdle(Context& cx, Tcb& tcb) {
   if (cx.settings.slow_start_after_idle == 0 || Outstanding(tcb) != 0) return;
   if (cx.buffers.SendSize(tcb) != 0 || tcb.last_sent == 0) return;
   const auto pause = std::chrono::milliseconds(cx.stamp() - tcb.last_sent);
-  if (pause > BackedOffRto(cx, tcb)) tcb.cwnd = std::min(tcb.cwnd, InitialWindow(tcb));
+  if (pause > BackedOffRto(cx, tcb)) RestartWindow(cx, tcb, pause);
 }
 
 // The sending side ends: our FIN follows what is queued.

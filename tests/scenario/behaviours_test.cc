@@ -94,6 +94,7 @@ constexpr const char* kBehaviours[] = {
     "data/sws",
     "data/paws",
     "data/push",
+    "data/cubic",
 };
 
 TEST(Behaviours, EachHasItsScenario) {
