@@ -131,8 +131,8 @@ struct Tcb {
   bool cwr_owed : 1 = false;  // the window was reduced: CWR on the next new data
 
   // --- Acknowledging ---
-  std::uint8_t acks_owed = 0;   // empty ACKs to send at once, one each
-  std::uint8_t quick_acks = 0;  // how many more ACKs go out without delay
+  std::uint8_t acks_owed = 0;     // empty ACKs to send at once, one each
+  std::uint8_t quick_acks = 0;    // how many more ACKs go out without delay
   std::uint8_t ack_delay_ms = 0;  // at most 200
   /// When the congestion window was last in use (window_use.h), in units of 4 ms.
   std::uint16_t window_adapted_at = 0;
