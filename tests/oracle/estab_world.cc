@@ -21,6 +21,7 @@ class EstabWorld final : public World {
     Must(stack_ != nullptr, "create");
     Must(estab_sysctl_set(stack_, "estab.seed", "oracle") == 0, "seed");
     Must(estab_sysctl_set(stack_, "estab.profile", profile_.c_str()) == 0, "profile");
+    Must(estab_sysctl_set(stack_, "net.ipv4.tcp_congestion_control", "reno") == 0, "reno");
     Must(estab_clock_virtual(stack_) == 0, "clock");
     link_ = estab_link_memory(stack_, 1500);
     Must(link_ >= 0, "link");

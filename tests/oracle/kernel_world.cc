@@ -133,7 +133,7 @@ int WriteSetting(const std::string& name, const std::string& value) {
 /// What this machine's administrator may have changed, or what depends on its memory: as estab has
 /// it. Everything else of a new namespace is the kernel's default.
 constexpr std::pair<const char*, const char*> kBaseline[] = {
-    {"net.ipv4.tcp_congestion_control", "cubic"},
+    {"net.ipv4.tcp_congestion_control", "reno"},  // the one that every kernel lets everybody have
     {"net.ipv4.tcp_rmem", "4096 131072 6291456"},
     {"net.ipv4.tcp_wmem", "4096 16384 4194304"},
     {"net.ipv4.tcp_no_metrics_save", "1"},
