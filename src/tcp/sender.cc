@@ -224,6 +224,7 @@ void Track(Context& cx, Tcb& tcb, const Plan& plan, SndSeq end) {
     loss->repeat_from = end;
   } else if (plan.tracked) {
     loss->flight.Repeat(plan.segment, cx.now);
+    loss->repeat_from = loss->flight.begin();  // whatever is repeated next begins at its beginning
   }
   NoteSent(cx, tcb, *loss, static_cast<std::uint32_t>(end - plan.seq), plan.repeat);
   if (plan.tail_probe) NoteProbeSent(cx, tcb, *loss, plan.repeat, Later(end, tcb.snd.nxt));

@@ -5,8 +5,7 @@
 namespace estab::test {
 namespace {
 
-// --- RACK
-// -----------------------------------------------------------------------------------------
+// --- RACK ----------------------------------------------------------------------------------------
 
 TEST_F(Recovering, ThreeSackedSegmentsCloseTheReorderingWindow) {
   Open();
@@ -76,8 +75,7 @@ TEST_F(Recovering, ALostRepeatIsFoundByWhatWasSentAfterIt) {
   EXPECT_EQ(Ack(0, {{1, 13}}).at(0), 0);
 }
 
-// --- Proportional rate reduction
-// ------------------------------------------------------------------
+// --- Proportional rate reduction -----------------------------------------------------------------
 
 TEST_F(Recovering, WhatLeavesIsInProportionToWhatArrives) {
   Open();
@@ -109,8 +107,7 @@ TEST_F(Recovering, OneOfTwoWhileTheWindowComesDown) {
   EXPECT_LE(sent, 9u);
 }
 
-// --- The tail loss probe
-// ---------------------------------------------------------------------------
+// --- The tail loss probe -------------------------------------------------------------------------
 
 TEST_F(Recovering, TheLastSegmentAgainAfterTwoRoundTrips) {
   Open();
@@ -205,8 +202,7 @@ TEST_F(Recovering, WithoutEarlyRetransThereIsNoProbe) {
   EXPECT_DOUBLE_EQ(at, sent_at + 300);
 }
 
-// --- The retransmission time-out
-// -------------------------------------------------------------------
+// --- The retransmission time-out -----------------------------------------------------------------
 
 TEST_F(Recovering, AfterATimeOutSlowStartRepeatsWhatIsLost) {
   peer.timestamps = false;
@@ -258,8 +254,33 @@ TEST_F(Recovering, APeerThatForgetsItsSacksGetsEverythingAgain) {
   EXPECT_EQ(Ack(2), (Numbers{2, 3}));
 }
 
-// --- Undoing
-// ---------------------------------------------------------------------------------------
+// The window cuts the repeat of segment 2 in two; when it is repeated once more, it begins anew.
+TEST_F(Recovering, ASegmentRepeatedInPartsBeginsAnewTheNextTime) {
+  peer.timestamps = false;
+  peer.Set("net.ipv4.tcp_early_retrans", "0");
+  peer.Set("net.ipv4.tcp_frto", "0");
+  Open();
+  Write(3);
+  Sent();
+  EXPECT_EQ(Within(seconds(1)), Numbers{0});
+  peer.Segment(kAck, peer.irs + 1, Seq(1), {.window = 1500});
+  auto sent = peer.Take();
+  ASSERT_EQ(sent.size(), 2u);
+  EXPECT_EQ(sent[1].segment.seq, Seq(2));
+  EXPECT_EQ(sent[1].payload.size(), 500u);
+  peer.Segment(kAck, peer.irs + 1, Seq(1));
+  sent = peer.Take();
+  ASSERT_EQ(sent.size(), 1u);
+  EXPECT_EQ(sent[0].segment.seq, Seq(2) + 500);
+  EXPECT_EQ(Within(seconds(2)), Numbers{1});
+  peer.Segment(kAck, peer.irs + 1, Seq(2));
+  sent = peer.Take();
+  ASSERT_EQ(sent.size(), 1u);
+  EXPECT_EQ(sent[0].segment.seq, Seq(2));
+  EXPECT_EQ(sent[0].payload.size(), kMss);
+}
+
+// --- Undoing -------------------------------------------------------------------------------------
 
 TEST_F(Recovering, FrtoFindsASpuriousTimeOut) {
   peer.timestamps = false;
@@ -333,8 +354,7 @@ TEST_F(Recovering, APathThatReordersIsGivenMoreTime) {
   EXPECT_EQ(Within(milliseconds(30)), Numbers{3});
 }
 
-// --- Closing does not end it
-// ------------------------------------------------------------------------
+// --- Closing does not end it ---------------------------------------------------------------------
 
 class RecoveringIn : public Recovering, public testing::WithParamInterface<State> {
  protected:

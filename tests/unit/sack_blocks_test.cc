@@ -106,8 +106,7 @@ TEST_F(SackBlocks, AProbeOfOurWindowIsNoDuplicate) {
   EXPECT_TRUE(BlocksOf(sent[0]).empty());
 }
 
-// --- PAWS on a path that reorders
-// -------------------------------------------------------------------
+// --- PAWS on a path that reorders ----------------------------------------------------------------
 
 // [0,100) is lost and comes again; [100,200) is overtaken, with a timestamp `age_ms` older than
 // that repeat's; what lies behind has arrived, if `gap`. Bytes that can be read then.

@@ -22,8 +22,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// --- Acceptance: RFC 9293 table 6 and two allowances
-// ----------------------------------------------
+// --- Acceptance: RFC 9293 table 6 and two allowances ---------------------------------------------
 
 TEST(Acceptance, Table6) {
   struct Case {
@@ -113,8 +112,7 @@ TEST(Acceptance, Paws) {
   EXPECT_FALSE(PawsRejects(5, 0, s));
 }
 
-// --- Round-trip time: RFC 6298 by hand
-// --------------------------------------------------------------
+// --- Round-trip time: RFC 6298 by hand -----------------------------------------------------------
 
 struct Bench {
   Memory memory{HeapAllocator()};
@@ -197,8 +195,7 @@ TEST(Rtt, SynTimeouts) {
     EXPECT_EQ(SynTimeout(s, SocketOptions{}, i, 4), std::chrono::seconds(linear[i]));
 }
 
-// --- Reassembly against a map of bytes
-// ----------------------------------------------------------------
+// --- Reassembly against a map of bytes -----------------------------------------------------------
 
 void RandomRun(std::uint32_t seed) {
   SCOPED_TRACE("seed " + std::to_string(seed));
@@ -279,8 +276,7 @@ TEST(ReassemblyTest, CutAtKeepsWhatLiesBefore) {
   CutAt(waiting, chunks, RcvSeq(0));
 }
 
-// --- Negotiation
-// ------------------------------------------------------------------------------------------
+// --- Negotiation ---------------------------------------------------------------------------------
 
 TEST(Negotiation, MssOfBothDirections) {
   SocketOptions o;
@@ -335,8 +331,7 @@ TEST(Negotiation, ScalesOverFourteenCountAsFourteen) {
   EXPECT_EQ(b.tcb.send_scale, 14);
 }
 
-// --- Reno
-// ----------------------------------------------------------------------------------------------------
+// --- Reno ----------------------------------------------------------------------------------------
 
 AckNews Delivered(std::uint32_t bytes) {
   AckNews news;
@@ -404,8 +399,7 @@ TEST(Challenges, EachSecondsShareIsDrawnAroundTheLimit) {
   EXPECT_FALSE(TakeChallenge(none, s, 5));
 }
 
-// --- Records: decisions without state
-// -----------------------------------------------------------------------
+// --- Records: decisions without state ------------------------------------------------------------
 
 TEST(HalfOpenDecision, ChangesNothingButTheRateLimit) {
   Settings s;
