@@ -8,7 +8,7 @@ here=$(dirname "$0")
 
 make_link
 random_file sent 2097152
-serve --route 198.51.100.0/24=192.0.2.1 --echo 7
+serve --route 198.51.100.0/24=192.0.2.1 --echo 7 --set ipfrag_time=1
 
 if command -v ping >/dev/null; then
   for host in 192.0.2.2 2001:db8::2; do
@@ -65,6 +65,8 @@ created=$(awk '/^Ip: Forwarding/ {for (i = 1; i <= NF; ++i) if ($i == "FragCreat
 [ "$created" -gt 1000 ] || fail "the router made only $created fragments"
 echo "the router made $created fragments"
 kill $client
+# Where a queue on the way was full, a datagram waits for a fragment that will not come: a second.
+sleep 1.5
 stop_server
 none_was_reset
 exit 0
