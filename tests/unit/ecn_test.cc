@@ -65,10 +65,9 @@ class Ecn : public testing::TestWithParam<bool> {
     peer.iss = sent[0].segment.seq;
     return sent[0].segment.flags;
   }
-  void Write(int segments) {
-    const auto sent =
-        peer.stack->Send(peer.now, id, Bytes(std::string(segments * std::size_t{kMss}, 'w')));
-    ASSERT_TRUE(sent && *sent == segments * std::size_t{kMss});
+  void Write(std::size_t segments) {
+    const auto sent = peer.stack->Send(peer.now, id, Bytes(std::string(segments * kMss, 'w')));
+    ASSERT_TRUE(sent && *sent == segments * kMss);
   }
   std::uint32_t Seq(int segment) const {
     return peer.iss + 1 + static_cast<std::uint32_t>(segment) * kMss;

@@ -31,10 +31,9 @@ class Recovering : public testing::Test {
     peer.Segment(kSyn | kAck, peer.irs, peer.iss + 1);
     peer.Take();
   }
-  void Write(int segments) {
-    const auto sent =
-        peer.stack->Send(peer.now, id, Bytes(std::string(segments * std::size_t{kMss}, 'w')));
-    ASSERT_TRUE(sent && *sent == segments * std::size_t{kMss});
+  void Write(std::size_t segments) {
+    const auto sent = peer.stack->Send(peer.now, id, Bytes(std::string(segments * kMss, 'w')));
+    ASSERT_TRUE(sent && *sent == segments * kMss);
   }
   std::uint32_t Seq(int segment) const {
     return peer.iss + 1 + static_cast<std::uint32_t>(segment) * kMss;
