@@ -12,6 +12,7 @@
 
 #include "cli/failure.h"
 #include "cli/http_request.h"
+#include "observe/text.h"
 
 namespace estab::cli {
 namespace {
@@ -35,29 +36,6 @@ int StatusOf(int os_errno) {
     default:
       return 500;
   }
-}
-
-std::string EscapeHtml(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      default:
-        out += c;
-    }
-  }
-  return out;
 }
 
 }  // namespace
@@ -112,14 +90,14 @@ std::string Folder::List(const Found& directory, std::string_view title) {
     close(copy);
   }
   std::sort(names.begin(), names.end());
-  const std::string shown = EscapeHtml(title);
+  const std::string shown = observe::Escaped(title);
   std::string page = fmt::format(
       "<!DOCTYPE html>\n<meta charset=\"utf-8\">\n<title>{0}</title>\n<h1>{0}</h1>\n<ul>\n", shown);
   for (const std::string& name : names) {
     const bool folder = name.ends_with('/');
     const std::string plain = folder ? name.substr(0, name.size() - 1) : name;
     page += fmt::format("<li><a href=\"./{}{}\">{}</a>\n", PercentEncode(plain), folder ? "/" : "",
-                        EscapeHtml(name));
+                        observe::Escaped(name));
   }
   page += more ? "</ul>\n<p>and more\n" : "</ul>\n";
   return page;

@@ -3,7 +3,6 @@
 
 #include <cstdint>
 
-#include "base/seq.h"
 #include "estab/time.h"
 
 namespace estab::tcp {
@@ -11,9 +10,7 @@ namespace estab::tcp {
 /// Gathered while an ACK is taken in; then recovery and congestion control decide by it. Bytes are
 /// sequence numbers: a FIN counts as one.
 struct AckNews {
-  SndSeq prior_una;
-  std::uint32_t prior_outstanding = 0;  // before this ACK: sent and not acknowledged ...
-  std::uint32_t prior_pipe = 0;         // ... and of that, on its way
+  std::uint32_t prior_outstanding = 0;  // before this ACK: sent and not acknowledged
   std::uint32_t acked = 0;              // newly acknowledged cumulatively
   std::uint32_t sacked = 0;             // newly SACKed
   std::uint32_t delivered = 0;          // newly known to have arrived, by either

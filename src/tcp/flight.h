@@ -13,7 +13,7 @@ namespace estab::tcp {
 
 /// A segment that was sent and is not acknowledged cumulatively. It begins where the one before it
 /// ends.
-struct alignas(64) SentSegment {
+struct alignas(32) SentSegment {
   enum class Where : std::uint8_t {
     kInFlight,  // on its way, as far as we know
     kSacked,    // the peer has it
@@ -23,17 +23,12 @@ struct alignas(64) SentSegment {
   std::uint32_t older = 0;  // neighbours in the order of transmission, while in flight
   std::uint32_t newer = 0;
   Where where = Where::kInFlight;
-  std::uint8_t repeats = 0;       // how often it was sent again
-  bool app_limited = false;       // sent while the application, not the network, was the limit
-  Time sent_at{};                 // the last time; several may share it
-  std::uint64_t delivered = 0;    // as of then: bytes delivered in all ...
-  Time delivered_at{};            // ... when the last of them was ...
-  Time first_sent_at{};           // ... and the sending time that opened that sample
-  std::uint32_t lost_before = 0;  // as of then: bytes found lost in all, modulo 2^32
-  std::uint32_t in_flight = 0;    // as of then, this one included
-  std::uint32_t turn = 0;         // which transmission it was, modulo 2^32
+  std::uint8_t repeats = 0;     // how often it was sent again
+  Time sent_at{};               // the last time; several may share it
+  std::uint32_t in_flight = 0;  // when it was sent, itself included: bytes
+  std::uint32_t turn = 0;       // which transmission it was, modulo 2^32
 };
-static_assert(sizeof(SentSegment) == 64, "a segment in flight is one cache line");
+static_assert(sizeof(SentSegment) == 32, "two segments in flight share a cache line");
 
 /// Whether `a` was sent (the last time) after `b` was.
 constexpr bool SentAfter(const SentSegment& a, const SentSegment& b) {

@@ -1,7 +1,5 @@
 #include "tcp/invariants.h"
 
-#include <algorithm>
-
 #include "base/check.h"
 #include "tcp/recovery.h"
 #include "tcp/send_queue.h"
@@ -18,7 +16,7 @@ void CheckFlight(const Context& cx, const Tcb& tcb) {
   ESTAB_CHECK(flight.empty() || flight.begin() == FirstByte(tcb));
   ESTAB_CHECK(flight.empty() || flight.end() == tcb.snd.nxt);
   ESTAB_CHECK(flight.pipe() + flight.sacked_bytes() + flight.lost_bytes() == flight.bytes());
-  ESTAB_CHECK(tcb.fine_at == std::min({loss->probe_at, loss->reorder_at, loss->pace_at}));
+  ESTAB_CHECK(tcb.fine_at == loss->deadline());
   if (flight.count() <= kSmall) flight.Check();
 }
 

@@ -1,6 +1,7 @@
 // What loss recovery remembers while something is in flight.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include "base/seq.h"
@@ -67,7 +68,8 @@ struct LossState {
   // --- Deadlines, finer than the wheel's ticks; kNever when unset ---
   Time probe_at = kNever;
   Time reorder_at = kNever;
-  Time pace_at = kNever;
+  /// The earliest of them.
+  Time deadline() const { return std::min(probe_at, reorder_at); }
 };
 
 }  // namespace estab::tcp

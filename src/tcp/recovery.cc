@@ -312,7 +312,6 @@ void EnterLossRecovery(Context& cx, Tcb& tcb) {
 
 void OnReorderTimeout(Context& cx, Tcb& tcb, LossState& loss) {
   AckNews news;
-  news.prior_una = tcb.snd.una;
   DetectLosses(cx, tcb, loss, news);
   if (news.lost == 0) return;
   if (tcb.recovery != Recovery::kFast && tcb.recovery != Recovery::kLoss) {

@@ -1,6 +1,4 @@
 // What happens when a connection's deadlines pass.
-#include <algorithm>
-
 #include "tcp/ack_policy.h"
 #include "tcp/congestion/congestion.h"
 #include "tcp/policy.h"
@@ -182,7 +180,7 @@ void OnFineDeadline(Context& cx, Tcb& tcb) {
     Apply(cx, tcb, RuleId::kReorderTimeout);
     OnReorderTimeout(cx, tcb, loss);
   }
-  tcb.fine_at = std::min({loss.probe_at, loss.reorder_at, loss.pace_at});
+  tcb.fine_at = loss.deadline();
 }
 
 void OnDelayedAckDeadline(Context& cx, Tcb& tcb) {

@@ -21,9 +21,7 @@ void Clear(Context& cx, Tcb& tcb, Time& deadline, TimerKind kind) {
   cx.recorder.Timer(cx.now, tcb.number, tcb.tuple, kind, TimerEvent::What::kCancelled);
 }
 
-void Refine(Tcb& tcb, const LossState& loss) {
-  tcb.fine_at = std::min({loss.probe_at, loss.reorder_at, loss.pace_at});
-}
+void Refine(Tcb& tcb, const LossState& loss) { tcb.fine_at = loss.deadline(); }
 
 // `wait`, but no longer than TCP_USER_TIMEOUT leaves.
 Duration WithinUserTimeout(const Context& cx, const Tcb& tcb, Duration wait) {
