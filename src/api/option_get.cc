@@ -7,6 +7,7 @@
 #include <array>
 #include <charconv>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "api/option_value.h"
@@ -136,68 +137,62 @@ void GetCongestion(const Asked& asked, OptionOut* out) {
   out->Set(padded);
 }
 
-int GetTcpLevel(const Asked& asked, int name, OptionOut* out) {
+// Those that are one number; nothing if `name` is none of them.
+std::optional<int> TcpNumber(const Asked& asked, int name) {
   const SocketOptions& options = asked.options;
   switch (name) {
     case TCP_NODELAY:
-      out->Set(options.no_delay ? 1 : 0);
-      return 0;
+      return options.no_delay ? 1 : 0;
     case TCP_MAXSEG:
-      out->Set(MaxSegment(asked));
-      return 0;
+      return MaxSegment(asked);
+    case TCP_FASTOPEN:
+      return static_cast<int>(options.fast_open_queue);
+    case TCP_FASTOPEN_CONNECT:
+      return options.fast_open_connect ? 1 : 0;
+    case TCP_FASTOPEN_NO_COOKIE:
+      return options.fast_open_no_cookie ? 1 : 0;
+    case TCP_DEFER_ACCEPT:
+      return SecondsOf(options.defer_accept);
+    case TCP_KEEPIDLE:
+      return asked.Or(options.keepalive_idle, "net.ipv4.tcp_keepalive_time", 7200);
+    case TCP_KEEPINTVL:
+      return asked.Or(options.keepalive_interval, "net.ipv4.tcp_keepalive_intvl", 75);
+    case TCP_KEEPCNT:
+      return asked.Or(options.keepalive_count, "net.ipv4.tcp_keepalive_probes", 10);
+    case TCP_SYNCNT:
+      return asked.Or(options.syn_count, "net.ipv4.tcp_syn_retries", 5);
+    case TCP_LINGER2:
+      return asked.Or(options.fin_wait2_seconds, "net.ipv4.tcp_fin_timeout", 60);
+    case TCP_CORK:
+      return options.cork ? 1 : 0;
+    case TCP_QUICKACK:
+      return asked.info.quick_ack ? 1 : 0;
+    case TCP_NOTSENT_LOWAT:
+      return static_cast<int>(options.unsent_low_water);
+    case TCP_WINDOW_CLAMP:
+      return static_cast<int>(options.window_clamp);
+    case TCP_TIMESTAMP:
+      return static_cast<int>(asked.info.timestamp);
+    case TCP_USER_TIMEOUT:
+      return static_cast<int>(options.user_timeout_ms);
+    case kTcpRtoMaxMs:
+      return asked.Or(options.rto_max_ms, "net.ipv4.tcp_rto_max_ms", 120'000);
+    default:
+      return std::nullopt;
+  }
+}
+
+int GetTcpLevel(const Asked& asked, int name, OptionOut* out) {
+  if (const auto number = TcpNumber(asked, name)) {
+    out->Set(*number);
+    return 0;
+  }
+  switch (name) {
     case TCP_CONGESTION:
       GetCongestion(asked, out);
       return 0;
-    case TCP_FASTOPEN:
-      out->Set(static_cast<int>(options.fast_open_queue));
-      return 0;
     case TCP_FASTOPEN_KEY:
       GetFastOpenKey(asked, out);
-      return 0;
-    case TCP_FASTOPEN_CONNECT:
-      out->Set(options.fast_open_connect ? 1 : 0);
-      return 0;
-    case TCP_FASTOPEN_NO_COOKIE:
-      out->Set(options.fast_open_no_cookie ? 1 : 0);
-      return 0;
-    case TCP_DEFER_ACCEPT:
-      out->Set(SecondsOf(options.defer_accept));
-      return 0;
-    case TCP_KEEPIDLE:
-      out->Set(asked.Or(options.keepalive_idle, "net.ipv4.tcp_keepalive_time", 7200));
-      return 0;
-    case TCP_KEEPINTVL:
-      out->Set(asked.Or(options.keepalive_interval, "net.ipv4.tcp_keepalive_intvl", 75));
-      return 0;
-    case TCP_KEEPCNT:
-      out->Set(asked.Or(options.keepalive_count, "net.ipv4.tcp_keepalive_probes", 10));
-      return 0;
-    case TCP_SYNCNT:
-      out->Set(asked.Or(options.syn_count, "net.ipv4.tcp_syn_retries", 5));
-      return 0;
-    case TCP_LINGER2:
-      out->Set(asked.Or(options.fin_wait2_seconds, "net.ipv4.tcp_fin_timeout", 60));
-      return 0;
-    case TCP_CORK:
-      out->Set(options.cork ? 1 : 0);
-      return 0;
-    case TCP_QUICKACK:
-      out->Set(asked.info.quick_ack ? 1 : 0);
-      return 0;
-    case TCP_NOTSENT_LOWAT:
-      out->Set(static_cast<int>(options.unsent_low_water));
-      return 0;
-    case TCP_WINDOW_CLAMP:
-      out->Set(static_cast<int>(options.window_clamp));
-      return 0;
-    case TCP_TIMESTAMP:
-      out->Set(static_cast<int>(asked.info.timestamp));
-      return 0;
-    case TCP_USER_TIMEOUT:
-      out->Set(static_cast<int>(options.user_timeout_ms));
-      return 0;
-    case kTcpRtoMaxMs:
-      out->Set(asked.Or(options.rto_max_ms, "net.ipv4.tcp_rto_max_ms", 120'000));
       return 0;
     case TCP_INFO:
       out->size = static_cast<socklen_t>(WriteTcpInfo(asked.info, out->bytes));

@@ -82,7 +82,8 @@ std::string Folder::List(const Found& directory, std::string_view title) {
   if (DIR* stream = copy < 0 ? nullptr : fdopendir(copy)) {
     while (const dirent* entry = readdir(stream)) {
       if (entry->d_name[0] == '.') continue;
-      if ((more = names.size() == kMostListed)) break;
+      more = names.size() == kMostListed;
+      if (more) break;
       names.emplace_back(std::string(entry->d_name) + (entry->d_type == DT_DIR ? "/" : ""));
     }
     closedir(stream);

@@ -1,5 +1,6 @@
 #include "cli/serve.h"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <map>
@@ -73,7 +74,8 @@ void AddSmallService(CLI::App& verb, ServeOptions& options, const std::string& f
           flag,
           [&options, flag, make](const std::vector<std::string>& ports) {
             for (const std::string& text : ports) {
-              options.services.push_back({flag + " " + text, ParsePort(flag, text), make});
+              options.services.push_back(
+                  {fmt::format("{} {}", flag, text), ParsePort(flag, text), make});
             }
           },
           help)

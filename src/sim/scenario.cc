@@ -11,7 +11,6 @@
 namespace estab::sim {
 namespace {
 
-using observe::ErrnoName;
 using observe::FlagsText;
 using observe::SideName;
 using observe::SpanText;
@@ -26,8 +25,6 @@ const Parameter* FindParameter(const Scenario& scenario, std::string_view name) 
   return nullptr;
 }
 
-// What was asked for; nullopt if nothing was. One that is set by the setting's own name wins, since
-// it is set last.
 // What may be set of `scenario`, for whoever asked for something else.
 std::string ParametersOf(const Scenario& scenario) {
   std::string out;
@@ -36,6 +33,8 @@ std::string ParametersOf(const Scenario& scenario) {
   return out + (out.empty() ? "it has none" : "") + ", and takes every setting by its name";
 }
 
+// What was asked for; nullopt if nothing was. One that is set by the setting's own name wins, since
+// it is set last.
 std::optional<std::string> GivenValue(const Parameter& parameter, const ScenarioOptions& options) {
   std::optional<std::string> value;
   for (const auto& [name, given] : options.values) {

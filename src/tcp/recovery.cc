@@ -182,18 +182,16 @@ void OnProbeAnswered(Context& cx, Tcb& tcb, LossState& loss, const AckNews& news
   const Duration since = cx.now - loss.probe.sent_at;
   const bool too_soon = news.advanced && since < std::chrono::microseconds(tcb.rtt.min);
   if (loss.probe.repeats && (news.dsack || too_soon)) tcb.probes_wait = true;
-  if (!loss.probe.repeats || news.dsack || too_soon) {
-    loss.probe.out = false;  // new data; or the original has arrived, and maybe the copy too
-  } else if (tcb.snd.una > loss.probe.end) {
-    loss.probe.out = false;
-    BeginReduction(cx, tcb, loss, Congestion::kLoss);
-    tcb.recovery = Recovery::kReduced;
-    loss.may_undo = false;
-    EndReduction(tcb, loss);
-    tcb.recovery = Recovery::kOpen;
-  } else if (!news.advanced && news.sacked == 0 && news.duplicate) {
-    loss.probe.out = false;  // the ACK of the second copy
-  }
+  const bool harmless = !loss.probe.repeats || news.dsack || too_soon;  // nothing was lost
+  const bool hid_a_loss = !harmless && tcb.snd.una > loss.probe.end;
+  const bool copy_answered = !news.advanced && news.sacked == 0 && news.duplicate;
+  if (harmless || hid_a_loss || copy_answered) loss.probe.out = false;
+  if (!hid_a_loss) return;
+  BeginReduction(cx, tcb, loss, Congestion::kLoss);
+  tcb.recovery = Recovery::kReduced;
+  loss.may_undo = false;
+  EndReduction(tcb, loss);
+  tcb.recovery = Recovery::kOpen;
 }
 
 bool Dubious(const Tcb& tcb, const LossState& loss, const AckNews& news) {
