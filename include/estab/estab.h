@@ -241,6 +241,7 @@ ESTAB_API int estab_close(estab_stack* stack, int s);
  *                TCP_KEEPCNT TCP_SYNCNT TCP_LINGER2 TCP_USER_TIMEOUT TCP_NOTSENT_LOWAT
  *                TCP_WINDOW_CLAMP TCP_INQ TCP_FASTOPEN_KEY TCP_CONGESTION
  *  IPPROTO_IP    IP_TOS IP_TTL IP_BIND_ADDRESS_NO_PORT IP_LOCAL_PORT_RANGE
+ *                IP_MTU_DISCOVER
  *  IPPROTO_IPV6  IPV6_V6ONLY (before bind) IPV6_TCLASS IPV6_UNICAST_HOPS (AF_INET6 sockets)
  * Everything else: ENOPROTOOPT. SO_RCVBUF and SO_SNDBUF: n bytes of payload are held and 2n is what
  * estab_getsockopt then says, as on Linux (where the other half pays for overhead); at least 2304
@@ -258,9 +259,9 @@ ESTAB_API int estab_setsockopt(estab_stack* stack, int s, int level, int name, c
                                socklen_t length);
 
 /* Asks for an option: those of estab_setsockopt, and SO_ERROR (the pending error, cleared by
- * asking), SO_TYPE, SO_DOMAIN, SO_PROTOCOL, SO_ACCEPTCONN, SO_SNDLOWAT (1), TCP_TIMESTAMP, TCP_INFO
- * (struct tcp_info of <linux/tcp.h>; what is not known is 0). The value is cut to *length, and
- * *length becomes what was written. */
+ * asking), SO_TYPE, SO_DOMAIN, SO_PROTOCOL, SO_ACCEPTCONN, SO_SNDLOWAT (1), TCP_TIMESTAMP, IP_MTU
+ * (of the path; ENOTCONN without a peer), TCP_INFO (struct tcp_info of <linux/tcp.h>; what is not
+ * known is 0). The value is cut to *length, and *length becomes what was written. */
 ESTAB_API int estab_getsockopt(estab_stack* stack, int s, int level, int name, void* value,
                                socklen_t* length);
 

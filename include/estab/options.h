@@ -29,24 +29,37 @@ const char* NameOf(Congestion congestion);
 /// The one of that name; nullopt if there is none.
 std::optional<Congestion> CongestionByName(std::string_view name);
 
+/// What a connection makes of its path's MTU (IP_MTU_DISCOVER): whether routers may fragment its
+/// packets. By a setting, that is net.ipv4.ip_no_pmtu_disc, they may not unless it is on.
+enum class MtuDiscovery : std::uint8_t {
+  kBySetting,
+  kDont,   // they may
+  kWant,   // they may not, unless the path takes less than net.ipv4.route.min_pmtu
+  kDo,     // they may not
+  kProbe,  // as Linux has it for TCP: they may, and so with the next two, which are for datagrams
+  kInterface,
+  kOmit,
+};
+
 /// Per-socket overrides. A zero (or empty) value means "as the stack's setting says at the time",
 /// so changing a setting is felt by every socket that has not its own value. Copied by value;
 /// sockets with equal options share one block. A listener's options are inherited by the sockets
 /// accepted from it.
 struct SocketOptions {
-  bool reuse_address = false;        // SO_REUSEADDR
-  bool keepalive = false;            // SO_KEEPALIVE
-  bool no_delay = false;             // TCP_NODELAY
-  bool v6_only = false;              // IPV6_V6ONLY; before bind only
-  bool linger = false;               // SO_LINGER l_onoff
-  bool reuse_port = false;           // SO_REUSEPORT
-  bool cork = false;                 // TCP_CORK: only full segments, or after an RTO
-  bool urgent_inline = false;        // SO_OOBINLINE: urgent data stays in the stream
-  bool bind_address_only = false;    // IP_BIND_ADDRESS_NO_PORT: bind to port 0 takes none
-  std::uint8_t tos = 0;              // IP_TOS: of IPv4; ECN bits are the stack's own
-  std::uint8_t ttl = 0;              // IP_TTL: of IPv4
-  std::uint8_t traffic_class = 0;    // IPV6_TCLASS: of IPv6, likewise
-  std::uint8_t hop_limit = 0;        // IPV6_UNICAST_HOPS: of IPv6
+  bool reuse_address = false;      // SO_REUSEADDR
+  bool keepalive = false;          // SO_KEEPALIVE
+  bool no_delay = false;           // TCP_NODELAY
+  bool v6_only = false;            // IPV6_V6ONLY; before bind only
+  bool linger = false;             // SO_LINGER l_onoff
+  bool reuse_port = false;         // SO_REUSEPORT
+  bool cork = false;               // TCP_CORK: only full segments, or after an RTO
+  bool urgent_inline = false;      // SO_OOBINLINE: urgent data stays in the stream
+  bool bind_address_only = false;  // IP_BIND_ADDRESS_NO_PORT: bind to port 0 takes none
+  std::uint8_t tos = 0;            // IP_TOS: of IPv4; ECN bits are the stack's own
+  std::uint8_t ttl = 0;            // IP_TTL: of IPv4
+  std::uint8_t traffic_class = 0;  // IPV6_TCLASS: of IPv6, likewise
+  std::uint8_t hop_limit = 0;      // IPV6_UNICAST_HOPS: of IPv6
+  MtuDiscovery mtu_discovery = MtuDiscovery::kBySetting;  // IP_MTU_DISCOVER: of IPv4
   std::uint8_t syn_count = 0;        // TCP_SYNCNT, 1-127; listener: SYN|ACK repeats
   std::uint8_t keepalive_count = 0;  // TCP_KEEPCNT, 1-127
   std::uint8_t defer_accept = 0;     // TCP_DEFER_ACCEPT, as SYN|ACK time-outs to wait for data
@@ -119,6 +132,7 @@ struct ConnectionInfo {
   std::uint8_t receive_window_scale = 0;
   std::uint32_t send_mss = 0;     // payload bytes of a full segment, options taken off
   std::uint32_t receive_mss = 0;  // what we announced
+  std::uint32_t path_mtu = 0;     // the largest packet that the path takes, as far as is known
   std::uint32_t typical_in = 0;   // the largest payload that came
   // Time.
   Duration rto{};

@@ -202,8 +202,27 @@ int GetTcpLevel(const Asked& asked, int name, OptionOut* out) {
   }
 }
 
+// IP_MTU_DISCOVER, as Linux counts it.
+int Discovery(const Asked& asked) {
+  const int own = static_cast<int>(asked.options.mtu_discovery);
+  if (own != 0) return own - 1;
+  return asked.Or(0, "net.ipv4.ip_no_pmtu_disc", 0) != 0 ? IP_PMTUDISC_DONT : IP_PMTUDISC_WANT;
+}
+
+// IP_MTU: there is a path only with a peer.
+int GetMtu(const Asked& asked, OptionOut* out) {
+  if (asked.info.path_mtu == 0 || asked.info.state == State::kClosed) return ENOTCONN;
+  out->Set(static_cast<int>(asked.info.path_mtu));
+  return 0;
+}
+
 int GetIpLevel(const Asked& asked, int name, OptionOut* out) {
   switch (name) {
+    case IP_MTU_DISCOVER:
+      out->Set(Discovery(asked));
+      return 0;
+    case IP_MTU:
+      return GetMtu(asked, out);
     case IP_TOS:
       out->Set(int{asked.options.tos});
       return 0;

@@ -254,8 +254,16 @@ int SetPortRange(SocketOptions& options, const OptionIn& in) {
   return 0;
 }
 
+int SetMtuDiscovery(SocketOptions& options, const OptionIn& in) {
+  const auto value = in.length == 0 ? std::optional<int>(0) : in.IntOrByte();
+  if (!value || *value < IP_PMTUDISC_DONT || *value > IP_PMTUDISC_OMIT) return EINVAL;
+  options.mtu_discovery = static_cast<MtuDiscovery>(*value + 1);
+  return 0;
+}
+
 int SetIpLevel(SocketOptions& options, int name, const OptionIn& in) {
   if (name == kIpLocalPortRange) return SetPortRange(options, in);
+  if (name == IP_MTU_DISCOVER) return SetMtuDiscovery(options, in);
   if (name == IP_BIND_ADDRESS_NO_PORT) {
     const auto value = in.length == 0 ? std::optional<int>(0) : in.IntOrByte();
     options.bind_address_only = *value != 0;

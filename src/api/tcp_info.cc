@@ -74,6 +74,7 @@ void WriteWindows(const ConnectionInfo& info, tcp_info& out) {
   // As Linux: while opening the timestamps that were only offered are taken off already.
   const bool offered = info.timestamps && info.state == State::kSynSent;
   out.tcpi_snd_mss = mss - (offered ? std::min(kTimestampSize, mss) : 0);
+  out.tcpi_pmtu = info.path_mtu;
   out.tcpi_rcv_mss = std::min(info.typical_in, info.receive_mss);
   const bool agreed = info.timestamps && info.state != State::kSynSent;
   out.tcpi_advmss = info.receive_mss - (agreed ? std::min(kTimestampSize, info.receive_mss) : 0);

@@ -36,6 +36,10 @@ Json Described(const ConnectionInfo& info) {
   json["remote"] = observe::EndpointText(info.tuple.remote);
   const bool listener = info.state == State::kListen;
   json["recv_q"] = listener ? info.accept_queue : info.receive_queue;
+  if (info.path_mtu != 0) {
+    json["mss"] = info.send_mss;
+    json["pmtu"] = info.path_mtu;
+  }
   json["send_q"] = listener ? info.backlog : info.send_queue;
   if (listener) json["syn_q"] = info.syn_queue;
   if (info.timer != TimerKind::kNone) {

@@ -56,7 +56,8 @@ Stack::Impl::Socket* Stack::Impl::NewChild(Context& cx, const Listener& listener
   Socket* socket = NewSocket(parent.ipv6, own);
   options.Unref(own);
   if (socket == nullptr) return nullptr;
-  tcp::Promote(cx, half, *socket);
+  const std::uint32_t mtu = PathTo(half.tuple.remote.address, half.link, cx.now).mtu;
+  tcp::Promote(cx, half, mtu, *socket);
   socket->listener = sockets[listener.socket].listener;
   socket->queued = true;
   return socket;

@@ -37,7 +37,8 @@ bool Stack::Impl::RestoreFromCookie(Context& cx, const Listener& listener, const
   }
   syn.options.has_mss = true;
   syn.options.mss = *mss;
-  tcp::TakeSyn(settings, OptionsOf(listener), network.link(link).mtu, syn, half);
+  tcp::TakeSyn(settings, OptionsOf(listener), PathTo(tuple.remote.address, link, cx.now).mtu, syn,
+               half);
   half.peer_mss = *mss;
   half.repeated = true;  // nobody knows when the SYN|ACK went out
   // What was agreed on then must still be possible: the peer goes by it.

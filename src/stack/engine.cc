@@ -27,6 +27,7 @@ Stack::Impl::Impl(const StackConfig& config, Allocator& from)
       index(memory),
       ports(memory),
       fast_open_cache(memory),
+      paths(memory),
       replies(memory, buffers.chunks),
       looped(memory, buffers.chunks),
       fine(memory),

@@ -8,6 +8,7 @@
 #include "stack/icmp_limiter.h"
 #include "stack/network.h"
 #include "stack/options_table.h"
+#include "stack/path_cache.h"
 #include "stack/ports.h"
 #include "stack/replies.h"
 #include "stack/settings_table.h"
@@ -223,7 +224,19 @@ struct Stack::Impl {
   void OnTimeWaitDeadline(Context& cx, Ref ref);
   void SendTimeWaitAck(Context& cx, const tcp::TimeWait& state, const Tuple& tuple);
 
+  // --- paths.cc ---
+  /// What is known of the path to `destination` over `link`.
+  stack::PathMtu PathTo(const IpAddress& destination, LinkId link, Time now) const;
+  /// What the socket's path takes may have changed, by news about another connection or by time.
+  void SyncPath(Context& cx, Socket& socket);
+  /// What an ICMP message makes of a path that was thought to take `old`; nothing if that stays.
+  std::optional<stack::PathMtu> BelievedMtu(const wire::IcmpError& error, std::uint32_t old) const;
+  /// A packet of the socket's, in flight, was too big.
+  void TakePacketTooBig(Context& cx, Socket& socket, const wire::IcmpError& error);
+
   // --- transmit.cc ---
+  /// The IP header of a segment with these options; on a path that is `locked` (see PathMtu).
+  wire::IpHeader HeaderFor(const Tuple& tuple, const SocketOptions& own, bool locked);
   std::size_t Transmit(Time now, PacketSink& sink, std::size_t budget);
   std::size_t TransmitReplies(PacketSink& sink, std::size_t budget, unsigned& busy);
   std::size_t TransmitLink(Time now, PacketSink& sink, LinkId link, std::size_t budget);
@@ -238,7 +251,9 @@ struct Stack::Impl {
   /// Queues a segment that is not from a TCB's own queue.
   void Reply(Time now, LinkId link, const Tuple& tuple, ConnectionNumber number,
              const wire::Segment& segment, std::uint8_t tos, std::uint8_t ttl);
-  /// The same with TOS and TTL as `options` has them.
+  void Reply(Time now, LinkId link, const Tuple& tuple, ConnectionNumber number,
+             const wire::Segment& segment, const wire::IpHeader& header);
+  /// The same with TOS, TTL and DF as `options` has them.
   void Reply(Time now, LinkId link, const Tuple& tuple, ConnectionNumber number,
              const wire::Segment& segment, const SocketOptions& options);
   /// Answers `segment` with the reset that RFC 9293 §3.10.7.1 prescribes.
@@ -246,6 +261,7 @@ struct Stack::Impl {
   SinkResult LoopBack(const TxPacket& packet);
   /// Queues a finished packet; one that is longer than the link's MTU goes in fragments.
   void QueuePacket(LinkId link, bool local, std::span<const std::byte> packet);
+  std::uint32_t NextIdentification(std::span<const std::byte> addresses);
   bool QueueFragments(LinkId link, std::span<const std::byte> packet);
 
   // --- deadlines.cc ---
@@ -319,6 +335,7 @@ struct Stack::Impl {
   stack::PortTable ports;
   stack::Network network;
   stack::FastOpenCache fast_open_cache;
+  stack::PathCache paths;
   stack::FastOpenKeys fast_open_keys;
   bool fast_open_key_given = false;  // by name, and not from the seed
   stack::ReplyQueue replies;
@@ -334,9 +351,9 @@ struct Stack::Impl {
   Shard shard;
   ConnectionNumber last_number = 0;
   std::uint64_t port_draws = 0;
-  std::uint32_t datagrams_fragmented = 0;
-  std::uint32_t fin_wait2_records = 0;  // sockets that count like TIME_WAIT records
-  bool started = false;                 // a packet has passed: what holds from the start is fixed
+  std::uint32_t datagrams_fragmented = 0;  // or that routers may fragment
+  std::uint32_t fin_wait2_records = 0;     // sockets that count like TIME_WAIT records
+  bool started = false;  // a packet has passed: what holds from the start is fixed
   bool destroy_silently = false;
   std::array<char, 64> seed_text{};
 };

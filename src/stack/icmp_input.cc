@@ -31,7 +31,7 @@ void Stack::Impl::ArriveIcmpError(Time now, const wire::IcmpError& error) {
   const Ref ref = Lookup(tuple);
   if (ref.found() && ref.kind() == Owner::kSocket) {
     Socket& socket = sockets[ref.slot()];
-    tcp::ArriveIcmp(cx, socket, seq, meaning);
+    if (tcp::ArriveIcmp(cx, socket, seq, meaning)) TakePacketTooBig(cx, socket, error);
     return Settle(cx, socket);
   }
   if (ref.found() && ref.kind() == Owner::kHalfOpen) {

@@ -56,7 +56,8 @@ RuleId Stack::Impl::OpenPassively(Context& cx, Listener& listener, const Tuple& 
   }
   tcp::HalfOpen half;
   DescribeHalfOpen(tuple, link, iss != nullptr ? *iss : FreshSequence(tuple, cx.now), half);
-  tcp::TakeSyn(settings, OptionsOf(listener), network.link(link).mtu, segment, half);
+  tcp::TakeSyn(settings, OptionsOf(listener), PathTo(tuple.remote.address, link, cx.now).mtu,
+               segment, half);
   if (cookie) {
     SendCookie(cx, listener, half, segment);
     return RuleId::kListenSynCookie;

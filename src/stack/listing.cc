@@ -129,6 +129,9 @@ ConnectionInfo Stack::Impl::Info(Time now, const Socket& socket) const {
   info.receive_window_scale = tcb.receive_scale;
   info.send_mss = tcb.send_mss;
   info.receive_mss = tcb.announced_mss;
+  if (socket.attached && socket.state != State::kListen) {
+    info.path_mtu = PathTo(tcb.tuple.remote.address, tcb.link, now).mtu;
+  }
   info.typical_in = tcb.typical_in;
   info.rto = tcp::BackedOffRto(cx, tcb);
   info.srtt = std::chrono::microseconds(tcb.rtt.srtt8 / 8);

@@ -241,9 +241,9 @@ Result<void> Stack::Impl::BeginConnect(Context& cx, Socket& socket, const Endpoi
   }
   socket.link = path->link;
   socket.number = NextNumber();
-  socket.snd.iss = iss;
+  socket.snd.una = iss;
   socket.ts.offset = stack::TimestampOffset(keys.sequence, socket.tuple);
-  tcp::BeginOpen(cx, socket, network.link(path->link).mtu);
+  tcp::BeginOpen(cx, socket, PathTo(remote.address, path->link, cx.now).mtu);
   ++counters.connections_opened;
   return {};
 }

@@ -48,13 +48,17 @@ void Stack::Impl::QueuePacket(LinkId link, bool local, std::span<const std::byte
   if (!queued) ++counters.out_of_memory;
 }
 
+// Identifications of one destination never repeat within the space, and those of another say
+// nothing about them (RFC 7739 §5.3). `addresses`: as they lie in the header.
+std::uint32_t Stack::Impl::NextIdentification(std::span<const std::byte> addresses) {
+  const std::uint64_t base = SipHash24(keys.fragments, addresses);
+  return static_cast<std::uint32_t>(base + ++datagrams_fragmented);
+}
+
 bool Stack::Impl::QueueFragments(LinkId link, std::span<const std::byte> packet) {
-  // Identifications of one destination never repeat within the space, and those of another say
-  // nothing about them (RFC 7739 §5.3).
   const bool v4 = std::to_integer<unsigned>(packet[0]) >> 4 == 4;
   const auto addresses = v4 ? packet.subspan(12, 8) : packet.subspan(8, 32);
-  const std::uint64_t base = SipHash24(keys.fragments, addresses);
-  const auto identification = static_cast<std::uint32_t>(base + ++datagrams_fragmented);
+  const std::uint32_t identification = NextIdentification(addresses);
   wire::Fragmenter fragmenter(packet, network.link(link).mtu, identification);
   if (replies.room() < fragmenter.count()) return false;  // a part of them would be of no use
   std::byte fragment[65536];
@@ -64,11 +68,30 @@ bool Stack::Impl::QueueFragments(LinkId link, std::span<const std::byte> packet)
   return true;
 }
 
+wire::IpHeader Stack::Impl::HeaderFor(const Tuple& tuple, const SocketOptions& own, bool locked) {
+  const IpAddress& remote = tuple.remote.address;
+  wire::IpHeader header =
+      IpHeaderFor(tuple, tcp::Tos(own, remote), tcp::Ttl(settings, own, remote));
+  header.dont_fragment = tcp::DontFragment(settings, own, locked);
+  if (!header.dont_fragment && remote.is_v4()) {
+    std::byte addresses[8];
+    std::memcpy(addresses, tuple.local.address.bytes.data() + 12, 4);
+    std::memcpy(addresses + 4, remote.bytes.data() + 12, 4);
+    header.identification = static_cast<std::uint16_t>(NextIdentification(addresses));
+  }
+  return header;
+}
+
 void Stack::Impl::Reply(Time now, LinkId link, const Tuple& tuple, ConnectionNumber number,
                         const wire::Segment& segment, std::uint8_t tos, std::uint8_t ttl) {
-  std::byte packet[kMaxHeader];
   const auto hops = ttl != 0 ? ttl : static_cast<std::uint8_t>(settings.default_ttl);
-  const std::size_t size = BuildHeaders(packet, IpHeaderFor(tuple, tos, hops), segment, {});
+  Reply(now, link, tuple, number, segment, IpHeaderFor(tuple, tos, hops));
+}
+
+void Stack::Impl::Reply(Time now, LinkId link, const Tuple& tuple, ConnectionNumber number,
+                        const wire::Segment& segment, const wire::IpHeader& header) {
+  std::byte packet[kMaxHeader];
+  const std::size_t size = BuildHeaders(packet, header, segment, {});
   recorder.Segment(now, number, tuple, true, tcp::Summarize(segment));
   QueuePacket(link, network.IsLocal(tuple.remote.address), {packet, size});
 }
@@ -93,8 +116,7 @@ void Stack::Impl::ReplyReset(Time now, LinkId link, const Tuple& tuple,
 
 void Stack::Impl::Reply(Time now, LinkId link, const Tuple& tuple, ConnectionNumber number,
                         const wire::Segment& segment, const SocketOptions& own) {
-  const IpAddress& remote = tuple.remote.address;
-  Reply(now, link, tuple, number, segment, tcp::Tos(own, remote), tcp::Ttl(settings, own, remote));
+  Reply(now, link, tuple, number, segment, HeaderFor(tuple, own, false));
 }
 
 std::size_t Stack::Impl::TransmitReplies(PacketSink& sink, std::size_t budget, unsigned& busy) {
@@ -140,9 +162,8 @@ bool Stack::Impl::TransmitSegment(Context& cx, PacketSink& sink, Socket& socket,
   wire::Segment segment = tcp::MakeSegment(cx, socket, plan);
   if (plan.kind == tcp::Plan::Kind::kSyn && !plan.repeat) AddFastOpenOption(socket, segment);
   const std::span<const Slice> payload(slices.data(), pieces);
-  const IpAddress& remote = socket.tuple.remote.address;
-  const std::uint8_t ttl = tcp::Ttl(settings, *socket.options, remote);
-  const wire::IpHeader ip = IpHeaderFor(socket.tuple, segment.tos, ttl);
+  wire::IpHeader ip = HeaderFor(socket.tuple, *socket.options, socket.mtu_locked);
+  ip.tos = segment.tos;
   TxPacket packet;
   packet.header = {loan.header.data(), BuildHeaders(loan.header, ip, segment, payload)};
   packet.payload = payload;
@@ -194,6 +215,7 @@ std::size_t Stack::Impl::TransmitLink(Time now, PacketSink& sink, LinkId id, std
   while (!busy && sent < budget && !link.output.empty()) {
     Socket& socket = *link.output.front();
     IntrusiveList<Socket, stack::OutputTag>::Remove(socket);
+    SyncPath(cx, socket);
     const std::size_t burst = std::min(kBurst, budget - sent);
     std::size_t n = 0;
     while (n < burst && TransmitSegment(cx, sink, socket, holds, busy)) ++n;

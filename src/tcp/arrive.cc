@@ -35,7 +35,7 @@ void BecomeEstablished(Context& cx, Tcb& tcb) {
   if (!sampled) ResetRto(cx, tcb, tcb.syn_repeated);
   tcb.rtt.repeats = 0;
   tcb.rtt.backoff = 0;
-  tcb.recover = tcb.snd.iss;
+  tcb.recover = tcb.snd.una - 1;
   tcb.snd.small = tcb.snd.una;
   tcb.congestion->begin(tcb);
   NoteWindowAdapted(cx, tcb);

@@ -7,6 +7,7 @@
 #include "tcp/arrive.h"
 #include "tcp/challenge.h"
 #include "tcp/ecn.h"
+#include "tcp/path_mtu.h"
 #include "tcp/recovery.h"
 #include "tcp/rtt.h"
 #include "tcp/sack.h"
@@ -76,6 +77,7 @@ void Acknowledge(Context& cx, Tcb& tcb, const Arriving& segment, AckNews& news) 
   tcb.bytes_acked += bytes;
   if (LossState* loss = LossOf(cx, tcb)) {
     TakeCumulativeAck(cx, tcb, *loss, segment.ack, news);
+    NoteMtuProbeAnswer(cx, tcb, *loss, segment.ack);
     (void)loss->flight.Reserve(cx.buffers.rings);
   }
   tcb.rtt.repeats = 0;

@@ -6,6 +6,7 @@
 #include "tcp/ecn.h"
 #include "tcp/fast_open.h"
 #include "tcp/negotiation.h"
+#include "tcp/path_mtu.h"
 #include "tcp/rtt.h"
 #include "tcp/send_queue.h"
 #include "tcp/timers.h"
@@ -24,7 +25,7 @@ constexpr Duration kHastenedSyn = std::chrono::milliseconds(8);
 // First: the ACK must be for our SYN.
 std::optional<Verdict> CheckAck(Context& cx, Tcb& tcb, const Arriving& segment) {
   if (!segment.Has(kAck)) return std::nullopt;
-  if (segment.ack > tcb.snd.iss && segment.ack <= tcb.snd.nxt) return std::nullopt;
+  if (segment.ack > tcb.snd.una && segment.ack <= tcb.snd.nxt) return std::nullopt;
   if (cx.settings.policy.bad_ack_hastens_syn && tcb.rtt.repeats == 0) {
     ArmRetransmit(cx, tcb, kHastenedSyn);
   }
@@ -67,6 +68,7 @@ void TakeSyn(Context& cx, Tcb& tcb, const Arriving& segment) {
   tcb.snd.wl2 = segment.ack;
   tcb.ecn = tcb.ecn && (segment.Has(kAck) ? AgreesToEcn(header) : AsksForEcn(header));
   Agree(tcb, header.options, PeerMss(cx.settings, header.options, v4));
+  BeginMss(cx, tcb);
   if (tcb.timestamps) {
     tcb.ts.recent = header.options.ts_value;
     tcb.ts.recent_at = cx.stamp();
@@ -96,20 +98,21 @@ Verdict ArriveSynSent(Context& cx, Tcb& tcb, Arriving& segment) {
     DisarmRetransmit(cx, tcb);
     tcb.rtt.repeats = 0;
     if (tcb.fast_open == FastOpen::kData) {  // nobody has taken it: it comes when we are open
-      tcb.snd.nxt = tcb.snd.iss + 1;
+      tcb.snd.nxt = tcb.snd.una + 1;
       tcb.fast_open = FastOpen::kNone;
     }
     tcb.pending.syn = true;  // now with the ACK of the peer's
     ArmRetransmit(cx, tcb, SynTimeout(cx.settings, *tcb.options, 0, 0));
     return Done(cx, tcb, RuleId::kSynSentSyn);
   }
+  const SndSeq iss = tcb.snd.una;
   tcb.snd.una = segment.ack;
   tcb.syn_acked = true;
   tcb.pending.syn = false;
   DisarmRetransmit(cx, tcb);
   SampleSyn(cx, tcb, segment);
   const bool fast_open = tcb.fast_open != FastOpen::kNone;
-  SettleSynData(cx, tcb);
+  SettleSynData(cx, tcb, iss);
   Apply(cx, tcb, RuleId::kSynSentSynAck);
   BecomeEstablished(cx, tcb);
   if (Outstanding(tcb) != 0) ArmRetransmit(cx, tcb, BackedOffRto(cx, tcb));

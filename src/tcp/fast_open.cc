@@ -24,7 +24,7 @@ bool TakeSynText(Context& cx, Tcb& tcb, Arriving segment) {
 }  // namespace
 
 void OpenOnSyn(Context& cx, Tcb& tcb, const wire::Segment& syn) {
-  tcb.snd.nxt = tcb.snd.iss;  // the SYN|ACK is still to be sent
+  tcb.snd.nxt = tcb.snd.una;  // the SYN|ACK is still to be sent
   tcb.snd.small = tcb.snd.una;
   EndSynTiming(tcb);
   tcb.congestion->begin(tcb);
@@ -62,8 +62,8 @@ Result<std::size_t> QueueSynData(Context& cx, Tcb& tcb, std::span<const std::byt
   return taken;
 }
 
-void SettleSynData(Context& cx, Tcb& tcb) {
-  const auto taken = static_cast<std::uint32_t>(tcb.snd.una - (tcb.snd.iss + 1));
+void SettleSynData(Context& cx, Tcb& tcb, SndSeq iss) {
+  const auto taken = static_cast<std::uint32_t>(tcb.snd.una - (iss + 1));
   if (taken != 0) cx.buffers.send[tcb.send_buffer].bytes.Consume(cx.buffers.chunks, taken);
   tcb.bytes_acked += taken;
   if (tcb.fast_open != FastOpen::kData) return;

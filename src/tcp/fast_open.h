@@ -23,9 +23,9 @@ void DeferSyn(Context& cx, Tcb& tcb);
 /// Client: the SYN goes out, with as much of `data` as it takes; returns how much. kNoMemory.
 Result<std::size_t> QueueSynData(Context& cx, Tcb& tcb, std::span<const std::byte> data);
 
-/// Client: SND.UNA has become what the SYN|ACK acknowledges: takes accepted data off the queue; the
-/// rest will be sent anew.
-void SettleSynData(Context& cx, Tcb& tcb);
+/// Client: SND.UNA, which was `iss`, has become what the SYN|ACK acknowledges: takes accepted data
+/// off the queue; the rest will be sent anew.
+void SettleSynData(Context& cx, Tcb& tcb, SndSeq iss);
 
 /// Client: takes data that came on the SYN|ACK.
 void TakeSynAckData(Context& cx, Tcb& tcb, const Arriving& segment);

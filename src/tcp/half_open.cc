@@ -6,6 +6,7 @@
 #include "tcp/challenge.h"
 #include "tcp/congestion/congestion.h"
 #include "tcp/ecn.h"
+#include "tcp/path_mtu.h"
 #include "tcp/rtt.h"
 
 namespace estab::tcp {
@@ -174,7 +175,7 @@ wire::Segment MakeAck(const HalfOpen& half, Stamp now) {
   return segment;
 }
 
-void Promote(Context& cx, const HalfOpen& half, Tcb& tcb) {
+void Promote(Context& cx, const HalfOpen& half, std::uint32_t mtu, Tcb& tcb) {
   tcb.tuple = half.tuple;
   tcb.link = half.link;
   tcb.number = half.number;
@@ -185,7 +186,7 @@ void Promote(Context& cx, const HalfOpen& half, Tcb& tcb) {
   tcb.sack = half.sack;
   tcb.ecn = half.ecn;
   tcb.syn_repeated = half.repeated;
-  tcb.snd.iss = tcb.snd.una = half.iss;
+  tcb.snd.una = half.iss;
   tcb.snd.nxt = half.iss + 1;
   tcb.snd.wnd = tcb.snd.max_wnd = half.peer_window;
   tcb.snd.wl1 = half.irs;
@@ -198,7 +199,8 @@ void Promote(Context& cx, const HalfOpen& half, Tcb& tcb) {
   tcb.ts.offset = half.ts_offset;
   tcb.peer_mss = half.peer_mss;
   tcb.announced_mss = half.announced_mss;
-  tcb.send_mss = SendMss(half.peer_mss, half.announced_mss, half.timestamps, *tcb.options);
+  tcb.mtu_most = static_cast<std::uint16_t>(mtu);
+  BeginMss(cx, tcb);
   tcb.send_scale = half.send_scale;
   tcb.receive_scale = half.receive_scale;
   tcb.congestion = &ControlOf(cx.settings, *tcb.options);

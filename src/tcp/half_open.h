@@ -92,7 +92,7 @@ wire::Segment MakeSynAck(const HalfOpen& half, Stamp now);
 wire::Segment MakeAck(const HalfOpen& half, Stamp now);
 
 /// Makes the connection: SYN_RCVD, as if its TCB had been there from the SYN on. `tcb.options` must
-/// be in place.
-void Promote(Context& cx, const HalfOpen& half, Tcb& tcb);
+/// be in place; the path takes packets of `mtu` bytes.
+void Promote(Context& cx, const HalfOpen& half, std::uint32_t mtu, Tcb& tcb);
 
 }  // namespace estab::tcp

@@ -81,23 +81,26 @@ IcmpMeaning MeaningOf(const wire::IcmpError& icmp) {
   return icmp.v6 ? MeaningOfV6(icmp) : MeaningOfV4(icmp);
 }
 
-void ArriveIcmp(Context& cx, Tcb& tcb, SndSeq seq, const IcmpMeaning& meaning) {
+bool ArriveIcmp(Context& cx, Tcb& tcb, SndSeq seq, const IcmpMeaning& meaning) {
   const Policy& policy = cx.settings.policy;
   const bool at_end = policy.icmp_may_quote_next && seq == tcb.snd.nxt;
   const bool in_flight =
       IsIn(tcb.state, kConcerned) && seq >= tcb.snd.una && (seq < tcb.snd.nxt || at_end);
-  if (!in_flight || meaning.kind == Kind::kNothing) return Apply(cx, tcb, RuleId::kIcmpStray);
-  if (meaning.kind == Kind::kTooBig) return Apply(cx, tcb, RuleId::kIcmpTooBig);
-  if (EndsOpening(policy, meaning)) {
-    if (tcb.state == State::kSynSent) {
-      return ApplyClosed(cx, tcb, RuleId::kIcmpSynSent, meaning.error);
-    }
-    if (tcb.state == State::kSynRcvd && !tcb.passive) {
-      return ApplyClosed(cx, tcb, RuleId::kIcmpSynRcvd, meaning.error);
-    }
+  const bool ends = EndsOpening(policy, meaning);
+  if (!in_flight || meaning.kind == Kind::kNothing) {
+    Apply(cx, tcb, RuleId::kIcmpStray);
+  } else if (meaning.kind == Kind::kTooBig) {
+    Apply(cx, tcb, RuleId::kIcmpTooBig);
+    return true;
+  } else if (ends && tcb.state == State::kSynSent) {
+    ApplyClosed(cx, tcb, RuleId::kIcmpSynSent, meaning.error);
+  } else if (ends && tcb.state == State::kSynRcvd && !tcb.passive) {
+    ApplyClosed(cx, tcb, RuleId::kIcmpSynRcvd, meaning.error);
+  } else {
+    tcb.soft_error = static_cast<std::uint8_t>(meaning.error);
+    Apply(cx, tcb, RuleId::kIcmpSoft);
   }
-  tcb.soft_error = static_cast<std::uint8_t>(meaning.error);
-  Apply(cx, tcb, RuleId::kIcmpSoft);
+  return false;
 }
 
 RuleId JudgeIcmpHalfOpen(const Policy& policy, SndSeq iss, SndSeq seq, const IcmpMeaning& meaning) {

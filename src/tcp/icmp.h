@@ -26,7 +26,8 @@ IcmpMeaning MeaningOf(const wire::IcmpError& icmp);
 /// An ICMP error that quotes a segment of this connection with sequence number `seq`. Only what is
 /// in flight can have caused one: anything else is a blind attacker's (RFC 5927 §4.1). It may end
 /// an attempt to open; a synchronised connection only remembers it, for the case that it times out.
-void ArriveIcmp(Context& cx, Tcb& tcb, SndSeq seq, const IcmpMeaning& meaning);
+/// True: the packet was too big for the path, and the path's MTU is the caller's affair.
+bool ArriveIcmp(Context& cx, Tcb& tcb, SndSeq seq, const IcmpMeaning& meaning);
 
 /// The same for a half-open record whose SYN|ACK has sequence number `iss`: the rule that fires.
 /// kIcmpHalfOpen means that the record is to be dropped.

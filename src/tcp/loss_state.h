@@ -33,6 +33,13 @@ struct LossState {
     Time sent_at{};        // ... at this time
   } probe;
 
+  // --- The probe for a larger MTU (RFC 4821) ---
+  struct {
+    std::uint16_t size = 0;  // of the packet; 0: none is under way
+    SndSeq begin;
+    SndSeq end;
+  } mtu_probe;
+
   // --- One episode of recovery (Linux: tcp_init_cwnd_reduction, tcp_init_undo) ---
   std::uint32_t prior_cwnd = 0;
   std::uint32_t prior_ssthresh = 0;

@@ -89,11 +89,11 @@ wire::TcpOptions SynOptions(const Offer& offer, std::uint32_t ts_value, std::uin
   return options;
 }
 
-std::uint16_t SendMss(std::uint16_t peer_mss, std::uint16_t our_mss, bool timestamps,
+std::uint16_t SendMss(std::uint16_t peer_mss, std::uint16_t path_mss, bool timestamps,
                       const SocketOptions& options) {
-  std::uint16_t mss = std::min(peer_mss, our_mss);
+  std::uint16_t mss = std::min(peer_mss, path_mss);
   if (options.max_segment != 0) mss = std::min(mss, options.max_segment);
-  if (timestamps) mss = static_cast<std::uint16_t>(mss - kTimestampRoom);
+  if (timestamps) mss = static_cast<std::uint16_t>(mss - std::min<int>(mss, kTimestampRoom));
   return mss;
 }
 
@@ -104,7 +104,6 @@ void Agree(Tcb& tcb, const wire::TcpOptions& theirs, std::uint16_t peer_mss) {
   tcb.send_scale = tcb.window_scaling ? std::min(theirs.window_scale, kMaxScale) : 0;
   if (!tcb.window_scaling) tcb.receive_scale = 0;
   tcb.peer_mss = peer_mss;
-  tcb.send_mss = SendMss(peer_mss, tcb.announced_mss, tcb.timestamps, *tcb.options);
 }
 
 }  // namespace estab::tcp

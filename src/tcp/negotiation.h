@@ -40,13 +40,13 @@ std::uint16_t PeerMss(const Settings& settings, const wire::TcpOptions& theirs, 
 /// Options of our SYN or SYN|ACK.
 wire::TcpOptions SynOptions(const Offer& offer, std::uint32_t ts_value, std::uint32_t ts_echo);
 
-/// Payload of a full segment: the smaller of the peer's MSS, our own and TCP_MAXSEG, less the room
-/// that timestamps take in every segment (RFC 9293 §3.7.1, RFC 6691).
-std::uint16_t SendMss(std::uint16_t peer_mss, std::uint16_t our_mss, bool timestamps,
+/// Payload of a full segment: the smaller of the peer's MSS, what the path takes and TCP_MAXSEG,
+/// less the room that timestamps take in every segment (RFC 9293 §3.7.1, RFC 6691).
+std::uint16_t SendMss(std::uint16_t peer_mss, std::uint16_t path_mss, bool timestamps,
                       const SocketOptions& options);
 
-/// Takes the outcome of a negotiation into a connection: flags, scales, sizes. (Announced MSS and
-/// receive scale must be set.)
+/// Takes the outcome of a negotiation into a connection: flags, scales, the peer's MSS. (Our
+/// receive scale must be set. send_mss follows from it: BeginMss.)
 void Agree(Tcb& tcb, const wire::TcpOptions& theirs, std::uint16_t peer_mss);
 
 }  // namespace estab::tcp

@@ -46,6 +46,17 @@ inline std::uint8_t Ttl(const Settings& settings, const SocketOptions& options,
   const std::uint8_t own = remote.is_v4() ? options.ttl : options.hop_limit;
   return own != 0 ? own : static_cast<std::uint8_t>(settings.default_ttl);
 }
+/// What holds of IP_MTU_DISCOVER.
+inline MtuDiscovery Discovery(const Settings& settings, const SocketOptions& options) {
+  if (options.mtu_discovery != MtuDiscovery::kBySetting) return options.mtu_discovery;
+  return settings.no_pmtu_disc != 0 ? MtuDiscovery::kDont : MtuDiscovery::kWant;
+}
+/// Whether packets carry DF (Linux: ip_dont_fragment); `locked`: the path takes less than we go
+/// down to.
+inline bool DontFragment(const Settings& settings, const SocketOptions& options, bool locked) {
+  const MtuDiscovery discovery = Discovery(settings, options);
+  return discovery == MtuDiscovery::kDo || (discovery == MtuDiscovery::kWant && !locked);
+}
 /// Bytes that may wait to be read, at first tcp_rmem's default. Without SO_RCVBUF it grows
 /// (receiver.h).
 inline std::uint32_t ReceiveLimit(const Settings& settings, const Tcb& tcb) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "tcp/congestion/congestion.h"
+#include "tcp/path_mtu.h"
 #include "tcp/prr.h"
 #include "tcp/rack.h"
 #include "tcp/rtt.h"
@@ -170,7 +171,10 @@ void OnAckInRecovery(Context& cx, Tcb& tcb, LossState& loss, AckNews& news) {
 void OnAckWhileOpen(Context& cx, Tcb& tcb, LossState& loss, AckNews& news) {
   if (tcb.recovery <= Recovery::kDisorder && news.dsack) TryUndoByDsack(cx, tcb, loss);
   FindLosses(cx, tcb, loss, news);
-  if (loss.flight.lost_count() != 0) return EnterFastRecovery(cx, tcb, loss, news);
+  if (loss.flight.lost_count() != 0) {
+    if (MtuProbeFailed(tcb, loss)) return RepeatTooLarge(cx, tcb);
+    return EnterFastRecovery(cx, tcb, loss, news);
+  }
   if (!AnyRepeatOut(loss)) loss.repeated = false;
   if (news.ece) EnterReduced(cx, tcb, loss);
   if (tcb.recovery != Recovery::kReduced) KeepOpen(tcb, loss);
@@ -300,6 +304,7 @@ void EnterLossRecovery(Context& cx, Tcb& tcb) {
   tcb.cwnd = loss->flight.pipe() + tcb.send_mss;
   tcb.recovery = Recovery::kLoss;
   tcb.recover = tcb.snd.nxt;
+  loss->repeat_from = tcb.snd.una;  // from the beginning, if a part of it was under way
   loss->duplicates = 0;
   loss->probe.out = false;
   loss->new_data_first = false;
@@ -308,10 +313,40 @@ void EnterLossRecovery(Context& cx, Tcb& tcb) {
   DisarmProbe(cx, tcb, *loss);
 }
 
+void RepeatTooLarge(Context& cx, Tcb& tcb) {
+  LossState* loss = LossOf(cx, tcb);
+  if (loss == nullptr) return;
+  Flight& flight = loss->flight;
+  const SndSeq data_end = DataEnd(cx, tcb);  // a FIN takes no room
+  for (std::uint32_t n = 0; n < flight.count(); ++n) {
+    const Flight::Index i = flight.first() + n;
+    const std::uint32_t fin = flight[i].end > data_end ? 1 : 0;
+    const bool fits = flight.SizeOf(i) <= tcb.send_mss + fin;
+    if (!fits && flight[i].where == SentSegment::Where::kInFlight) flight.MarkLost(i);
+  }
+  if (flight.lost_count() == 0) return;
+  if (tcb.recovery != Recovery::kLoss) {
+    tcb.ssthresh = CurrentSsthresh(tcb);
+    tcb.recover = tcb.snd.nxt;
+    tcb.recovery = Recovery::kLoss;
+    loss->prior_ssthresh = 0;
+    loss->may_undo = false;
+    loss->frto = false;
+    loss->new_data_first = false;
+  }
+  loss->probe.out = false;
+  loss->repeat_from = tcb.snd.una;
+  tcb.pending.tail = false;
+  DisarmReorder(cx, tcb, *loss);
+  DisarmProbe(cx, tcb, *loss);
+  ArmRetransmit(cx, tcb, BackedOffRto(cx, tcb));
+}
+
 void OnReorderTimeout(Context& cx, Tcb& tcb, LossState& loss) {
   AckNews news;
   DetectLosses(cx, tcb, loss, news);
   if (news.lost == 0) return;
+  if (MtuProbeFailed(tcb, loss)) return RepeatTooLarge(cx, tcb);
   if (tcb.recovery != Recovery::kFast && tcb.recovery != Recovery::kLoss) {
     EnterFastRecovery(cx, tcb, loss, news);
     Reduce(cx, tcb, loss, news);

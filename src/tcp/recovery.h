@@ -18,6 +18,10 @@ void OnAckNews(Context& cx, Tcb& tcb, LossState& loss, AckNews& news);
 /// The retransmission timer ran out: what is in flight is lost, and the window is one segment.
 void EnterLossRecovery(Context& cx, Tcb& tcb);
 
+/// What is in flight and larger than a segment may be now never arrives: it goes again, in parts,
+/// and the window stays (Linux: tcp_simple_retransmit).
+void RepeatTooLarge(Context& cx, Tcb& tcb);
+
 /// RACK's deadline (RFC 8985 §6.3).
 void OnReorderTimeout(Context& cx, Tcb& tcb, LossState& loss);
 

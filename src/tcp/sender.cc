@@ -7,6 +7,7 @@
 #include "tcp/ecn.h"
 #include "tcp/fast_open.h"
 #include "tcp/negotiation.h"
+#include "tcp/path_mtu.h"
 #include "tcp/policy.h"
 #include "tcp/receiver.h"
 #include "tcp/recovery.h"
@@ -40,14 +41,15 @@ bool WorthSending(const Context& cx, const Tcb& tcb, std::uint32_t length, bool 
   return !last && tcb.snd.max_wnd != 0 && length >= (tcb.snd.max_wnd + 1) / 2;
 }
 
-// Data, or the FIN, from `seq` on; `room` bytes at most.
-Plan DataFrom(const Context& cx, const Tcb& tcb, SndSeq seq, std::uint32_t room) {
+// Data, or the FIN, from `seq` on; `room` bytes at most, in a segment of `size`.
+Plan DataFrom(const Context& cx, const Tcb& tcb, SndSeq seq, std::uint32_t room,
+              std::uint32_t size) {
   Plan plan;
   const SndSeq end = DataEnd(cx, tcb);
   const std::uint32_t available = seq < end ? static_cast<std::uint32_t>(end - seq) : 0;
   plan.seq = seq;
   plan.offset = static_cast<std::uint32_t>(seq - FirstByte(tcb));
-  plan.length = std::min({available, std::uint32_t{tcb.send_mss}, room});
+  plan.length = std::min({available, size, room});
   plan.flags = kAck;
   plan.last = plan.length == available;
   const bool fin = tcb.fin_queued && !tcb.fin_acked && plan.last && plan.length < room &&
@@ -60,18 +62,26 @@ Plan DataFrom(const Context& cx, const Tcb& tcb, SndSeq seq, std::uint32_t room)
   return plan;
 }
 
+Plan DataFrom(const Context& cx, const Tcb& tcb, SndSeq seq, std::uint32_t room) {
+  return DataFrom(cx, tcb, seq, room, tcb.send_mss);
+}
+
 // What is repeated was allowed by the window once; a peer that took it back still gets the oldest.
 Plan PlanHead(const Context& cx, const Tcb& tcb) {
   return DataFrom(cx, tcb, FirstByte(tcb), std::max<std::uint32_t>(Outstanding(tcb), 1));
 }
 
+// Where repeating segment `i` goes on: a part of it may be under way already.
+SndSeq RepeatFrom(const LossState& loss, Flight::Index i) {
+  const SndSeq begin = loss.flight.BeginOf(i);
+  const bool begun = loss.repeat_from > begin && loss.repeat_from < loss.flight[i].end;
+  return begun ? loss.repeat_from : begin;
+}
+
 // Segment `i` of the scoreboard again, or what is left of it.
 Plan PlanRepeatOf(const Context& cx, const Tcb& tcb, const LossState& loss, Flight::Index i) {
-  const SndSeq begin = loss.flight.BeginOf(i);
-  const SndSeq end = loss.flight[i].end;
-  const bool begun = loss.repeat_from > begin && loss.repeat_from < end;
-  const SndSeq from = begun ? loss.repeat_from : begin;
-  auto room = static_cast<std::uint32_t>(end - from);
+  const SndSeq from = RepeatFrom(loss, i);
+  auto room = static_cast<std::uint32_t>(loss.flight[i].end - from);
   if (from != FirstByte(tcb)) {
     const SndSeq edge = tcb.snd.una + tcb.snd.wnd;
     if (edge <= from) return Plan{};
@@ -89,8 +99,12 @@ Plan PlanRepeat(const Context& cx, const Tcb& tcb) {
   if (loss == nullptr) return tcb.pending.head ? PlanHead(cx, tcb) : Plan{};
   Flight::Index i;
   if (!loss->flight.FirstLost(i)) return Plan{};
-  const std::uint32_t pipe = Pipe(cx, tcb);
-  if (pipe != 0 && pipe + loss->flight.SizeOf(i) > tcb.cwnd) return Plan{};
+  // The parts that are out count when all of them are.
+  const SndSeq from = RepeatFrom(*loss, i);
+  const auto begun = static_cast<std::uint32_t>(from - loss->flight.BeginOf(i));
+  const std::uint32_t out = Pipe(cx, tcb) + begun;
+  const auto rest = static_cast<std::uint32_t>(loss->flight[i].end - from);
+  if (out != 0 && out + std::min<std::uint32_t>(rest, tcb.send_mss) > tcb.cwnd) return Plan{};
   return PlanRepeatOf(cx, tcb, *loss, i);
 }
 
@@ -98,6 +112,13 @@ bool HasRoom(const LossState* loss) { return loss == nullptr || loss->flight.Has
 
 Plan PlanNew(const Context& cx, const Tcb& tcb) {
   if (SendEnd(cx, tcb) <= tcb.snd.nxt || !HasRoom(LossOf(cx, tcb))) return Plan{};
+  const MtuProbe probe = NextMtuProbe(cx, tcb);
+  if (probe.what == MtuProbe::What::kWait) return Plan{};
+  if (probe.what == MtuProbe::What::kSend) {
+    Plan plan = DataFrom(cx, tcb, tcb.snd.nxt, UsableWindow(tcb), probe.length);
+    plan.mtu_probe = true;
+    return plan;
+  }
   const Plan plan = DataFrom(cx, tcb, tcb.snd.nxt, UsableWindow(tcb));
   if (plan.kind == Plan::Kind::kNothing) return plan;
   const std::uint32_t pipe = Pipe(cx, tcb);
@@ -137,10 +158,10 @@ Plan PlanData(const Context& cx, const Tcb& tcb) {
 Plan PlanSyn(const Context& cx, const Tcb& tcb) {
   Plan plan;
   plan.kind = Plan::Kind::kSyn;
-  plan.seq = tcb.snd.iss;
+  plan.seq = tcb.snd.una;
   plan.flags = kSyn;
   if (tcb.state != State::kSynSent) plan.flags |= kAck;
-  plan.repeat = tcb.snd.nxt != tcb.snd.iss;
+  plan.repeat = tcb.snd.nxt != tcb.snd.una;
   // Data rides on the first SYN only: what ate that may have disliked it (RFC 7413 §4.1.3).
   if (tcb.fast_open == FastOpen::kData && !plan.repeat) {
     plan.length = std::min(cx.buffers.SendSize(tcb), SynDataRoom(tcb));
@@ -227,6 +248,10 @@ void Track(Context& cx, Tcb& tcb, const Plan& plan, SndSeq end) {
     loss->repeat_from = loss->flight.begin();  // whatever is repeated next begins at its beginning
   }
   NoteSent(cx, tcb, *loss, static_cast<std::uint32_t>(end - plan.seq), plan.repeat);
+  // Something is repeated: the answers could not tell any more whose they are.
+  if (plan.repeat) loss->mtu_probe.size = 0;
+  // If the payload lay in too many pieces the segment is no larger than any other.
+  if (plan.mtu_probe && plan.length > tcb.send_mss) NoteMtuProbeSent(tcb, *loss, plan.seq, end);
   if (plan.tail_probe) NoteProbeSent(cx, tcb, *loss, plan.repeat, Later(end, tcb.snd.nxt));
 }
 

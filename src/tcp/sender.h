@@ -13,6 +13,7 @@ struct Plan {
   bool repeat = false;      // it was sent before
   bool tracked = false;     // it repeats `segment` of the scoreboard, or a part of it
   bool tail_probe = false;  // RFC 8985 §7.3
+  bool mtu_probe = false;   // larger than the path is known to take (RFC 4821)
   bool last = false;        // nothing that is queued lies behind it
   Flight::Index segment = 0;
   std::uint32_t offset = 0;  // of the payload, in the send buffer

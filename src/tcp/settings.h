@@ -127,7 +127,19 @@ struct Settings {
   std::int32_t ecn_fallback = 1;  // a repeated SYN does not ask
   std::int32_t min_snd_mss = 48;
   std::int32_t default_ttl = 64;
+  // The path's MTU: as ICMP tells it ...
+  std::int32_t no_pmtu_disc = 0;  // 0, 3: believed; 1: as little as min_pmtu; 2: not believed
+  std::int32_t min_pmtu = 552;
+  std::int32_t mtu_expires_s = 600;
+  std::int32_t mtu_expires_v6_s = 600;
+  // ... and as probes find it (RFC 4821).
+  std::int32_t mtu_probing = 0;  // 1: after a black hole; 2: always
+  std::int32_t base_mss = 1024;
+  std::int32_t mtu_probe_floor = 48;
+  std::int32_t probe_interval_s = 600;
+  std::int32_t probe_threshold = 8;
   // Retrying and giving up.
+  std::int32_t retries1 = 3;
   std::int32_t retries2 = 15;
   std::int32_t orphan_retries = 0;  // 0 means 8
   std::int32_t max_orphans = 65536;

@@ -81,18 +81,22 @@ struct Tcb {
   bool record : 1 = false;           // an orphan in FIN_WAIT_2 that the policy treats as a record
   Pending pending;
   std::uint8_t soft_error = 0;  // Error that ICMP told; replaces a time-out's
-  Recovery recovery : 4 = Recovery::kOpen;
+  Recovery recovery : 3 = Recovery::kOpen;
   bool probes_wait : 1 = false;  // a tail loss probe came before the peer's delayed ACK
   FastOpen fast_open : 3 = FastOpen::kNone;
+  bool cwr_owed : 1 = false;            // ECN: the window was reduced: CWR on the next new data
   std::uint8_t receive_growth : 5 = 0;  // how often the receive buffer has doubled by itself
-  std::uint8_t reordering = 3;          // segments that may overtake one before it counts as lost
-  std::uint8_t keepalive_probes = 0;    // unanswered
+  // Congestion notification (RFC 3168).
+  bool ecn : 1 = false;               // agreed by both SYNs (while opening: asked for)
+  bool ecn_seen : 1 = false;          // data has come that may be marked on its way, or is
+  bool ecn_echo : 1 = false;          // a mark has come: ECE on all we send until the peer's CWR
+  std::uint8_t reordering = 3;        // segments that may overtake one before it counts as lost
+  std::uint8_t keepalive_probes = 0;  // unanswered
 
   // --- Our direction: SND.*, 32-bit windows, scaled ---
   struct {
-    SndSeq una;  // oldest unacknowledged
-    SndSeq nxt;  // next to send
-    SndSeq iss;
+    SndSeq una;    // oldest unacknowledged; until our SYN is, that is ISS
+    SndSeq nxt;    // next to send
     SndSeq wl2;    // acknowledgment of the last window update
     SndSeq small;  // end of the last segment sent below full size (Nagle by Minshall)
     RcvSeq wl1;    // sequence number of the last window update
@@ -120,15 +124,12 @@ struct Tcb {
   std::uint16_t send_mss = 536;     // payload of a full segment, options taken off
   std::uint16_t peer_mss = 0;       // as announced, or assumed
   std::uint16_t announced_mss = 0;  // ours
+  std::uint16_t mtu_most = 0;       // largest packet that the peer takes, and the path as is known
+  std::uint16_t mtu_shown = 0;      // the same as probes have shown (RFC 4821); 0: no probing
   std::uint16_t typical_in = 536;   // largest payload seen from the peer
   std::uint8_t send_scale = 0;
   std::uint8_t receive_scale = 0;
-
-  // --- Congestion notification (RFC 3168) ---
-  bool ecn : 1 = false;       // agreed by both SYNs (while opening: asked for)
-  bool ecn_seen : 1 = false;  // data has come that may be marked on its way, or is
-  bool ecn_echo : 1 = false;  // a mark has come: ECE on all we send until the peer's CWR
-  bool cwr_owed : 1 = false;  // the window was reduced: CWR on the next new data
+  std::uint8_t search_began = 0;  // minutes modulo 256: this round of probing for the MTU
 
   // --- Acknowledging ---
   std::uint8_t acks_owed = 0;     // empty ACKs to send at once, one each

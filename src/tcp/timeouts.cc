@@ -1,6 +1,7 @@
 // What happens when a connection's deadlines pass.
 #include "tcp/ack_policy.h"
 #include "tcp/congestion/congestion.h"
+#include "tcp/path_mtu.h"
 #include "tcp/policy.h"
 #include "tcp/recovery.h"
 #include "tcp/rtt.h"
@@ -77,6 +78,14 @@ bool RepeatedInVain(const Context& cx, const Tcb& tcb) {
   return tcb.options->user_timeout_ms == 0 && tcb.rtt.repeats >= cx.settings.retries2;
 }
 
+// So many repeats that the path itself is in doubt: R1 of RFC 9293 §3.8.3.
+bool PathInDoubt(const Context& cx, const Tcb& tcb) {
+  const int retries = cx.settings.retries1;
+  if (!cx.settings.policy.give_up_by_time) return tcb.rtt.repeats >= retries;
+  return tcb.rtt.repeats != 0 &&
+         SinceSeriesBegan(cx, tcb) >= RepeatSeries(cx.settings, *tcb.options, retries);
+}
+
 void OnRetransmitTimeout(Context& cx, Tcb& tcb) {
   if (UserTimeoutPassed(cx, tcb)) {
     return ApplyClosed(cx, tcb, RuleId::kUserTimeout, GiveUpError(tcb));
@@ -85,6 +94,7 @@ void OnRetransmitTimeout(Context& cx, Tcb& tcb) {
     return ApplyClosed(cx, tcb, tcb.orphan ? RuleId::kOrphanGiveUp : RuleId::kRetransmitGiveUp,
                        GiveUpError(tcb));
   }
+  if (PathInDoubt(cx, tcb)) OnBlackHole(cx, tcb);
   Apply(cx, tcb, RuleId::kRetransmit);
   EnterLossRecovery(cx, tcb);
   if (cx.settings.policy.give_up_by_time && tcb.rtt.repeats == 0) tcb.series_began = cx.stamp();

@@ -80,6 +80,7 @@ bool Over(const Tcb& tcb) {
 
 void BeginOpen(Context& cx, Tcb& tcb, std::uint32_t mtu) {
   SetCall(cx, CallKind::kConnect);
+  tcb.mtu_most = static_cast<std::uint16_t>(mtu);
   tcb.announced_mss = AnnouncedMss(mtu, tcb.tuple.remote.address.is_v4(), *tcb.options);
   const Offer offer = MakeOffer(cx.settings, *tcb.options, tcb.announced_mss);
   tcb.timestamps = offer.timestamps;
@@ -87,7 +88,7 @@ void BeginOpen(Context& cx, Tcb& tcb, std::uint32_t mtu) {
   tcb.sack = offer.sack;
   tcb.ecn = cx.settings.ecn == kEcnAsk;
   tcb.receive_scale = offer.window_scale;
-  tcb.snd.una = tcb.snd.nxt = tcb.snd.iss;
+  tcb.snd.nxt = tcb.snd.una;
   tcb.congestion = &ControlOf(cx.settings, *tcb.options);
   ResetRto(cx, tcb, false);
   Apply(cx, tcb, RuleId::kActiveOpen);

@@ -219,8 +219,8 @@ class RawPeer {
   }
 
   /// Gives it an ICMP error of its family about a segment of its own with sequence number `seq`, as
-  /// a router on the way would send it.
-  void Icmp(std::uint8_t type, std::uint8_t code, std::uint32_t seq) {
+  /// a router on the way would send it. `rest`: its second word, such as an MTU.
+  void Icmp(std::uint8_t type, std::uint8_t code, std::uint32_t seq, std::uint32_t rest = 0) {
     wire::Segment quoted;
     quoted.source_port = our_port;
     quoted.destination_port = port;
@@ -229,7 +229,7 @@ class RawPeer {
     const auto offending = Pack(ours(), theirs(), quoted, {});
     std::array<std::byte, 576> packet;
     const std::size_t size =
-        wire::EncodeIcmpError(*wire::DecodeIp(offending), type, code, 0, Address(9), packet);
+        wire::EncodeIcmpError(*wire::DecodeIp(offending), type, code, rest, Address(9), packet);
     ASSERT_NE(size, 0u);
     Inject({packet.data(), size});
   }

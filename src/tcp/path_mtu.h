@@ -1,0 +1,44 @@
+// The largest packet that the path takes, and the payload that this leaves: told by ICMP (RFC 1191,
+// RFC 8201), or found by probing (RFC 4821). The parts are named after Linux's tcp_sync_mss,
+// tcp_simple_retransmit and tcp_mtu_probe.
+#pragma once
+
+#include "tcp/context.h"
+
+namespace estab::tcp {
+
+/// The path takes packets of `mtu` bytes from now on: sets the MSS, and with it the windows, which
+/// stay as many segments as they were if these become smaller.
+void SyncMss(const Settings& settings, Tcb& tcb, std::uint32_t mtu);
+
+/// Takes the peer's MSS, which the SYNs have told, into send_mss and into the bounds of the search.
+/// `tcb.mtu_most` must be set: the path's.
+void BeginMss(const Context& cx, Tcb& tcb);
+
+/// An ICMP message said so about something in flight: what is too large is lost, and goes again in
+/// smaller segments, at once and without a reduction.
+void ReducePathMtu(Context& cx, Tcb& tcb, std::uint32_t mtu);
+
+/// The time-outs are as many as tcp_retries1: perhaps because no ICMP message comes through.
+void OnBlackHole(const Context& cx, Tcb& tcb);
+
+/// A round of the search ends when its bounds are close; another begins after tcp_probe_interval,
+/// to the minute. The path takes packets of `mtu` bytes, as far as is known.
+void RenewMtuSearch(const Context& cx, Tcb& tcb, std::uint32_t mtu);
+
+/// Whether the next new segment is to be larger than the path is known to take.
+struct MtuProbe {
+  enum class What : std::uint8_t { kNone, kWait, kSend };
+  What what = What::kNone;
+  std::uint32_t length = 0;  // payload
+};
+MtuProbe NextMtuProbe(const Context& cx, const Tcb& tcb);
+
+/// It has gone out, [`begin`, `end`).
+void NoteMtuProbeSent(Tcb& tcb, LossState& loss, SndSeq begin, SndSeq end);
+/// Everything before `una` is acknowledged: the probe too?
+void NoteMtuProbeAnswer(const Context& cx, Tcb& tcb, LossState& loss, SndSeq una);
+/// Something is lost. True: only the probe, which says nothing of congestion.
+bool MtuProbeFailed(Tcb& tcb, LossState& loss);
+
+}  // namespace estab::tcp
