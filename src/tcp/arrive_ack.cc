@@ -70,6 +70,10 @@ void Acknowledge(Context& cx, Tcb& tcb, const Arriving& segment, AckNews& news) 
     --bytes;
   }
   if (!tcb.syn_acked) news.rtt = TakeSynTiming(cx, tcb);
+  if (tcb.pending.syn) {  // our SYN|ACK has not gone out yet, or was to go again: an ACK will do
+    tcb.pending.syn = false;
+    AckNow(tcb);
+  }
   tcb.syn_acked = true;
   if (bytes != 0) cx.buffers.send[tcb.send_buffer].bytes.Consume(cx.buffers.chunks, bytes);
   tcb.snd.una = segment.ack;

@@ -438,6 +438,7 @@ TEST_F(Probing, SearchesUpwardsUntilTheBoundsAreClose) {
 }
 
 TEST_F(Probing, ALostProbeIsRepairedWithoutAReduction) {
+  peer.Set("net.ipv4.tcp_congestion_control", "reno");  // HyStart would end slow start
   peer.Set("net.ipv4.tcp_mtu_probing", "2");
   Open();
   Write(2'000'000);
