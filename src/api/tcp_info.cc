@@ -78,7 +78,9 @@ void WriteWindows(const ConnectionInfo& info, tcp_info& out) {
   out.tcpi_rcv_mss = std::min(info.typical_in, info.receive_mss);
   const bool agreed = info.timestamps && info.state != State::kSynSent;
   out.tcpi_advmss = info.receive_mss - (agreed ? std::min(kTimestampSize, info.receive_mss) : 0);
-  out.tcpi_snd_cwnd = Segments(info.congestion_window, mss);
+  // What is less than a segment lets none go.
+  const std::uint32_t window = info.congestion_window;
+  out.tcpi_snd_cwnd = mss == 0 ? 0 : std::max(window / mss, std::min(window, 1u));
   const bool infinite = info.slow_start_threshold == 0 || info.slow_start_threshold >= kNoThreshold;
   out.tcpi_snd_ssthresh = infinite ? kNoThreshold : Segments(info.slow_start_threshold, mss);
   out.tcpi_rcv_space = info.receive_window;

@@ -82,8 +82,8 @@ void InfoOfAges(const tcp::Context& cx, const tcp::Tcb& tcb, ConnectionInfo& inf
   info.timestamp = cx.stamp() + tcb.ts.offset;
 }
 
-// Linux counts what was found lost until it is acknowledged; here it is in flight again once it is
-// repeated. A tail loss probe repeats what is not known to be lost.
+// Linux counts what was found lost until it is acknowledged, or the finding undone; here it is in
+// flight again once it is repeated.
 void InfoOfCongestion(const tcp::Context& cx, const tcp::Tcb& tcb, ConnectionInfo& info) {
   if (tcb.congestion != nullptr) {
     info.congestion = CongestionByName(tcb.congestion->name).value_or(Congestion::kBySetting);
@@ -96,10 +96,9 @@ void InfoOfCongestion(const tcp::Context& cx, const tcp::Tcb& tcb, ConnectionInf
   const tcp::LossState* loss = tcp::LossOf(cx, tcb);
   if (loss == nullptr) return;
   const std::uint32_t repeats = loss->flight.repeated_count();
-  const std::uint32_t probes = loss->probe.out && loss->probe.repeats ? 1 : 0;
   info.in_flight = loss->flight.count();
   info.sacked = tcb.sack ? loss->flight.sacked_count() : loss->duplicates;
-  info.lost = loss->flight.lost_count() + repeats - std::min(probes, repeats);
+  info.lost = loss->flight.lost_count() + repeats - std::min(loss->forgiven, repeats);
   info.repeats_out = repeats;
 }
 

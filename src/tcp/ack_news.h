@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "base/seq.h"
 #include "estab/time.h"
 
 namespace estab::tcp {
@@ -10,13 +11,18 @@ namespace estab::tcp {
 /// Gathered while an ACK is taken in; then recovery and congestion control decide by it. Bytes are
 /// sequence numbers: a FIN counts as one.
 struct AckNews {
-  std::uint32_t prior_outstanding = 0;  // before this ACK: sent and not acknowledged
+  std::uint32_t prior_outstanding = 0;  // before this ACK: sent and not acknowledged,
+  SndSeq prior_una;                     // SND.UNA,
+  SndSeq prior_highest;                 // and the end of what was SACKed
   std::uint32_t acked = 0;              // newly acknowledged cumulatively
   std::uint32_t sacked = 0;             // newly SACKed
   std::uint32_t delivered = 0;          // newly known to have arrived, by either
   std::uint32_t lost = 0;               // newly found lost
   Duration rtt = Duration(-1);          // of what was sent once only; negative: none
   Duration sack_rtt = Duration(-1);     // likewise, of what was SACKed
+  Duration rack_rtt = Duration(-1);     // as RACK takes it (RFC 8985 §6.2 step 2)
+  SndSeq late_from;                     // the lowest number that arrived after later ones ...
+  bool late = false;                    // ... if there is one
   bool advanced = false;                // SND.UNA moved
   bool acked_repeat = false;            // what was acknowledged cumulatively had been sent again
   bool original = false;     // something sent once, before the time-out, has arrived (F-RTO)

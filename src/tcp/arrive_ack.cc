@@ -57,7 +57,9 @@ void Sample(Context& cx, Tcb& tcb, const AckNews& news) {
   if (news.sack_rtt >= Duration(0)) return TakeRttSample(cx, tcb, news.sack_rtt);
   if (!news.advanced || !news.has_echo || news.echo == 0) return;
   const std::uint32_t ms = TimestampNow(cx, tcb.ts.offset) - news.echo;
-  if (ms < INT32_MAX) TakeRttSample(cx, tcb, std::chrono::milliseconds(ms));
+  constexpr std::uint32_t kBelievable =
+      INT32_MAX / 1000;  // as Linux: more than half an hour is not
+  if (ms < kBelievable) TakeRttSample(cx, tcb, std::chrono::milliseconds(ms));
 }
 
 // Takes acknowledged numbers off the send queue: our SYN, data, our FIN.
@@ -122,6 +124,8 @@ void TakeNews(Context& cx, Tcb& tcb, const Arriving& segment, AckNews& news) {
   news.advanced = advances;
   news.ece = EchoesMark(tcb, segment) && segment.ack >= tcb.snd.una && news.prior_outstanding != 0;
   LossState* loss = LossOf(cx, tcb);
+  news.prior_una = tcb.snd.una;
+  if (loss != nullptr) news.prior_highest = loss->flight.highest_sacked();
   if (tcb.sack && loss != nullptr && options.sack_count != 0) {
     TakeSack(cx, tcb, *loss, segment, news);
   }
@@ -129,13 +133,17 @@ void TakeNews(Context& cx, Tcb& tcb, const Arriving& segment, AckNews& news) {
   Sample(cx, tcb, news);
 }
 
-// RFC 9293 §3.10.7.4: the window is taken from the newest segment only.
-bool UpdateWindow(Tcb& tcb, const Arriving& segment) {
+// RFC 9293 §3.10.7.4: the window is taken from the newest segment only. Linux takes a smaller one
+// only with something new, unless it is closed.
+bool UpdateWindow(const Context& cx, Tcb& tcb, const Arriving& segment) {
   const bool newer =
       tcb.snd.wl1 < segment.seq || (tcb.snd.wl1 == segment.seq && tcb.snd.wl2 <= segment.ack);
   if (!newer || segment.ack < tcb.snd.una) return false;
   const std::uint8_t scale = segment.Has(kSyn) ? 0 : tcb.send_scale;
   const std::uint32_t window = std::uint32_t{segment.header.window} << scale;
+  const bool same = tcb.snd.wl1 == segment.seq && tcb.snd.wl2 == segment.ack;
+  const bool shrinks = window < tcb.snd.wnd && window != 0;
+  if (same && shrinks && cx.settings.policy.window_shrinks_with_news) return false;
   const bool changed = window != tcb.snd.wnd;
   tcb.snd.wnd = window;
   tcb.snd.max_wnd = std::max(tcb.snd.max_wnd, window);
@@ -225,7 +233,7 @@ AckOutcome TakeAck(Context& cx, Tcb& tcb, Arriving& segment) {
   const bool fin_was_acked = tcb.fin_acked;
   const bool syn_was_acked = tcb.syn_acked;
   TakeNews(cx, tcb, segment, news);
-  const bool window_changed = UpdateWindow(tcb, segment);
+  const bool window_changed = UpdateWindow(cx, tcb, segment);
   news.duplicate = !news.advanced && IsDuplicate(tcb, segment, window_changed, news);
   if (tcb.persisting && cx.settings.policy.probes_wait_from_answer) {
     ArmPersist(cx, tcb, BackedOffRto(cx, tcb));

@@ -61,14 +61,16 @@ SentSegment& Flight::Add(SndSeq from, SndSeq to, Time now) {
 
 SentSegment& Flight::Repeat(Index i, Time now) {
   SentSegment& segment = (*this)[i];
+  const bool repair = segment.where == Where::kLost || segment.repair;
   Leave(i);
   segment.where = Where::kInFlight;
+  segment.repair = repair;
   if (segment.repeats < UINT8_MAX) ++segment.repeats;
   segment.sent_at = now;
   pipe_ += SizeOf(i);
   segment.in_flight = pipe_;
   segment.turn = turns_++;
-  ++repeated_count_;
+  if (repair) ++repeated_count_;
   LinkNewest(i);
   return segment;
 }
@@ -125,27 +127,62 @@ void Flight::MarkLost(Index i) {
 }
 
 void Flight::ReviveLost() {
-  // From the last: what was sent later is linked first, so that each finds its place at once.
-  for (std::uint32_t n = count_; n-- > 0 && lost_count_ != 0;) {
-    const Index i = head_ + n;
-    SentSegment& segment = (*this)[i];
-    if (segment.where != Where::kLost) continue;
+  if (lost_count_ == 0) return;
+  Index from = head_;
+  const Chain lost = LostByTime(from, lost_count_);
+  Index i;
+  while (FirstLost(i)) {
     Leave(i);
-    segment.where = Where::kInFlight;
+    (*this)[i].where = Where::kInFlight;
     pipe_ += SizeOf(i);
-    if (segment.repeats != 0) ++repeated_count_;
-    LinkByTime(i);
   }
+  const Chain all = Merge(Chain{oldest_, newest_, in_flight_count_}, lost);
+  oldest_ = all.first;
+  newest_ = all.last;
+  in_flight_count_ = all.count;
+}
+
+// The next `count` of what is lost, `from` on, in order of transmission: sorted by merging, since a
+// peer can see to it that any order of sequence is another one of time.
+Flight::Chain Flight::LostByTime(Index& from, std::uint32_t count) {
+  if (count == 1) {
+    ESTAB_CHECK(Next(lost_, from));
+    const Index i = from++;
+    return Chain{i, i, 1};
+  }
+  const Chain first = LostByTime(from, count / 2);
+  return Merge(first, LostByTime(from, count - count / 2));
+}
+
+Flight::Chain Flight::Merge(Chain a, Chain b) {
+  Chain all;
+  while (a.count + b.count != 0) {
+    const bool from_a =
+        b.count == 0 || (a.count != 0 && SentAfter((*this)[b.first], (*this)[a.first]));
+    Chain& source = from_a ? a : b;
+    const Index i = source.first;
+    source.first = (*this)[i].newer;
+    --source.count;
+    if (all.count++ == 0) {
+      all.first = i;
+    } else {
+      (*this)[all.last].newer = i;
+      (*this)[i].older = all.last;
+    }
+    all.last = i;
+  }
+  return all;
 }
 
 // Takes segment `i` out of the place and the counters that it is in.
 void Flight::Leave(Index i) {
-  const SentSegment& segment = (*this)[i];
+  SentSegment& segment = (*this)[i];
   const std::uint32_t size = SizeOf(i);
   switch (segment.where) {
     case Where::kInFlight:
       pipe_ -= size;
-      if (segment.repeats != 0) --repeated_count_;
+      if (segment.repair) --repeated_count_;
+      segment.repair = false;
       Unlink(i);
       break;
     case Where::kSacked:
@@ -185,23 +222,6 @@ void Flight::LinkNewest(Index i) {
   newest_ = i;
 }
 
-// Where its transmission belongs.
-void Flight::LinkByTime(Index i) {
-  if (in_flight_count_ == 0 || SentAfter((*this)[i], (*this)[newest_])) return LinkNewest(i);
-  ++in_flight_count_;
-  Index later = oldest_;
-  while (SentAfter((*this)[i], (*this)[later])) later = (*this)[later].newer;
-  (*this)[i].newer = later;
-  if (later == oldest_) {
-    oldest_ = i;
-  } else {
-    const Index earlier = (*this)[later].older;
-    (*this)[i].older = earlier;
-    (*this)[earlier].newer = i;
-  }
-  (*this)[later].older = i;
-}
-
 void Flight::Unlink(Index i) {
   const SentSegment& segment = (*this)[i];
   if (i == oldest_) {
@@ -228,7 +248,8 @@ void Flight::Check() const {
     const auto where = static_cast<std::size_t>(segment.where);
     bytes[where] += SizeOf(i);
     ++counts[where];
-    if (segment.where == Where::kInFlight && segment.repeats != 0) ++repeated;
+    ESTAB_CHECK(!segment.repair || segment.where == Where::kInFlight);
+    if (segment.repair) ++repeated;
     ESTAB_CHECK(open_.Has(At(i)) == (segment.where != Where::kSacked));
     ESTAB_CHECK(lost_.Has(At(i)) == (segment.where == Where::kLost));
   }

@@ -24,6 +24,7 @@ struct alignas(32) SentSegment {
   std::uint32_t newer = 0;
   Where where = Where::kInFlight;
   std::uint8_t repeats = 0;     // how often it was sent again
+  bool repair = false;          // what is on its way is a repeat of what was lost
   Time sent_at{};               // the last time; several may share it
   std::uint32_t in_flight = 0;  // when it was sent, itself included: bytes
   std::uint32_t turn = 0;       // which transmission it was, modulo 2^32
@@ -69,7 +70,7 @@ class Flight {
   std::uint32_t sacked_count() const { return sacked_count_; }
   std::uint32_t lost_bytes() const { return lost_bytes_; }
   std::uint32_t lost_count() const { return lost_count_; }
-  /// Segments in flight that have been sent more than once.
+  /// Repairs that are in flight: repeats of what was lost, not of what a tail loss probe asks for.
   std::uint32_t repeated_count() const { return repeated_count_; }
   /// All sequence numbers it holds.
   std::uint32_t bytes() const { return static_cast<std::uint32_t>(end_ - begin_); }
@@ -96,7 +97,7 @@ class Flight {
   /// Adds [end(), `to`), sent at `now`; begins a new flight at `from` if it is empty. There must be
   /// room.
   SentSegment& Add(SndSeq from, SndSeq to, Time now);
-  /// A lost segment, or the probe's, is sent again.
+  /// A lost segment, or the tail loss probe's, is sent again.
   SentSegment& Repeat(Index i, Time now);
 
   // --- News ---
@@ -110,7 +111,7 @@ class Flight {
   Index Find(SndSeq seq) const;
   void MarkSacked(Index i);
   void MarkLost(Index i);
-  /// Nothing was lost after all: what waited to be repeated is in flight again. O(n).
+  /// Nothing was lost after all: what waited to be repeated is in flight again. O(n log n).
   void ReviveLost();
   /// The first segment that waits to be repeated; false if none does.
   bool FirstLost(Index& i) const {
@@ -138,7 +139,14 @@ class Flight {
   void Place(SentSegment* segments, std::uint32_t capacity);
   bool Next(const BitTree& tree, Index& i) const;
   void LinkNewest(Index i);
-  void LinkByTime(Index i);
+  /// Segments in order of transmission, linked like those in flight.
+  struct Chain {
+    Index first = 0;
+    Index last = 0;
+    std::uint32_t count = 0;
+  };
+  Chain LostByTime(Index& from, std::uint32_t count);
+  Chain Merge(Chain a, Chain b);
   void Unlink(Index i);
   void Leave(Index i);
   std::uint32_t At(Index i) const { return i & mask_; }

@@ -28,6 +28,8 @@ void MakeLinux(Settings& s) {
   s.policy.crossed_syn_ack_as_linux = true;
   s.policy.probes_wait_from_answer = true;
   s.policy.probes_as_linux = true;
+  s.policy.repairs_as_linux = true;
+  s.policy.window_shrinks_with_news = true;
   s.policy.paws_spares_overtaken = false;
   s.policy.isn_tick_ns = 64;
   s.policy.time_wait_shows_closed = true;

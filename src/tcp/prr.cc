@@ -38,6 +38,7 @@ void BeginReduction(Context& cx, Tcb& tcb, LossState& loss, Congestion found) {
 
 void Reduce(const Context& cx, Tcb& tcb, LossState& loss, const AckNews& news) {
   if (news.delivered == 0 && news.lost == 0 && loss.prr_out != 0) return;
+  if (loss.prior_cwnd == 0) loss.prior_cwnd = tcb.cwnd;  // begun by a flight before this one
   const std::int64_t pipe = Pipe(cx, tcb);
   const std::int64_t mss = tcb.send_mss;
   loss.prr_delivered += news.delivered;
@@ -51,8 +52,10 @@ void Reduce(const Context& cx, Tcb& tcb, LossState& loss, const AckNews& news) {
     if (news.advanced && news.lost == 0) send += mss;
     send = std::min(send, above);
   }
-  // The first repeat goes at once; and without SACK that of the next hole (RFC 6582 §3.2 step 3).
-  const bool next_hole = !tcb.sack && news.advanced && news.lost != 0;
+  // The first repeat goes at once; and without SACK that of the next hole (RFC 6582 §3.2 step 3),
+  // which on Linux waits until the window has room.
+  const bool next_hole =
+      !tcb.sack && news.advanced && news.lost != 0 && !cx.settings.policy.repairs_as_linux;
   send = std::max<std::int64_t>(send, loss.prr_out == 0 || next_hole ? mss : 0);
   // After a tail loss probe nothing has been on the way for a round trip: no ACKs are there that
   // could pace what leaves, and none are needed for as much as may begin after a pause (RFC 6928).

@@ -7,6 +7,7 @@
 #include "tcp/prr.h"
 #include "tcp/rack.h"
 #include "tcp/rtt.h"
+#include "tcp/sack.h"
 #include "tcp/send_queue.h"
 #include "tcp/sender.h"
 #include "tcp/timers.h"
@@ -64,7 +65,11 @@ void FindLosses(Context& cx, Tcb& tcb, LossState& loss, AckNews& news) {
 // A peer without SACK tells by duplicates that something beyond a hole has arrived.
 void CountDuplicates(const Tcb& tcb, LossState& loss, AckNews& news) {
   if (tcb.sack) return;
+  // After a time-out duplicates answer what was repeated for nothing, until F-RTO has sent new
+  // data.
+  const bool repeats_only = tcb.recovery == Recovery::kLoss && tcb.snd.nxt <= tcb.recover;
   if (news.duplicate) {
+    if (repeats_only) return;
     ++loss.duplicates;
     news.delivered += tcb.send_mss;
   } else if (news.advanced) {
@@ -73,7 +78,7 @@ void CountDuplicates(const Tcb& tcb, LossState& loss, AckNews& news) {
     const std::uint32_t counted =
         std::min(loss.duplicates, segments > 0 ? segments - 1 : 0) * tcb.send_mss;
     news.delivered -= std::min(news.delivered, counted);
-    if (tcb.recovery >= Recovery::kFast && segments != 0) {
+    if (tcb.recovery >= Recovery::kFast && !repeats_only && segments != 0) {
       loss.duplicates -= std::min(loss.duplicates, segments - 1);
     } else {
       loss.duplicates = 0;
@@ -81,11 +86,16 @@ void CountDuplicates(const Tcb& tcb, LossState& loss, AckNews& news) {
   }
 }
 
+// RFC 6582 §4: duplicates of what is just acknowledged must not begin the recovery anew, so that it
+// goes on until something beyond is acknowledged.
+bool HoldsForPlainPeer(const Tcb& tcb) {
+  return !tcb.sack && tcb.recovery >= Recovery::kFast && tcb.snd.una == tcb.recover;
+}
+
 // Everything sent before the reduction is acknowledged.
 bool TryUndoRecovery(Context& cx, Tcb& tcb, LossState& loss, const AckNews& news) {
   if (MayUndo(tcb, loss, news)) Undo(cx, tcb, loss, false);
-  if (tcb.snd.una == tcb.recover && !tcb.sack) {
-    // RFC 6582 §4: duplicates of what is just acknowledged must not begin it anew.
+  if (HoldsForPlainPeer(tcb)) {
     if (!AnyRepeatOut(loss)) loss.repeated = false;
     return true;
   }
@@ -97,6 +107,7 @@ bool TryUndoRecovery(Context& cx, Tcb& tcb, LossState& loss, const AckNews& news
 // Part of it is acknowledged, and by the original: nothing was lost, it was only late.
 bool TryUndoPartial(Context& cx, Tcb& tcb, LossState& loss, const AckNews& news) {
   if (!loss.may_undo || !AnswersOriginal(tcb, loss, news)) return false;
+  NoteLateArrival(tcb, loss, news.prior_una);
   if (AnyRepeatOut(loss)) return true;  // wait until the repeats are explained as well
   loss.repeated = false;
   Undo(cx, tcb, loss, true);
@@ -203,8 +214,20 @@ bool Dubious(const Tcb& tcb, const LossState& loss, const AckNews& news) {
          news.ece || loss.flight.lost_count() != 0;
 }
 
+// The ACK has come as far as something that is SACKed, and stops there: the peer may have thrown it
+// away (RFC 2018 §8). If no ACK comes soon all of it is repeated (Linux: tcp_check_sack_reneging).
+bool Reneges(Context& cx, Tcb& tcb, const LossState& loss, const AckNews& news) {
+  constexpr Duration kLeast = std::chrono::milliseconds(10);
+  const Flight& flight = loss.flight;
+  if (!news.advanced || flight.empty()) return false;
+  if (flight[flight.first()].where != SentSegment::Where::kSacked) return false;
+  ArmRetransmit(cx, tcb, std::max(Duration(std::chrono::microseconds(tcb.rtt.srtt8 / 16)), kLeast));
+  return true;
+}
+
 void Decide(Context& cx, Tcb& tcb, LossState& loss, AckNews& news) {
   if (news.ece) loss.prior_ssthresh = 0;  // whatever was lost or not: there is congestion
+  if (Reneges(cx, tcb, loss, news)) return;
   if (tcb.recovery == Recovery::kOpen) {
     if (!AnyRepeatOut(loss)) loss.repeated = false;
   } else if (tcb.snd.una >= tcb.recover && !EndEpisode(cx, tcb, loss, news)) {
@@ -268,7 +291,8 @@ void OnAckNews(Context& cx, Tcb& tcb, LossState& loss, AckNews& news) {
   loss.new_data_first = false;
   if (Dubious(tcb, loss, news)) Decide(cx, tcb, loss, news);
   const bool reducing = tcb.recovery == Recovery::kFast || tcb.recovery == Recovery::kReduced;
-  const bool progress = news.advanced || (tcb.reordering_seen && news.sacked != 0);
+  // Where segments overtake each other a SACK is progress as well (Linux: tcp_may_raise_cwnd).
+  const bool progress = news.advanced || (tcb.reordering > kUsualReordering && news.sacked != 0);
   if (reducing) {
     Reduce(cx, tcb, loss, news);
   } else if (progress) {
@@ -280,6 +304,7 @@ void NoteAllAcknowledged(Context& cx, Tcb& tcb, LossState& loss) {
   DisarmReorder(cx, tcb, loss);
   const bool reducing = tcb.recovery == Recovery::kFast || tcb.recovery == Recovery::kReduced;
   if (reducing) EndReduction(tcb, loss);
+  if (HoldsForPlainPeer(tcb)) return;
   tcb.recovery = Recovery::kOpen;
 }
 
@@ -291,9 +316,10 @@ void EnterLossRecovery(Context& cx, Tcb& tcb) {
   }
   MarkTimedOut(cx, tcb, *loss);
   // RFC 5681 §3.1: once for a lost flight, not again for each repeat of it. A closed window is no
-  // loss.
+  // loss, but on Linux.
   const bool fresh = tcb.recovery <= Recovery::kDisorder || tcb.snd.una >= tcb.recover;
-  if ((fresh || (tcb.recovery == Recovery::kLoss && tcb.rtt.repeats == 0)) && tcb.snd.wnd != 0) {
+  const bool open = tcb.snd.wnd != 0 || cx.settings.policy.repairs_as_linux;
+  if ((fresh || (tcb.recovery == Recovery::kLoss && tcb.rtt.repeats == 0)) && open) {
     loss->prior_ssthresh = CurrentSsthresh(tcb);
     loss->prior_cwnd = tcb.cwnd;
     tcb.ssthresh = tcb.congestion->reduced(cx, tcb);
@@ -353,11 +379,11 @@ void OnReorderTimeout(Context& cx, Tcb& tcb, LossState& loss) {
   }
 }
 
-void NoteSent(Context& cx, Tcb& tcb, LossState& loss, std::uint32_t length, bool repeat) {
+void NoteSent(Context& cx, Tcb& tcb, LossState& loss, std::uint32_t length, bool repair) {
   if (tcb.recovery == Recovery::kFast || tcb.recovery == Recovery::kReduced) {
     loss.prr_out += length;
   }
-  if (!repeat) return;
+  if (!repair) return;
   if (loss.may_undo) {
     ++loss.undo_repeats;
     loss.repeats_unexplained = false;

@@ -25,8 +25,8 @@ void RepeatTooLarge(Context& cx, Tcb& tcb);
 /// RACK's deadline (RFC 8985 §6.3).
 void OnReorderTimeout(Context& cx, Tcb& tcb, LossState& loss);
 
-/// Something went out while the window is being reduced, or for the second time.
-void NoteSent(Context& cx, Tcb& tcb, LossState& loss, std::uint32_t length, bool repeat);
+/// Something went out; `repair`: what was lost, for the second time.
+void NoteSent(Context& cx, Tcb& tcb, LossState& loss, std::uint32_t length, bool repair);
 
 /// Everything is acknowledged: what was going on is over.
 void NoteAllAcknowledged(Context& cx, Tcb& tcb, LossState& loss);

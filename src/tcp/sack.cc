@@ -35,27 +35,18 @@ void TakeDsack(Tcb& tcb, LossState& loss, Block block, AckNews& news) {
   }
 }
 
-// A segment that was sent once and arrives after later ones: the path reorders.
-void NoteReordering(Tcb& tcb, const LossState& loss, SndSeq begin) {
-  const SndSeq highest = loss.flight.highest_sacked();
-  if (begin >= highest) return;
-  constexpr std::uint32_t kMost = UINT8_MAX;
-  const auto distance = static_cast<std::uint32_t>(highest - begin);
-  const std::uint32_t segments = (distance + tcb.send_mss - 1) / tcb.send_mss;
-  if (segments > tcb.reordering) {
-    tcb.reordering = static_cast<std::uint8_t>(std::min(segments, kMost));
-  }
-  tcb.reordering_seen = true;
-}
-
-// Segment `i`, not SACKed before, has arrived.
-void NoteDelivered(Context& cx, Tcb& tcb, LossState& loss, Flight::Index i, AckNews& news) {
+// Segment `i`, not SACKed before, has arrived. What was SACKed lies before `highest`.
+void NoteDelivered(Context& cx, Tcb& tcb, LossState& loss, Flight::Index i, SndSeq highest,
+                   AckNews& news) {
   const SentSegment& segment = loss.flight[i];
   news.delivered += loss.flight.SizeOf(i);
-  NoteRackDelivery(cx, tcb, loss, segment);
+  NoteRackDelivery(cx, tcb, loss, segment, news);
   if (segment.repeats != 0) return;
   if (segment.end <= tcb.recover) news.original = true;
-  NoteReordering(tcb, loss, loss.flight.BeginOf(i));
+  const SndSeq begin = loss.flight.BeginOf(i);
+  if (begin >= highest || (news.late && news.late_from <= begin)) return;
+  news.late = true;
+  news.late_from = begin;
 }
 
 void TakeBlock(Context& cx, Tcb& tcb, LossState& loss, Block block, AckNews& news) {
@@ -65,7 +56,7 @@ void TakeBlock(Context& cx, Tcb& tcb, LossState& loss, Block block, AckNews& new
   // A segment counts when all of it has arrived.
   if (i != end && flight.BeginOf(i) < block.left) ++i;
   while (i != end && flight.NextOpen(i) && flight[i].end <= block.right) {
-    NoteDelivered(cx, tcb, loss, i, news);
+    NoteDelivered(cx, tcb, loss, i, flight.highest_sacked(), news);
     if (flight[i].repeats == 0 && news.sack_rtt < Duration(0)) {
       news.sack_rtt = cx.now - flight[i].sent_at;
     }
@@ -98,15 +89,30 @@ void TakeSack(Context& cx, Tcb& tcb, LossState& loss, const Arriving& segment, A
     blocks[place] = block;
   }
   for (std::size_t n = 0; n < count; ++n) TakeBlock(cx, tcb, loss, blocks[n], news);
+  if (news.late) NoteLateArrival(tcb, loss, news.late_from);
+}
+
+void NoteLateArrival(Tcb& tcb, const LossState& loss, SndSeq from) {
+  constexpr std::uint32_t kMost = UINT8_MAX;
+  const SndSeq highest = loss.flight.highest_sacked();
+  if (from >= highest) return;
+  const auto distance = static_cast<std::uint32_t>(highest - from);
+  const std::uint32_t segments = (distance + tcb.send_mss - 1) / tcb.send_mss;
+  if (segments > tcb.reordering) {
+    tcb.reordering = static_cast<std::uint8_t>(std::min(segments, kMost));
+  }
+  tcb.reordering_seen = true;
 }
 
 void TakeCumulativeAck(Context& cx, Tcb& tcb, LossState& loss, SndSeq una, AckNews& news) {
   Flight& flight = loss.flight;
+  news.late = false;
   while (!flight.empty() && flight[flight.first()].end <= una) {
     const Flight::Index i = flight.first();
     const SentSegment& segment = flight[i];
     if (segment.where != SentSegment::Where::kSacked) {
-      NoteDelivered(cx, tcb, loss, i, news);
+      // What this ACK SACKs besides came with it, not before it.
+      NoteDelivered(cx, tcb, loss, i, news.prior_highest, news);
       if (segment.repeats != 0) {
         news.acked_repeat = true;
       } else if (news.rtt < Duration(0)) {
@@ -119,6 +125,7 @@ void TakeCumulativeAck(Context& cx, Tcb& tcb, LossState& loss, SndSeq una, AckNe
     news.delivered += static_cast<std::uint32_t>(una - flight.begin());
     flight.TrimFirst(una);
   }
+  if (news.late) NoteLateArrival(tcb, loss, news.late_from);
   if (!news.acked_repeat) return;
   news.rtt = Duration(-1);  // Karn
   // Without SACK nobody knows which copy of what has brought this ACK about.

@@ -11,6 +11,9 @@ namespace estab::tcp {
 /// of what is outstanding, empty, reversed) are passed over.
 void TakeSack(Context& cx, Tcb& tcb, LossState& loss, const Arriving& segment, AckNews& news);
 
+/// What begins at `from` has arrived after something later: the path reorders.
+void NoteLateArrival(Tcb& tcb, const LossState& loss, SndSeq from);
+
 /// Takes everything before `una` off the scoreboard.
 void TakeCumulativeAck(Context& cx, Tcb& tcb, LossState& loss, SndSeq una, AckNews& news);
 

@@ -127,14 +127,15 @@ Plan PlanNew(const Context& cx, const Tcb& tcb) {
   return plan;
 }
 
-// RFC 8985 §7.3: new data if there is some, or the last segment again; the congestion window does
-// not count.
+// RFC 8985 §7.3: new data if there is some and the window takes a segment of it, or the last
+// segment again; the congestion window does not count.
 Plan PlanTailProbe(const Context& cx, const Tcb& tcb) {
   const LossState* loss = LossOf(cx, tcb);
   if (loss == nullptr || loss->flight.empty()) return Plan{};
   Plan plan;
   if (loss->flight.HasRoom()) plan = DataFrom(cx, tcb, tcb.snd.nxt, UsableWindow(tcb));
-  if (plan.kind == Plan::Kind::kNothing) {
+  const bool whole = plan.length >= tcb.send_mss || plan.last;
+  if (plan.kind == Plan::Kind::kNothing || !whole) {
     plan = PlanRepeatOf(cx, tcb, *loss, loss->flight.last());
   }
   plan.tail_probe = true;
@@ -247,7 +248,8 @@ void Track(Context& cx, Tcb& tcb, const Plan& plan, SndSeq end) {
     loss->flight.Repeat(plan.segment, cx.now);
     loss->repeat_from = loss->flight.begin();  // whatever is repeated next begins at its beginning
   }
-  NoteSent(cx, tcb, *loss, static_cast<std::uint32_t>(end - plan.seq), plan.repeat);
+  NoteSent(cx, tcb, *loss, static_cast<std::uint32_t>(end - plan.seq),
+           plan.repeat && !plan.tail_probe);
   // Something is repeated: the answers could not tell any more whose they are.
   if (plan.repeat) loss->mtu_probe.size = 0;
   // If the payload lay in too many pieces the segment is no larger than any other.

@@ -91,6 +91,11 @@ struct Policy {
   /// takes its place, and is not counted. Else such a segment is left to the retransmission timer,
   /// and a probe comes in time or not at all.
   bool probes_as_linux = false;
+  /// Without SACK the next hole waits for room in the window (RFC 6582 repeats it at once).
+  bool repairs_as_linux = false;
+  /// A window that is smaller than before counts only in a segment that brings something new, or
+  /// if it is zero: else it makes no difference, and the segment is a duplicate ACK.
+  bool window_shrinks_with_news = false;
   /// Nanoseconds between two ticks of the ISN's clock (RFC 6528: 4 µs; Linux: 64 ns).
   std::int64_t isn_tick_ns = 4000;
   /// The handle of a connection in TIME_WAIT tells CLOSED, as on Linux, where the record has taken

@@ -18,6 +18,9 @@ namespace estab::tcp {
 
 struct CongestionControl;
 
+/// Segments that may overtake one on any path before it counts as lost (RFC 5681 §3.2).
+constexpr std::uint8_t kUsualReordering = 3;
+
 /// Milliseconds modulo 2^32: for "how long ago", where 49 days are long enough.
 using Stamp = std::uint32_t;
 inline Stamp StampOf(Time t) {
@@ -87,10 +90,11 @@ struct Tcb {
   bool cwr_owed : 1 = false;            // ECN: the window was reduced: CWR on the next new data
   std::uint8_t receive_growth : 5 = 0;  // how often the receive buffer has doubled by itself
   // Congestion notification (RFC 3168).
-  bool ecn : 1 = false;               // agreed by both SYNs (while opening: asked for)
-  bool ecn_seen : 1 = false;          // data has come that may be marked on its way, or is
-  bool ecn_echo : 1 = false;          // a mark has come: ECE on all we send until the peer's CWR
-  std::uint8_t reordering = 3;        // segments that may overtake one before it counts as lost
+  bool ecn : 1 = false;       // agreed by both SYNs (while opening: asked for)
+  bool ecn_seen : 1 = false;  // data has come that may be marked on its way, or is
+  bool ecn_echo : 1 = false;  // a mark has come: ECE on all we send until the peer's CWR
+  // Segments that may overtake one before it counts as lost.
+  std::uint8_t reordering = kUsualReordering;
   std::uint8_t keepalive_probes = 0;  // unanswered
 
   // --- Our direction: SND.*, 32-bit windows, scaled ---

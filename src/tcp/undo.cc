@@ -10,6 +10,7 @@ void BeginUndo(Tcb& tcb, LossState& loss) {
   loss.may_undo = true;
   loss.undo_from = tcb.snd.una;
   loss.undo_repeats = loss.flight.repeated_count();
+  if (loss.probe.out && loss.probe.repeats) ++loss.undo_repeats;
   // What has not been repeated yet cannot have been repeated for nothing.
   loss.repeats_unexplained = loss.undo_repeats == 0;
 }
@@ -28,7 +29,10 @@ bool MayUndo(const Tcb& tcb, const LossState& loss, const AckNews& news) {
 }
 
 void Undo(Context& cx, Tcb& tcb, LossState& loss, bool revive) {
-  if (revive) loss.flight.ReviveLost();
+  if (revive) {
+    loss.flight.ReviveLost();
+    loss.forgiven = loss.flight.repeated_count();
+  }
   if (loss.prior_ssthresh != 0) {
     tcb.cwnd = std::max(tcb.cwnd, tcb.congestion->undone(cx, tcb, loss.prior_cwnd));
     tcb.ssthresh = std::max(tcb.ssthresh, loss.prior_ssthresh);

@@ -17,7 +17,7 @@ struct Anchor {
 };
 
 bool MayStartTimer(const std::string& verb) {
-  return verb != "wait" && verb != "state" && verb != "info" && verb != "poll" &&
+  return verb != "wait" && verb != "state" && verb != "info" && verb != "loss" && verb != "poll" &&
          verb != "getsockopt" && verb != "ioctl" && verb != "flow";
 }
 

@@ -83,6 +83,10 @@ std::string StateName(std::uint8_t state) {
   return state < kStates.size() ? kStates[state] : std::to_string(state);
 }
 
+std::string Field(const char* name, std::uint32_t value) {
+  return std::string(" ") + name + "=" + std::to_string(value);
+}
+
 }  // namespace
 
 std::string ResultText(int result) {
@@ -146,14 +150,25 @@ std::string InfoText(World& world, int s) {
   tcp_info info;
   int error = 0;
   if (!GetInfo(world, s, &info, &error)) return ResultText(error);
-  const auto field = [](const char* name, std::uint32_t value) {
-    return std::string(" ") + name + "=" + std::to_string(value);
-  };
-  return StateName(info.tcpi_state) + field("retransmits", info.tcpi_retransmits) +
-         field("probes", info.tcpi_probes) + field("backoff", info.tcpi_backoff) +
-         field("options", info.tcpi_options) + field("snd_wscale", info.tcpi_snd_wscale) +
-         field("rcv_wscale", info.tcpi_rcv_wscale) + field("snd_mss", info.tcpi_snd_mss) +
-         field("advmss", info.tcpi_advmss) + field("unacked", info.tcpi_unacked);
+  return StateName(info.tcpi_state) + Field("retransmits", info.tcpi_retransmits) +
+         Field("probes", info.tcpi_probes) + Field("backoff", info.tcpi_backoff) +
+         Field("options", info.tcpi_options) + Field("snd_wscale", info.tcpi_snd_wscale) +
+         Field("rcv_wscale", info.tcpi_rcv_wscale) + Field("snd_mss", info.tcpi_snd_mss) +
+         Field("advmss", info.tcpi_advmss) + Field("unacked", info.tcpi_unacked);
+}
+
+std::string LossText(World& world, int s) {
+  tcp_info info;
+  int error = 0;
+  if (!GetInfo(world, s, &info, &error)) return ResultText(error);
+  constexpr std::array kStands = {"open", "disorder", "reduced", "recovery", "loss"};
+  return kStands.at(info.tcpi_ca_state) + Field("cwnd", info.tcpi_snd_cwnd) +
+         Field("ssthresh", info.tcpi_snd_ssthresh) + Field("unacked", info.tcpi_unacked) +
+         Field("sacked", info.tcpi_sacked) + Field("lost", info.tcpi_lost) +
+         Field("retrans", info.tcpi_retrans) + Field("total_retrans", info.tcpi_total_retrans) +
+         Field("retransmits", info.tcpi_retransmits) + Field("backoff", info.tcpi_backoff) +
+         Field("reordering", info.tcpi_reordering) +
+         Field("reordered", info.tcpi_reord_seen != 0 ? 1 : 0);
 }
 
 std::string PollText(World& world, int s) {

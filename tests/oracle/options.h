@@ -23,6 +23,9 @@ std::string StateText(World& world, int s);
 /// What else TCP_INFO says about timers and negotiation.
 std::string InfoText(World& world, int s);
 
+/// What TCP_INFO says of loss recovery and of the congestion window.
+std::string LossText(World& world, int s);
+
 /// "IN OUT RDHUP": every bit that poll reports without waiting.
 std::string PollText(World& world, int s);
 

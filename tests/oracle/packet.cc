@@ -224,6 +224,9 @@ bool OptionValue(const std::vector<std::string>& words, std::uint32_t last_ts,
     std::int64_t number = 0;
     if (words[i] == "last") {
       number = last_ts;
+    } else if (words[i].starts_with("last-")) {
+      if (!ParseNumber(words[i].substr(5), &number)) return false;
+      number = last_ts - static_cast<std::uint32_t>(number);
     } else if (words[0] == "sack") {
       const auto dash = words[i].find('-');
       std::int64_t from = 0;

@@ -77,7 +77,8 @@ struct OptionBase {
 std::string OptionsText(std::span<const std::uint8_t> options, OptionBase* base);
 
 /// "mss 1460,nop,ts 100 last" as bytes, padded with zeros to a multiple of four. `last_ts` stands
-/// for "last"; SACK edges get `stack_isn` added. False if a word is unknown.
+/// for "last" ("last-20": 20 ms before it); SACK edges get `stack_isn` added. False if a word is
+/// unknown.
 bool ParseOptions(std::string_view text, std::uint32_t last_ts, std::uint32_t stack_isn,
                   Bytes* options);
 

@@ -165,7 +165,9 @@ class Runner {
     std::string note;
     if ((s.flags & kSyn) != 0) note = LearnIsn(s, &flow);
     const bool raw_zero = (s.flags & kRst) != 0 && s.seq == 0;
-    entry->text = FlowName(ports) + " " + FlagsText(s.flags) +
+    const bool push_counts = !script_.any_push || s.payload.empty();
+    const auto flags = static_cast<std::uint8_t>(push_counts ? s.flags : s.flags & ~kPsh);
+    entry->text = FlowName(ports) + " " + FlagsText(flags) +
                   " seq=" + (raw_zero ? "zero" : std::to_string(s.seq - flow.isn)) + note;
     if ((s.flags & kAck) != 0) entry->text += " ack=" + std::to_string(s.ack - kPeerIsn);
     if ((s.flags & kAck) == 0 && s.ack != 0) entry->text += " stray-ack";
@@ -492,6 +494,7 @@ class Runner {
     if (verb == "getsockopt") return GetOption(world_, s, step.arguments[1]);
     if (verb == "state") return StateText(world_, s);
     if (verb == "info") return InfoText(world_, s);
+    if (verb == "loss") return LossText(world_, s);
     if (verb == "poll") return PollText(world_, s);
     if (verb == "ioctl") return Ioctl(step, s);
     return NameText(s, verb == "getpeername", nullptr);

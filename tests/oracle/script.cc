@@ -24,7 +24,7 @@ constexpr std::array kVerbs = {
     Verb{"setsockopt", 3, 4},  Verb{"getsockopt", 2, 2},  Verb{"state", 1, 1},
     Verb{"info", 1, 1},        Verb{"poll", 1, 1},        Verb{"ioctl", 2, 2},
     Verb{"getsockname", 1, 1}, Verb{"getpeername", 1, 1}, Verb{"<", 1, 16},
-    Verb{"icmp", 1, 8},
+    Verb{"icmp", 1, 8},        Verb{"loss", 1, 1},
 };
 
 [[noreturn]] void Fail(const std::string& where, const std::string& what) {
@@ -77,12 +77,18 @@ void Use(const std::vector<Script>& scripts, const std::string& name, const std:
 void Read(std::istream& text, const std::string& stem, std::vector<Script>* scripts) {
   const std::size_t first = scripts->size();
   std::string raw;
+  bool any_push = false;
   for (int number = 1; std::getline(text, raw); ++number) {
     const std::string where = stem + ":" + std::to_string(number);
     const std::string line = Trimmed(raw);
     if (line.empty()) continue;
     if (line.starts_with("=== ")) {
       scripts->emplace_back().name = stem + "/" + line.substr(4);
+      scripts->back().any_push = any_push;
+      continue;
+    }
+    if (scripts->size() == first && line == "push: any") {
+      any_push = true;
       continue;
     }
     if (scripts->size() == first) Fail(where, "a script begins with '=== NAME'");

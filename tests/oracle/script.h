@@ -28,6 +28,7 @@ struct Script {
   std::vector<std::string> rows;  // of behaviours.md
   std::string title;              // one line
   bool ipv6 = false;
+  bool any_push = false;  // PSH on data is not compared
   std::vector<Step> steps;
 
   Micros Duration() const;

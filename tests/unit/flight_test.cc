@@ -131,6 +131,34 @@ TEST(Flight, TellsTheOldestFirstWhateverItsNumber) {
   flight.Release(pool);
 }
 
+// A peer can see to it that what is lost was sent in another order than its numbers tell.
+TEST(Flight, RevivingMuchIsQuick) {
+  constexpr std::uint32_t kMany = 1 << 17;
+  Memory memory{HeapAllocator()};
+  RingPool pool(memory);
+  Flight flight;
+  SndSeq next(0);
+  for (std::uint32_t n = 0; n < kMany; ++n, next += 48) {
+    ASSERT_TRUE(flight.Reserve(pool));
+    flight.Add(next, next + 48, Time{});
+  }
+  for (std::uint32_t n = 0; n < kMany; ++n) flight.MarkLost(flight.first() + n);
+  for (std::uint32_t n = 0; n < kMany / 2; ++n) {
+    Flight::Index i;
+    ASSERT_TRUE(flight.FirstLost(i));
+    flight.Repeat(i, Time{});
+  }
+  for (std::uint32_t n = 0; n < kMany / 2; n += 2) flight.MarkLost(flight.first() + n);
+  flight.ReviveLost();
+  flight.Check();
+  EXPECT_EQ(flight.lost_count(), 0u);
+  EXPECT_EQ(flight.repeated_count(), kMany / 4);
+  Flight::Index i;
+  ASSERT_TRUE(flight.Oldest(i));
+  EXPECT_EQ(i, flight.first() + kMany / 2);
+  flight.Release(pool);
+}
+
 TEST(Flight, WithoutMemoryItHoldsWhatItHas) {
   Memory memory{HeapAllocator()};
   memory.set_limit(0);

@@ -17,17 +17,6 @@ constexpr Parameter kCubicParameters[] = {
 
 double SecondsOf(Duration d) { return std::chrono::duration<double>(d).count(); }
 
-// A writes whatever its buffer takes, B reads whatever has come.
-void KeepBusy(ScenarioContext& ctx, const Pair& pair) {
-  auto data = std::make_shared<std::string>(Pattern(262'144));
-  ctx.world().SetStepHook([&ctx, pair, data] {
-    const Time now = ctx.world().now();
-    static_cast<void>(ctx.a().stack().Send(now, pair.a, std::as_bytes(std::span(*data))));
-    std::array<std::byte, 65536> piece;
-    static_cast<void>(ctx.b().stack().Read(now, pair.b, piece));
-  });
-}
-
 double WindowOf(ScenarioContext& ctx, const Pair& pair) {
   const ConnectionInfo info = InfoOf(ctx, Side::kA, pair.a);
   return static_cast<double>(info.congestion_window) / info.send_mss;
@@ -35,6 +24,18 @@ double WindowOf(ScenarioContext& ctx, const Pair& pair) {
 
 bool Recovering(ScenarioContext& ctx, const Pair& pair) {
   return InfoOf(ctx, Side::kA, pair.a).recovery_state >= 2;
+}
+
+// A writes whatever its buffer takes, B reads whatever has come. `most`: the window as of the loss.
+void KeepBusy(ScenarioContext& ctx, const Pair& pair, double& most) {
+  auto data = std::make_shared<std::string>(Pattern(262'144));
+  ctx.world().SetStepHook([&ctx, pair, data, &most] {
+    const Time now = ctx.world().now();
+    if (!Recovering(ctx, pair)) most = WindowOf(ctx, pair);
+    static_cast<void>(ctx.a().stack().Send(now, pair.a, std::as_bytes(std::span(*data))));
+    std::array<std::byte, 65536> piece;
+    static_cast<void>(ctx.b().stack().Read(now, pair.b, piece));
+  });
 }
 
 // From the loss to twice K beyond it, once a round trip; what the curve says beside it.
@@ -66,10 +67,11 @@ void CubicCurveSeen(ScenarioContext& ctx) {
   ctx.Fault(fmt::format("drop the {}th data from A", ctx.Number("lost", 80, 200)));
   ctx.RunUntil(1s);
   ctx.DrawNoMore("A sends as fast as its window lets it; one segment is lost");
-  KeepBusy(ctx, pair);
-  double most = 0;
+  double window = 0;
+  KeepBusy(ctx, pair, window);
   const Duration end = ctx.now() + 20s;
-  for (; !Recovering(ctx, pair) && ctx.now() < end; ctx.Run(1ms)) most = WindowOf(ctx, pair);
+  while (!Recovering(ctx, pair) && ctx.now() < end) ctx.Run(1ms);
+  const double most = window;
   while (Recovering(ctx, pair) && ctx.now() < end) ctx.Run(1ms);
   ctx.Say(
       fmt::format("the loss is found with a window of {:.0f} segments, and repaired with {:.0f}",
