@@ -66,7 +66,7 @@ Step CheckTimestamp(Context& cx, Tcb& tcb, const Arriving& segment) {
 bool WasOvertaken(const Context& cx, const Tcb& tcb, const Arriving& segment) {
   if (!cx.settings.policy.paws_spares_overtaken || segment.data.empty()) return false;
   const bool fills_gap = segment.seq == tcb.rcv.nxt && tcb.reassembly != kNoSlot &&
-                         cx.buffers.reassembly[tcb.reassembly].count != 0;
+                         !cx.buffers.reassembly[tcb.reassembly].runs.empty();
   const std::uint32_t older = tcb.ts.recent - segment.header.options.ts_value;
   return fills_gap && tcb.rtt.srtt8 != 0 && older <= tcb.rtt.min / 1000;
 }
@@ -144,8 +144,8 @@ Step CheckSequence(Context& cx, Tcb& tcb, Arriving& segment) {
 bool ExactReset(const Context& cx, const Tcb& tcb, const Arriving& segment) {
   if (segment.seq == tcb.rcv.nxt || CarriesFinsNumber(cx, tcb, segment)) return true;
   if (!tcb.sack || tcb.reassembly == kNoSlot) return false;
-  const Reassembly& waiting = cx.buffers.reassembly[tcb.reassembly];
-  return waiting.count != 0 && waiting.runs[waiting.count - 1].end() == segment.seq;
+  const Runs::Index last = cx.buffers.reassembly[tcb.reassembly].runs.last();
+  return last != kNoSlot && cx.buffers.runs[last].end() == segment.seq;
 }
 
 Verdict Reset(Context& cx, Tcb& tcb) {

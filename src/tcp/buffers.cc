@@ -35,8 +35,11 @@ void Buffers::Detach(Tcb& tcb) {
 bool Buffers::UnderPressure() const { return chunks.live_bytes() > memory_->limit() / 4 * 3; }
 
 void Buffers::Empty(Reassembly& waiting) {
-  for (std::uint32_t i = 0; i < waiting.count; ++i) waiting.runs[i].bytes.Clear(chunks);
-  waiting.count = waiting.total = waiting.duplicate_count = 0;
+  for (Runs::Index run = waiting.runs.last(); run != kNoSlot; run = waiting.runs.last()) {
+    runs[run].bytes.Clear(chunks);
+    waiting.runs.Remove(runs, run);
+  }
+  waiting.total = waiting.duplicate_count = 0;
   waiting.has_fin = false;
 }
 
@@ -65,7 +68,7 @@ void Buffers::DetachEmpty(Tcb& tcb) {
   const bool urgent =
       tcb.receive_buffer != kNoSlot && receive[tcb.receive_buffer].urgent != Urgent::kNone;
   if (ReceiveSize(tcb) == 0 && !urgent) DetachQueue(receive, tcb.receive_buffer, chunks);
-  if (tcb.reassembly != kNoSlot && reassembly[tcb.reassembly].count == 0 &&
+  if (tcb.reassembly != kNoSlot && reassembly[tcb.reassembly].runs.empty() &&
       !reassembly[tcb.reassembly].has_fin && reassembly[tcb.reassembly].duplicate_count == 0) {
     reassembly.Destroy(tcb.reassembly);
     tcb.reassembly = kNoSlot;

@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "base/slab.h"
 #include "tcp/loss_state.h"
+#include "tcp/runs.h"
 #include "tcp/tcb.h"
 
 namespace estab::tcp {
@@ -37,25 +38,15 @@ struct ReceiveBuffer {
   RcvSeq urgent_at;  // the byte's own number
 };
 
-/// What arrived ahead of a gap: runs in order of sequence, never touching. Bounded: the (kMaxRuns +
-/// 1)th gap is not kept, so that no peer can make us search or store without end.
+/// What arrived ahead of a gap: runs that never touch.
 struct Reassembly {
-  static constexpr std::size_t kMaxRuns = 64;
   static constexpr std::size_t kMaxDuplicates = 4;
-  struct Run {
-    RcvSeq begin;
-    ByteQueue bytes;
-    std::uint32_t turn = 0;  // of its last change: what changed last leads the SACK blocks
-    RcvSeq end() const { return begin + bytes.size(); }
-  };
   struct Duplicate {
     RcvSeq begin;
     RcvSeq end;
   };
-  std::array<Run, kMaxRuns> runs;
-  std::uint32_t count = 0;
-  std::uint32_t total = 0;  // bytes in all runs
-  std::uint32_t turns = 0;
+  Runs runs;
+  std::uint32_t total = 0;  // bytes in all of them
   // What came twice and is to be told, one in each ACK (RFC 2883); of more than these nobody hears.
   std::array<Duplicate, kMaxDuplicates> duplicates;
   std::uint32_t duplicate_count = 0;
@@ -77,6 +68,7 @@ class Buffers {
         rings(memory),
         send(memory),
         receive(memory),
+        runs(memory),
         reassembly(memory) {}
 
   /// Frees whatever `tcb` has attached.
@@ -110,6 +102,7 @@ class Buffers {
   RingPool rings;  // of scoreboards
   Slab<SendBuffer, 16> send;
   Slab<ReceiveBuffer> receive;
+  Runs::Pool runs;
   Slab<Reassembly, 16> reassembly;
 };
 

@@ -35,15 +35,15 @@ void CheckSending(const Context& cx, const Tcb& tcb) {
 void CheckReassembly(const Context& cx, const Tcb& tcb) {
   if (tcb.reassembly == kNoSlot) return;
   const Reassembly& waiting = cx.buffers.reassembly[tcb.reassembly];
-  ESTAB_CHECK(waiting.count <= Reassembly::kMaxRuns);
+  waiting.runs.Check(cx.buffers.runs);
   ESTAB_CHECK(waiting.duplicate_count <= Reassembly::kMaxDuplicates);
   std::uint32_t total = 0;
   RcvSeq edge = tcb.rcv.nxt;
-  for (std::uint32_t i = 0; i < waiting.count; ++i) {
-    ESTAB_CHECK(waiting.runs[i].begin > edge);
-    ESTAB_CHECK(!waiting.runs[i].bytes.empty());
-    edge = waiting.runs[i].end();
-    total += waiting.runs[i].bytes.size();
+  for (Runs::Index i = waiting.runs.first(); i != kNoSlot; i = cx.buffers.runs[i].after) {
+    const Run& run = cx.buffers.runs[i];
+    ESTAB_CHECK(run.begin > edge);
+    edge = run.end();
+    total += run.bytes.size();
   }
   ESTAB_CHECK(total == waiting.total);
   ESTAB_CHECK(edge <= tcb.rcv.adv);

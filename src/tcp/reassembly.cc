@@ -1,113 +1,93 @@
 #include "tcp/reassembly.h"
 
 #include <algorithm>
-#include <utility>
 
 namespace estab::tcp {
 namespace {
 
-void RemoveRun(Reassembly& waiting, std::uint32_t index) {
-  std::move(waiting.runs.begin() + index + 1, waiting.runs.begin() + waiting.count,
-            waiting.runs.begin() + index);
-  --waiting.count;
-  waiting.runs[waiting.count] = Reassembly::Run{};
-}
-
-// Makes room for a run at `index`; false when all are taken.
-bool OpenRun(Reassembly& waiting, std::uint32_t index, RcvSeq begin) {
-  if (waiting.count == Reassembly::kMaxRuns) return false;
-  std::move_backward(waiting.runs.begin() + index, waiting.runs.begin() + waiting.count,
-                     waiting.runs.begin() + waiting.count + 1);
-  waiting.runs[index] = Reassembly::Run{begin, ByteQueue{}};
-  ++waiting.count;
-  return true;
-}
-
-// Joins run `index` with the next one if they touch.
-void JoinNext(Reassembly& waiting, ChunkPool& chunks, std::uint32_t index) {
-  if (index + 1 >= waiting.count) return;
-  Reassembly::Run& run = waiting.runs[index];
-  Reassembly::Run& next = waiting.runs[index + 1];
-  if (run.end() != next.begin) return;
-  run.bytes.Splice(chunks, next.bytes);
-  RemoveRun(waiting, index + 1);
-}
-
-// Stores `piece`, which overlaps nothing, before run `index`. `index` then names the run after it.
-bool Store(Reassembly& waiting, ChunkPool& chunks, std::uint32_t& index, RcvSeq seq,
+// Puts `piece`, which overlaps nothing, behind run `at` (kNoSlot: before all), which it extends or
+// follows. `at` then names the run that holds it. False if not all of it was kept.
+bool Store(Buffers& buffers, Reassembly& waiting, std::uint32_t most, Runs::Index& at, RcvSeq seq,
            std::span<const std::byte> piece) {
-  const bool extends = index > 0 && waiting.runs[index - 1].end() == seq;
-  if (!extends && !OpenRun(waiting, index, seq)) return false;
-  const std::uint32_t target = extends ? index - 1 : index;
-  const std::size_t stored = waiting.runs[target].bytes.Append(chunks, piece);
-  waiting.total += static_cast<std::uint32_t>(stored);
-  waiting.runs[target].turn = ++waiting.turns;
-  if (waiting.runs[target].bytes.empty()) {
-    RemoveRun(waiting, target);
-    return false;
+  Runs::Pool& pool = buffers.runs;
+  if (at == kNoSlot || pool[at].end() != seq) {
+    if (waiting.runs.count() >= most) return false;
+    at = waiting.runs.AddAfter(pool, at, seq);
+    if (at == kNoSlot) return false;
   }
-  JoinNext(waiting, chunks, target);
-  index = target + 1;
-  return stored == piece.size();
+  Run& run = pool[at];
+  const std::size_t stored = run.bytes.Append(buffers.chunks, piece);
+  waiting.total += static_cast<std::uint32_t>(stored);
+  waiting.runs.Touch(pool, at);
+  if (run.bytes.empty()) waiting.runs.Remove(pool, at);
+  if (stored != piece.size()) return false;
+  const Runs::Index next = run.after;
+  if (next == kNoSlot || run.end() != pool[next].begin) return true;
+  run.bytes.Splice(buffers.chunks, pool[next].bytes);
+  waiting.runs.Remove(pool, next);
+  return true;
 }
 
 }  // namespace
 
-bool Insert(Reassembly& waiting, ChunkPool& chunks, RcvSeq seq, std::span<const std::byte> data) {
-  std::uint32_t i = 0;
+bool Insert(Buffers& buffers, Reassembly& waiting, std::uint32_t most, RcvSeq seq,
+            std::span<const std::byte> data) {
+  const Runs::Pool& pool = buffers.runs;
+  Runs::Index at = waiting.runs.Floor(pool, seq);
   while (!data.empty()) {
-    while (i < waiting.count && waiting.runs[i].end() <= seq) ++i;
-    const bool inside = i < waiting.count && waiting.runs[i].begin <= seq;
-    if (inside) {
-      const auto known = static_cast<std::size_t>(waiting.runs[i].end() - seq);
-      const std::size_t skip = std::min(data.size(), known);
-      data = data.subspan(skip);
-      seq += static_cast<std::uint32_t>(skip);
-      waiting.runs[i].turn = ++waiting.turns;
-      continue;
+    std::size_t step = 0;
+    if (at != kNoSlot && pool[at].end() > seq) {  // the first copy wins
+      step = std::min(data.size(), static_cast<std::size_t>(pool[at].end() - seq));
+      waiting.runs.Touch(buffers.runs, at);
+    } else {
+      const Runs::Index next = at == kNoSlot ? waiting.runs.first() : pool[at].after;
+      step = data.size();
+      if (next != kNoSlot) step = std::min(step, static_cast<std::size_t>(pool[next].begin - seq));
+      if (step == 0) {
+        at = next;
+        continue;
+      }
+      if (!Store(buffers, waiting, most, at, seq, data.first(step))) return false;
     }
-    std::size_t room = data.size();
-    if (i < waiting.count) {
-      room = std::min(room, static_cast<std::size_t>(waiting.runs[i].begin - seq));
-    }
-    if (!Store(waiting, chunks, i, seq, data.first(room))) return false;
-    data = data.subspan(room);
-    seq += static_cast<std::uint32_t>(room);
-    if (i > 0) --i;
+    data = data.subspan(step);
+    seq += static_cast<std::uint32_t>(step);
   }
   return true;
 }
 
-std::optional<Reassembly::Duplicate> Overlap(const Reassembly& waiting, RcvSeq begin, RcvSeq end) {
-  for (std::uint32_t i = 0; i < waiting.count; ++i) {
-    const Reassembly::Run& run = waiting.runs[i];
-    if (run.end() <= begin) continue;
-    if (run.begin >= end) break;
-    return Reassembly::Duplicate{Later(begin, run.begin), Earlier(end, run.end())};
+std::optional<Reassembly::Duplicate> Overlap(const Buffers& buffers, const Reassembly& waiting,
+                                             RcvSeq begin, RcvSeq end) {
+  const Runs::Pool& pool = buffers.runs;
+  Runs::Index run = waiting.runs.Floor(pool, begin);
+  if (run == kNoSlot || pool[run].end() <= begin) {
+    run = run == kNoSlot ? waiting.runs.first() : pool[run].after;
   }
-  return std::nullopt;
+  if (run == kNoSlot || pool[run].begin >= end) return std::nullopt;
+  return Reassembly::Duplicate{Later(begin, pool[run].begin), Earlier(end, pool[run].end())};
 }
 
-void CutAt(Reassembly& waiting, ChunkPool& chunks, RcvSeq end) {
-  while (waiting.count != 0 && waiting.runs[waiting.count - 1].end() > end) {
-    Reassembly::Run& last = waiting.runs[waiting.count - 1];
-    const auto beyond = static_cast<std::uint32_t>(last.end() - end);
-    const std::uint32_t cut = std::min(beyond, last.bytes.size());
-    last.bytes.Truncate(chunks, cut);
+void CutAt(Buffers& buffers, Reassembly& waiting, RcvSeq end) {
+  for (Runs::Index last = waiting.runs.last(); last != kNoSlot; last = waiting.runs.last()) {
+    Run& run = buffers.runs[last];
+    if (run.end() <= end) return;
+    const auto beyond = static_cast<std::uint32_t>(run.end() - end);
+    const std::uint32_t cut = std::min(beyond, run.bytes.size());
+    run.bytes.Truncate(buffers.chunks, cut);
     waiting.total -= cut;
-    if (last.bytes.empty()) RemoveRun(waiting, waiting.count - 1);
+    if (run.bytes.empty()) waiting.runs.Remove(buffers.runs, last);
   }
 }
 
-bool PopReached(Reassembly& waiting, ChunkPool& chunks, RcvSeq next, ByteQueue& bytes) {
-  while (waiting.count != 0 && waiting.runs[0].begin <= next) {
-    Reassembly::Run& run = waiting.runs[0];
-    const std::uint32_t known = static_cast<std::uint32_t>(next - run.begin);
+bool PopReached(Buffers& buffers, Reassembly& waiting, RcvSeq next, ByteQueue& bytes) {
+  for (Runs::Index first = waiting.runs.first(); first != kNoSlot; first = waiting.runs.first()) {
+    Run& run = buffers.runs[first];
+    if (run.begin > next) return false;
+    const auto known = static_cast<std::uint32_t>(next - run.begin);
     const std::uint32_t size = run.bytes.size();
-    run.bytes.Consume(chunks, std::min(known, size));
+    run.bytes.Consume(buffers.chunks, std::min(known, size));
     waiting.total -= size;
-    bytes.Splice(chunks, run.bytes);
-    RemoveRun(waiting, 0);
+    bytes.Splice(buffers.chunks, run.bytes);
+    waiting.runs.Remove(buffers.runs, first);
     if (!bytes.empty()) return true;
   }
   return false;

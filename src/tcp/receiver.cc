@@ -41,7 +41,7 @@ bool DeliverReassembled(Context& cx, Tcb& tcb, bool& fin) {
   Reassembly& waiting = cx.buffers.reassembly[tcb.reassembly];
   bool moved = false;
   ByteQueue bytes;
-  while (PopReached(waiting, cx.buffers.chunks, tcb.rcv.nxt, bytes)) {
+  while (PopReached(cx.buffers, waiting, tcb.rcv.nxt, bytes)) {
     moved = true;
     tcb.rcv.nxt += bytes.size();
     tcb.bytes_received += bytes.size();
@@ -68,21 +68,35 @@ void CutAtHeldFin(const Context& cx, const Tcb& tcb, Arriving& segment) {
   segment.fin = segment.fin && segment.seq + static_cast<std::uint32_t>(segment.data.size()) == fin;
 }
 
+// A run takes a chunk of memory, however little it holds: as many are kept as take twice what the
+// receive buffer holds, so that a peer that sends single bytes gains nothing. Whole segments fit,
+// even if every other one is lost.
+std::uint32_t MostRuns(const Context& cx, const Tcb& tcb) {
+  constexpr std::uint32_t kLeast = 16;
+  return std::max(ReceiveLimit(cx.settings, tcb) / std::uint32_t{Chunk::kSmall} * 2, kLeast);
+}
+
+// What of [begin, end) waits already has come twice.
+void NoteOverlap(Context& cx, Tcb& tcb, RcvSeq begin, RcvSeq end) {
+  if (tcb.reassembly == kNoSlot) return;
+  const auto twice = Overlap(cx.buffers, cx.buffers.reassembly[tcb.reassembly], begin, end);
+  if (twice) NoteDuplicate(cx, tcb, twice->begin, twice->end);
+}
+
 RuleId TakeOutOfOrder(Context& cx, Tcb& tcb, Arriving& segment) {
   AckNow(tcb);
   TakeMark(tcb, segment);
   Reassembly* waiting = cx.buffers.AttachReassembly(tcb);
   if (waiting != nullptr) {
     const RcvSeq end = segment.seq + static_cast<std::uint32_t>(segment.data.size());
-    const auto twice = Overlap(*waiting, segment.seq, end);
-    if (twice) NoteDuplicate(cx, tcb, twice->begin, twice->end);
+    NoteOverlap(cx, tcb, segment.seq, end);
   }
-  const bool kept =
-      waiting != nullptr && Insert(*waiting, cx.buffers.chunks, segment.seq, segment.data);
+  const bool kept = waiting != nullptr &&
+                    Insert(cx.buffers, *waiting, MostRuns(cx, tcb), segment.seq, segment.data);
   if (kept && segment.fin) {
     waiting->has_fin = true;
     waiting->fin = segment.seq + static_cast<std::uint32_t>(segment.data.size());
-    CutAt(*waiting, cx.buffers.chunks, waiting->fin);
+    CutAt(cx.buffers, *waiting, waiting->fin);
   }
   segment.fin = false;
   return kept ? RuleId::kDataOutOfOrder : RuleId::kDataNoRoom;
@@ -134,6 +148,7 @@ RuleId TakeText(Context& cx, Tcb& tcb, Arriving& segment) {
   // What had come before counts too: it shows how the peer sends.
   NoteDataArrived(cx, tcb, static_cast<std::uint32_t>(segment.header.payload.size()));
   TakeMark(tcb, segment);
+  NoteOverlap(cx, tcb, segment.seq, segment.seq + size);
   const std::uint32_t taken = Deliver(cx, tcb, segment.data);
   if (taken < size) {
     segment.fin = false;
@@ -144,7 +159,7 @@ RuleId TakeText(Context& cx, Tcb& tcb, Arriving& segment) {
   if (own_fin) cx.buffers.DropReassembly(tcb);  // nothing lies beyond a FIN
   const bool filled = DeliverReassembled(cx, tcb, segment.fin);
   const bool gap_remains =
-      tcb.reassembly != kNoSlot && cx.buffers.reassembly[tcb.reassembly].count != 0;
+      tcb.reassembly != kNoSlot && !cx.buffers.reassembly[tcb.reassembly].runs.empty();
   const bool reached_fin = segment.fin && !own_fin;  // it had waited behind the gap
   if (filled || gap_remains || reached_fin) {
     AckNow(tcb);

@@ -14,34 +14,25 @@ struct SackWriter {
   }
 };
 
-// Runs in the order of their last change, the last first (RFC 2018 §4). Few blocks are to be chosen
-// from boundedly many runs.
-void AddRuns(const Reassembly& waiting, SackWriter& writer) {
-  std::uint64_t least_age = 0;
-  while (!writer.full()) {
-    const Reassembly::Run* next = nullptr;
-    std::uint64_t age = UINT64_MAX;
-    for (std::uint32_t i = 0; i < waiting.count; ++i) {
-      const std::uint64_t a = waiting.turns - waiting.runs[i].turn;
-      if (a < least_age || a >= age) continue;
-      next = &waiting.runs[i];
-      age = a;
-    }
-    if (next == nullptr) return;
-    writer.Add(next->begin, next->end());
-    least_age = age + 1;
+// Runs in the order of their last change, the last first (RFC 2018 §4).
+void AddRuns(const Runs::Pool& pool, const Reassembly& waiting, SackWriter& writer) {
+  for (Runs::Index i = waiting.runs.freshest(); i != kNoSlot && !writer.full();
+       i = pool[i].staler) {
+    writer.Add(pool[i].begin, pool[i].end());
   }
 }
 
 // The FIN's number lies behind the last data, or alone behind a gap.
-void AddHeldFin(const Reassembly& waiting, std::uint8_t first, SackWriter& writer) {
+void AddHeldFin(const Runs::Pool& pool, const Reassembly& waiting, std::uint8_t first,
+                SackWriter& writer) {
   wire::TcpOptions& options = writer.options;
   for (std::uint8_t i = first; i < options.sack_count; ++i) {
     if (options.sack[i].right != waiting.fin.raw()) continue;
     ++options.sack[i].right;
     return;
   }
-  const bool last_told = waiting.count == 0 || waiting.runs[waiting.count - 1].end() != waiting.fin;
+  const Runs::Index last = waiting.runs.last();
+  const bool last_told = last == kNoSlot || pool[last].end() != waiting.fin;
   if (last_told && !writer.full()) writer.Add(waiting.fin, waiting.fin + 1);
 }
 
@@ -70,8 +61,8 @@ void AddSackBlocks(const Context& cx, const Tcb& tcb, wire::TcpOptions& options)
     writer.Add(waiting.duplicates[0].begin, waiting.duplicates[0].end);
   }
   const std::uint8_t first = options.sack_count;
-  AddRuns(waiting, writer);
-  if (waiting.has_fin) AddHeldFin(waiting, first, writer);
+  AddRuns(cx.buffers.runs, waiting, writer);
+  if (waiting.has_fin) AddHeldFin(cx.buffers.runs, waiting, first, writer);
 }
 
 }  // namespace estab::tcp

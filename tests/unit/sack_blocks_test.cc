@@ -59,6 +59,11 @@ TEST_F(SackBlocks, WhatChangedLastLeadsThenWhatChangedBefore) {
   EXPECT_EQ(Give(400, 500), (Blocks{{300, 650}, {900, 950}, {700, 800}}));  // joins two
 }
 
+TEST_F(SackBlocks, WhatFillsTheGapAndReachesOverWhatWaitedIsOneInPart) {
+  Give(500, 600);
+  EXPECT_EQ(Give(0, 550), (Blocks{{500, 550}}));
+}
+
 TEST_F(SackBlocks, OldDataAgainIsADuplicate) {
   Give(0, 100);
   EXPECT_EQ(Give(0, 100), (Blocks{{0, 100}}));

@@ -1,10 +1,8 @@
-// The parts of one connection by themselves: acceptance, round-trip time, reassembly, negotiation,
+// The parts of one connection by themselves: acceptance, round-trip time, negotiation,
 // congestion, and the pure decisions about records.
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <map>
-#include <random>
 #include <string>
 #include <vector>
 
@@ -13,7 +11,6 @@
 #include "tcp/congestion/congestion.h"
 #include "tcp/half_open.h"
 #include "tcp/negotiation.h"
-#include "tcp/reassembly.h"
 #include "tcp/rtt.h"
 #include "tcp/time_wait.h"
 
@@ -193,87 +190,6 @@ TEST(Rtt, SynTimeouts) {
   const int linear[] = {1, 1, 1, 1, 1, 2, 4, 8};
   for (int i = 0; i < 8; ++i)
     EXPECT_EQ(SynTimeout(s, SocketOptions{}, i, 4), std::chrono::seconds(linear[i]));
-}
-
-// --- Reassembly against a map of bytes -----------------------------------------------------------
-
-void RandomRun(std::uint32_t seed) {
-  SCOPED_TRACE("seed " + std::to_string(seed));
-  std::mt19937 random(seed);
-  Memory memory(HeapAllocator());
-  ChunkPool chunks(memory);
-  Reassembly waiting;
-  std::map<std::uint32_t, std::byte> model;
-  const std::uint32_t base = 0xffffff00u;  // the numbers wrap on the way
-  std::uint32_t next = 0;                  // in order so far
-  for (int step = 0; step < 300; ++step) {
-    const std::uint32_t at = next + 1 + static_cast<std::uint32_t>(random() % 2000);
-    std::vector<std::byte> data(1 + random() % 200);
-    for (std::byte& b : data) b = static_cast<std::byte>(random());
-    const bool kept = Insert(waiting, chunks, RcvSeq(base + at), data);
-    EXPECT_LE(waiting.count, Reassembly::kMaxRuns);
-    if (kept) {
-      for (std::size_t i = 0; i < data.size(); ++i) {
-        model.emplace(at + static_cast<std::uint32_t>(i), data[i]);  // the first copy wins
-      }
-    }
-    ASSERT_TRUE(kept);
-    if (step % 10 != 9) continue;
-    if (!model.empty() && random() % 2 == 0) next = model.begin()->first;
-    ByteQueue out;
-    while (PopReached(waiting, chunks, RcvSeq(base + next), out)) {
-      std::vector<std::byte> bytes(out.size());
-      out.CopyOut(0, bytes);
-      for (std::byte b : bytes) {
-        ASSERT_TRUE(model.contains(next));
-        ASSERT_EQ(model[next], b) << "at " << next;
-        model.erase(next++);
-      }
-      out.Clear(chunks);
-    }
-    ASSERT_TRUE(model.empty() || model.begin()->first > next);
-    ASSERT_EQ(waiting.total, model.size());
-  }
-  CutAt(waiting, chunks, RcvSeq(base + next));
-  EXPECT_EQ(waiting.count, 0u);
-  EXPECT_EQ(waiting.total, 0u);
-  EXPECT_EQ(chunks.live(), 0u);
-}
-
-TEST(ReassemblyTest, RandomInsertsAgainstAModel) {
-  for (std::uint32_t seed = 1; seed <= 50; ++seed) RandomRun(seed);
-}
-
-TEST(ReassemblyTest, RunsAreBounded) {
-  Memory memory(HeapAllocator());
-  ChunkPool chunks(memory);
-  Reassembly waiting;
-  const std::byte one[1] = {std::byte{1}};
-  for (std::uint32_t i = 0; i < Reassembly::kMaxRuns; ++i) {
-    EXPECT_TRUE(Insert(waiting, chunks, RcvSeq(10 + i * 2), one));
-  }
-  EXPECT_FALSE(Insert(waiting, chunks, RcvSeq(10'000), one));
-  EXPECT_EQ(waiting.total, Reassembly::kMaxRuns);
-  EXPECT_TRUE(Insert(waiting, chunks, RcvSeq(11), one));  // joins two: room again
-  EXPECT_EQ(waiting.count, Reassembly::kMaxRuns - 1);
-  EXPECT_TRUE(Insert(waiting, chunks, RcvSeq(10'000), one));
-  EXPECT_EQ(waiting.runs[waiting.count - 1].turn, waiting.turns);
-  CutAt(waiting, chunks, RcvSeq(0));
-  EXPECT_EQ(chunks.live(), 0u);
-}
-
-TEST(ReassemblyTest, CutAtKeepsWhatLiesBefore) {
-  Memory memory(HeapAllocator());
-  ChunkPool chunks(memory);
-  Reassembly waiting;
-  const std::byte ten[10] = {};
-  ASSERT_TRUE(Insert(waiting, chunks, RcvSeq(100), ten));
-  ASSERT_TRUE(Insert(waiting, chunks, RcvSeq(200), ten));
-  CutAt(waiting, chunks, RcvSeq(105));
-  ASSERT_EQ(waiting.count, 1u);
-  EXPECT_EQ(waiting.runs[0].end(), RcvSeq(105));
-  EXPECT_EQ(waiting.total, 5u);
-  CutAt(waiting, chunks, RcvSeq(0));
 }
 
 // --- Negotiation ---------------------------------------------------------------------------------
