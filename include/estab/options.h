@@ -82,9 +82,9 @@ struct SocketOptions {
   std::int32_t fin_wait2_seconds = 0;    // TCP_LINGER2, s; negative: no FIN_WAIT_2 for an orphan
   std::uint32_t user_timeout_ms = 0;     // TCP_USER_TIMEOUT
   std::uint32_t receive_low_water = 0;   // SO_RCVLOWAT, bytes that make a socket readable; 0: 1
-  std::uint32_t unsent_low_water = 0;    // TCP_NOTSENT_LOWAT, bytes that may wait unsent; 0: any
-  std::uint32_t window_clamp = 0;        // TCP_WINDOW_CLAMP, bytes; 0: none
-  std::uint32_t rto_max_ms = 0;          // TCP_RTO_MAX_MS, 1000-120000; 0: tcp_rto_max_ms
+  std::uint32_t unsent_low_water = 0;  // TCP_NOTSENT_LOWAT: bytes that may wait unsent; 0: setting
+  std::uint32_t window_clamp = 0;      // TCP_WINDOW_CLAMP, bytes; 0: none
+  std::uint32_t rto_max_ms = 0;        // TCP_RTO_MAX_MS, 1000-120000; 0: tcp_rto_max_ms
   friend bool operator==(const SocketOptions&, const SocketOptions&) = default;
 };
 

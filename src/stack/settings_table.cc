@@ -113,6 +113,8 @@ constexpr SettingEntry kEntries[] = {
      "RACK (RFC 8985), sum of: 1 on (always), 2 a reordering window that does not adapt, 4 three "
      "SACKed segments do not close it",
      Kind::kMask, tcp::kRackOn, 7, &S::recovery},
+    Span("net.ipv4.tcp_notsent_lowat", &S::unsent_low_water, 0, UINT32_MAX,
+         "bytes that may wait unsent, for sockets without TCP_NOTSENT_LOWAT"),
     Int("net.ipv4.tcp_frto", &S::frto, 0, 2, "find out spurious time-outs (RFC 5682); 0: no"),
     Int("net.ipv4.ip_no_pmtu_disc", &S::no_pmtu_disc, 0, 3,
         "ICMP about packets that were too big: 0 and 3 believed, 1 the path takes no more than "

@@ -71,6 +71,11 @@ inline std::uint32_t ReceiveLimit(const Settings& settings, const Tcb& tcb) {
   if (options.window_clamp != 0 && options.window_clamp < limit) limit = options.window_clamp;
   return static_cast<std::uint32_t>(limit);
 }
+/// Bytes that may wait unsent: below that, more is taken.
+inline std::uint32_t UnsentLowWater(const Settings& settings, const Tcb& tcb) {
+  const std::uint32_t own = tcb.options->unsent_low_water;
+  return own != 0 ? own : static_cast<std::uint32_t>(settings.unsent_low_water);
+}
 /// Bytes that may wait in the send queue. Without SO_SNDBUF it grows with the congestion window, so
 /// that the buffer never is what limits a fast path (Linux: tcp_sndbuf_expand).
 inline std::uint32_t SendLimit(const Settings& settings, const Tcb& tcb) {

@@ -170,6 +170,7 @@ struct Settings {
   std::int64_t wmem[3] = {4096, 16'384, 4'194'304};
   std::int32_t rmem_max = 4'194'304;  // most that SO_RCVBUF ...
   std::int32_t wmem_max = 4'194'304;  // ... and SO_SNDBUF can ask for
+  std::int64_t unsent_low_water = UINT32_MAX;
   std::int32_t moderate_rcvbuf = 1;
   std::int32_t slow_start_after_idle = 1;
   // Congestion control.

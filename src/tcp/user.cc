@@ -9,8 +9,10 @@
 #include "tcp/negotiation.h"
 #include "tcp/policy.h"
 #include "tcp/receiver.h"
+#include "tcp/recovery.h"
 #include "tcp/rtt.h"
 #include "tcp/send_queue.h"
+#include "tcp/sender.h"
 #include "tcp/timers.h"
 #include "tcp/urgent.h"
 #include "tcp/window_use.h"
@@ -60,15 +62,27 @@ std::uint32_t Unsent(const Context& cx, const Tcb& tcb) {
   return tcb.syn_acked && end > tcb.snd.nxt ? static_cast<std::uint32_t>(end - tcb.snd.nxt) : 0;
 }
 
-// Room that TCP_NOTSENT_LOWAT leaves; whole segments, so that its limit does not make small ones.
+// What the windows let go at once.
+std::uint32_t GoesNow(const Context& cx, const Tcb& tcb) {
+  const std::uint32_t pipe = Pipe(cx, tcb);
+  return std::min(UsableWindow(tcb), tcb.cwnd > pipe ? tcb.cwnd - pipe : 0);
+}
+
+// Room that TCP_NOTSENT_LOWAT leaves. As on Linux it is asked for each piece of up to 64 KiB, or
+// half of the peer's largest window, which is then taken whole and sent as far as it can be.
 std::uint32_t RoomUnsent(const Context& cx, const Tcb& tcb) {
-  const std::uint32_t limit = tcb.options->unsent_low_water;
+  constexpr std::uint32_t kLargestPiece = 65535;
+  constexpr std::uint32_t kSmallWindow = 536;
+  const std::uint32_t limit = UnsentLowWater(cx.settings, tcb);
+  if (limit == UINT32_MAX) return UINT32_MAX;
   const std::uint32_t unsent = Unsent(cx, tcb);
-  if (limit == 0) return UINT32_MAX;
   if (unsent >= limit) return 0;
+  const std::uint32_t half = tcb.snd.max_wnd > kSmallWindow ? tcb.snd.max_wnd / 2 : tcb.snd.max_wnd;
   const std::uint64_t mss = tcb.send_mss;
-  const std::uint64_t room = (limit - unsent + mss - 1) / mss * mss;
-  return static_cast<std::uint32_t>(std::min<std::uint64_t>(room, UINT32_MAX));
+  const std::uint64_t piece = std::max(std::min(kLargestPiece, half) / mss * mss, mss);
+  const std::uint64_t wanted = std::uint64_t{limit - unsent} + GoesNow(cx, tcb);
+  return static_cast<std::uint32_t>(
+      std::min<std::uint64_t>((wanted + piece - 1) / piece * piece, UINT32_MAX));
 }
 
 // Whether there ever was a connection here that has ended.
@@ -269,9 +283,9 @@ std::uint8_t ReadinessOf(const Context& cx, const Tcb& tcb) {
   if (UrgentHere(cx, tcb)) bits |= kUrgent;
   const std::uint32_t held = cx.buffers.SendSize(tcb);
   const std::uint32_t limit = closed ? 1 : SendLimit(cx.settings, tcb);
-  const std::uint32_t low_water = tcb.options->unsent_low_water;
+  const std::uint32_t low_water = UnsentLowWater(cx.settings, tcb);
   const bool room = held < limit && limit - held >= held / 2 &&
-                    (low_water == 0 || std::uint64_t{2} * Unsent(cx, tcb) < low_water);
+                    (low_water == UINT32_MAX || std::uint64_t{2} * Unsent(cx, tcb) < low_water);
   if (write_closed || room) bits |= kWritable;
   return static_cast<std::uint8_t>(bits);
 }
