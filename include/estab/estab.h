@@ -237,6 +237,7 @@ ESTAB_API int estab_close(estab_stack* stack, int s);
 /* Sets an option. Supported:
  *  SOL_SOCKET    SO_REUSEADDR SO_REUSEPORT SO_LINGER SO_KEEPALIVE SO_RCVTIMEO SO_SNDTIMEO
  *                SO_RCVBUF SO_SNDBUF SO_RCVBUFFORCE SO_SNDBUFFORCE SO_RCVLOWAT SO_OOBINLINE
+ *                SO_MAX_PACING_RATE
  *  IPPROTO_TCP   TCP_NODELAY TCP_CORK TCP_QUICKACK TCP_MAXSEG TCP_KEEPIDLE TCP_KEEPINTVL
  *                TCP_KEEPCNT TCP_SYNCNT TCP_LINGER2 TCP_USER_TIMEOUT TCP_NOTSENT_LOWAT
  *                TCP_WINDOW_CLAMP TCP_INQ TCP_FASTOPEN_KEY TCP_CONGESTION
@@ -252,16 +253,19 @@ ESTAB_API int estab_close(estab_stack* stack, int s);
  * (200 ms or more). TCP_QUICKACK is not permanent, as on Linux. IP_TOS and IP_TTL are for IPv4
  * peers, also those of an AF_INET6 socket, and the IPPROTO_IPV6 options for IPv6 peers; the two ECN
  * bits of a TOS cannot be set. TCP_FASTOPEN_KEY: 16 or 32 bytes, of a listener. TCP_CONGESTION:
- * "cubic" or "reno", at any time, and inherited by accepted sockets; ENOENT for others.
- * SO_RCVTIMEO, SO_SNDTIMEO: struct timeval; 0 is "no limit". EINVAL: a value or length out of
- * range; EDOM: tv_usec; EFAULT. */
+ * "cubic", "reno" or "bbr", at any time, and inherited by accepted sockets; ENOENT for others.
+ * SO_MAX_PACING_RATE: bytes a second, an unsigned int or long, all ones for no limit; what is sent
+ * is paced from then on, at no more than that. SO_RCVTIMEO, SO_SNDTIMEO: struct timeval; 0 is "no
+ * limit". EINVAL: a value or length out of range; EDOM: tv_usec; EFAULT. */
 ESTAB_API int estab_setsockopt(estab_stack* stack, int s, int level, int name, const void* value,
                                socklen_t length);
 
 /* Asks for an option: those of estab_setsockopt, and SO_ERROR (the pending error, cleared by
  * asking), SO_TYPE, SO_DOMAIN, SO_PROTOCOL, SO_ACCEPTCONN, SO_SNDLOWAT (1), TCP_TIMESTAMP, IP_MTU
  * (of the path; ENOTCONN without a peer), TCP_INFO (struct tcp_info of <linux/tcp.h>; what is not
- * known is 0). The value is cut to *length, and *length becomes what was written. */
+ * known is 0), TCP_CC_INFO (struct
+ * tcp_bbr_info of <linux/inet_diag.h> with bbr, nothing with others). The value is cut to *length,
+ * and *length becomes what was written. */
 ESTAB_API int estab_getsockopt(estab_stack* stack, int s, int level, int name, void* value,
                                socklen_t* length);
 

@@ -53,6 +53,7 @@ enum class TimerKind : std::uint8_t {
   kUserTimeout,  // TCP_USER_TIMEOUT, a connection attempt's own limit
   kTailProbe,    // RFC 8985 §7: is the end of the flight lost?
   kReorder,      // RFC 8985 §6: how long what was overtaken may still take
+  kPacing,       // the next burst's time
 };
 const char* TimerName(TimerKind kind);
 

@@ -21,9 +21,10 @@ enum class Congestion : std::uint8_t {
   kBySetting,  // net.ipv4.tcp_congestion_control, as of when the connection begins
   kReno,       // RFC 5681
   kCubic,      // RFC 9438
+  kBbr,        // BBR, version 1
 };
 /// How many there are, kBySetting not counted.
-inline constexpr std::size_t kCongestionControls = 2;
+inline constexpr std::size_t kCongestionControls = 3;
 /// Its name, as the setting and TCP_CONGESTION have it; empty for kBySetting.
 const char* NameOf(Congestion congestion);
 /// The one of that name; nullopt if there is none.
@@ -85,6 +86,10 @@ struct SocketOptions {
   std::uint32_t unsent_low_water = 0;  // TCP_NOTSENT_LOWAT: bytes that may wait unsent; 0: setting
   std::uint32_t window_clamp = 0;      // TCP_WINDOW_CLAMP, bytes; 0: none
   std::uint32_t rto_max_ms = 0;        // TCP_RTO_MAX_MS, 1000-120000; 0: tcp_rto_max_ms
+  /// SO_MAX_PACING_RATE, bytes a second. Once it was limited (`paced`) data leaves at the pacing
+  /// rate for good, as on Linux, even if the limit is lifted again.
+  std::uint64_t max_pacing_rate = UINT64_MAX;
+  bool paced = false;
   friend bool operator==(const SocketOptions&, const SocketOptions&) = default;
 };
 
@@ -153,6 +158,18 @@ struct ConnectionInfo {
   std::uint32_t slow_start_threshold = 0;
   std::uint32_t send_window = 0;
   std::uint32_t receive_window = 0;
+  // Rates, bytes a second.
+  std::uint64_t pacing_rate = UINT64_MAX;  // of a paced connection, or what it would be; no limit
+  std::uint64_t max_pacing_rate = UINT64_MAX;
+  std::uint64_t delivery_rate = 0;         // as last measured; 0: not yet
+  bool delivery_rate_app_limited = false;  // by what the user gave us, not by the path
+  /// What BBR knows of the path (TCP_CC_INFO); gains in 256ths, all 0 for others.
+  struct {
+    std::uint64_t bandwidth = 0;  // bytes a second
+    Duration min_rtt{};
+    std::uint32_t pacing_gain = 0;
+    std::uint32_t cwnd_gain = 0;
+  } bbr;
   // Loss recovery, in segments; as Linux's tcpi_ca_state and what follows it.
   std::uint8_t recovery_state = 0;  // 0 open, 1 disorder, 2 window reduced, 3 recovery, 4 loss
   std::uint8_t reordering = 3;      // segments that may overtake one before it counts as lost
@@ -168,7 +185,8 @@ struct ConnectionInfo {
   std::uint32_t segments_in = 0;
   std::uint32_t segments_out = 0;
   std::uint32_t segments_retransmitted = 0;
-  std::uint32_t segments_marked = 0;  // of ours, delivered by ACKs that tell of congestion (ECE)
+  std::uint32_t segments_delivered = 0;  // of ours, as far as we know: SYN and repeats too
+  std::uint32_t segments_marked = 0;     // of ours, delivered by ACKs that tell of congestion (ECE)
   // Queues, bytes.
   std::uint32_t send_queue = 0;  // not yet acknowledged
   std::uint32_t unsent = 0;

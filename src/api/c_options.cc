@@ -80,8 +80,14 @@ int GetError(estab::Stack& stack, const OpenFile& file, OptionOut* out) {
 
 // As Linux: at the IP level a value that fits one byte may be asked for with room for less than an
 // int, and comes as that byte.
-void Shrink(int level, socklen_t room, OptionOut* out) {
+// And SO_MAX_PACING_RATE is a long only if there is room for one.
+void Shrink(int level, int name, socklen_t room, OptionOut* out) {
   int value = 0;
+  if (level == SOL_SOCKET && name == SO_MAX_PACING_RATE && room < sizeof(std::uint64_t)) {
+    std::uint64_t rate = 0;
+    std::memcpy(&rate, out->bytes, sizeof(rate));
+    out->Set(static_cast<std::uint32_t>(std::min<std::uint64_t>(rate, UINT32_MAX)));
+  }
   if (level != IPPROTO_IP || room >= sizeof(int) || room == 0) return;
   std::memcpy(&value, out->bytes, sizeof(value));
   if (value >= 0 && value <= 255) out->Set(static_cast<unsigned char>(value));
@@ -133,7 +139,7 @@ int estab_getsockopt(estab_stack* stack, int s, int level, int name, void* value
         error = estab::api::GetStackOption(engine, now, file.socket, file.ipv6, level, name, &out);
       }
       if (error != 0) return error;
-      Shrink(level, *length, &out);
+      Shrink(level, name, *length, &out);
       const socklen_t n = std::min(*length, out.size);
       if (n > 0) std::memcpy(value, out.bytes, n);
       *length = n;

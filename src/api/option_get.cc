@@ -74,6 +74,9 @@ int GetSocketLevel(const Asked& asked, bool ipv6, int name, OptionOut* out) {
     case SO_RCVBUF:
       out->Set(asked.Or(std::int64_t{options.receive_buffer} * 2, "net.ipv4.tcp_rmem", 131072, 1));
       return 0;
+    case SO_MAX_PACING_RATE:
+      out->Set(options.max_pacing_rate);
+      return 0;
     case SO_TYPE:
       out->Set(int{SOCK_STREAM});
       return 0;
@@ -124,17 +127,26 @@ void GetFastOpenKey(const Asked& asked, OptionOut* out) {
 }
 
 // What is in use; before there is a connection, what would be.
-void GetCongestion(const Asked& asked, OptionOut* out) {
+Congestion CongestionOf(const Asked& asked) {
+  if (asked.info.congestion != Congestion::kBySetting) return asked.info.congestion;
+  if (asked.options.congestion != Congestion::kBySetting) return asked.options.congestion;
   std::array<char, kSettingTextSize> text{};
-  std::string_view name = NameOf(asked.options.congestion);
-  if (asked.info.congestion != Congestion::kBySetting) {
-    name = NameOf(asked.info.congestion);
-  } else if (name.empty()) {
-    name = asked.stack.GetSetting("net.ipv4.tcp_congestion_control", text).value_or("");
-  }
+  const auto name = asked.stack.GetSetting("net.ipv4.tcp_congestion_control", text);
+  return CongestionByName(name.value_or("")).value_or(Congestion::kBySetting);
+}
+
+void GetCongestion(const Asked& asked, OptionOut* out) {
   std::array<char, kCongestionNameSize> padded{};
+  const std::string_view name = NameOf(CongestionOf(asked));
   name.copy(padded.data(), padded.size() - 1);
   out->Set(padded);
+}
+
+// As Linux: of a model that is still to be made all is 0.
+void GetCongestionInfo(const Asked& asked, OptionOut* out) {
+  ConnectionInfo info = asked.info;
+  info.congestion = CongestionOf(asked);
+  out->size = static_cast<socklen_t>(WriteCongestionInfo(info, out->bytes));
 }
 
 // Those that are one number; nothing if `name` is none of them.
@@ -193,6 +205,9 @@ int GetTcpLevel(const Asked& asked, int name, OptionOut* out) {
       return 0;
     case TCP_FASTOPEN_KEY:
       GetFastOpenKey(asked, out);
+      return 0;
+    case TCP_CC_INFO:
+      GetCongestionInfo(asked, out);
       return 0;
     case TCP_INFO:
       out->size = static_cast<socklen_t>(WriteTcpInfo(asked.info, out->bytes));

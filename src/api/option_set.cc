@@ -52,6 +52,16 @@ void SetLowWater(const Stack& stack, SocketOptions& options, int value) {
   }
 }
 
+// As Linux: an int has 32 bits without a sign, all ones is "no limit", and a long counts whole.
+int SetPacingRate(SocketOptions& options, const OptionIn& in) {
+  const auto narrow = in.As<std::uint32_t>();
+  if (!narrow) return EINVAL;
+  const std::uint64_t low = *narrow == UINT32_MAX ? UINT64_MAX : *narrow;
+  options.max_pacing_rate = in.As<std::uint64_t>().value_or(low);
+  if (options.max_pacing_rate != UINT64_MAX) options.paced = true;
+  return 0;
+}
+
 int SetSocketLevel(const Stack& stack, SocketOptions& options, int name, const OptionIn& in) {
   const auto given = in.As<int>();
   if (!given) return EINVAL;
@@ -88,6 +98,8 @@ int SetSocketLevel(const Stack& stack, SocketOptions& options, int name, const O
     case SO_RCVLOWAT:
       SetLowWater(stack, options, value);
       return 0;
+    case SO_MAX_PACING_RATE:
+      return SetPacingRate(options, in);
     default:
       return ENOPROTOOPT;
   }

@@ -1,5 +1,6 @@
 #include "api/tcp_info.h"
 
+#include <linux/inet_diag.h>
 #include <linux/tcp.h>
 
 #include <algorithm>
@@ -9,8 +10,8 @@ namespace estab::api {
 namespace {
 
 std::uint32_t Microseconds(Duration time) {
-  return static_cast<std::uint32_t>(
-      std::chrono::duration_cast<std::chrono::microseconds>(time).count());
+  const auto us = std::chrono::duration_cast<std::chrono::microseconds>(time).count();
+  return static_cast<std::uint32_t>(std::min<std::int64_t>(us, UINT32_MAX));
 }
 
 std::uint32_t Milliseconds(Duration time) {
@@ -113,10 +114,28 @@ std::size_t WriteTcpInfo(const ConnectionInfo& info, std::span<std::byte> into) 
   out.tcpi_bytes_acked = info.bytes_acked;
   out.tcpi_bytes_received = info.bytes_received;
   out.tcpi_bytes_sent = info.bytes_sent;
+  out.tcpi_pacing_rate = info.pacing_rate;
+  out.tcpi_max_pacing_rate = info.max_pacing_rate;
+  out.tcpi_delivery_rate = info.delivery_rate;
+  out.tcpi_delivery_rate_app_limited = info.delivery_rate_app_limited ? 1 : 0;
+  out.tcpi_delivered = info.segments_delivered;
   out.tcpi_delivered_ce = info.segments_marked;
   out.tcpi_segs_in = info.segments_in;
   out.tcpi_segs_out = info.segments_out;
   out.tcpi_notsent_bytes = info.unsent;
+  const std::size_t size = std::min(into.size(), sizeof(out));
+  std::memcpy(into.data(), &out, size);
+  return size;
+}
+
+std::size_t WriteCongestionInfo(const ConnectionInfo& info, std::span<std::byte> into) {
+  if (info.congestion != Congestion::kBbr) return 0;
+  tcp_bbr_info out{};
+  out.bbr_bw_lo = static_cast<__u32>(info.bbr.bandwidth);
+  out.bbr_bw_hi = static_cast<__u32>(info.bbr.bandwidth >> 32);
+  out.bbr_min_rtt = Microseconds(info.bbr.min_rtt);
+  out.bbr_pacing_gain = info.bbr.pacing_gain;
+  out.bbr_cwnd_gain = info.bbr.cwnd_gain;
   const std::size_t size = std::min(into.size(), sizeof(out));
   std::memcpy(into.data(), &out, size);
   return size;

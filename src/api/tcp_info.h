@@ -12,4 +12,7 @@ namespace estab::api {
 /// Fields that have no counterpart are 0.
 std::size_t WriteTcpInfo(const ConnectionInfo& info, std::span<std::byte> into);
 
+/// The same for TCP_CC_INFO: struct tcp_bbr_info for bbr, nothing for others.
+std::size_t WriteCongestionInfo(const ConnectionInfo& info, std::span<std::byte> into);
+
 }  // namespace estab::api

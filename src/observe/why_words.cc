@@ -79,6 +79,8 @@ std::string TimerEffect(const ConnectionInfo& info) {
       return "a probe asks whether the end of what was sent has arrived";
     case TimerKind::kReorder:
       return "what later segments have overtaken counts as lost, and goes out again";
+    case TimerKind::kPacing:
+      return "the next burst may go";
     case TimerKind::kDelayedAck:
       return "the ACK that is owed goes out by itself";
     case TimerKind::kKeepalive:

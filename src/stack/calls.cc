@@ -57,9 +57,10 @@ Result<void> Stack::Impl::SetOptions(Time now, Socket& socket, const SocketOptio
   socket.options = block;
   if (socket.binding != kNoSlot) ports[socket.binding].sharing = SharingOf(wanted);
   Context cx = MakeContext(now);
-  if (wanted.congestion != chosen && socket.congestion != nullptr) {
-    tcp::SwitchControl(cx, socket, tcp::ControlOf(settings, wanted));
+  if (wanted.congestion != chosen && socket.congestion != Congestion::kBySetting) {
+    tcp::SwitchControl(cx, socket, tcp::ChosenControl(settings, wanted));
   }
+  if (wanted.paced) socket.paced = true;
   if (pushes) tcp::PushOnce(cx, socket);
   if (keepalive_changed && socket.attached) tcp::UpdateKeepalive(cx, socket, switched);
   if (socket.state != State::kListen) Settle(cx, socket);

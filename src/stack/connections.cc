@@ -3,6 +3,7 @@
 #include "stack/engine.h"
 #include "stack/isn.h"
 #include "tcp/invariants.h"
+#include "tcp/pacing.h"
 #include "tcp/sender.h"
 #include "tcp/timers.h"
 #include "tcp/user.h"
@@ -180,6 +181,7 @@ void Stack::Impl::Settle(Context& cx, Socket& socket) {
   if (socket.attached) {
     if (buffers.UnderPressure()) buffers.ShedReassembly();
     tcp::UpdatePersist(cx, socket);
+    tcp::SchedulePacing(cx, socket);
     buffers.DetachEmpty(socket);
     ListNode<stack::OutputTag>& node = socket;
     if (!node.linked()) network.link(socket.link).output.PushBack(socket);

@@ -2,7 +2,10 @@
 #include <algorithm>
 
 #include "stack/engine.h"
+#include "tcp/congestion/bbr_path.h"
 #include "tcp/congestion/congestion.h"
+#include "tcp/delivery.h"
+#include "tcp/pacing.h"
 #include "tcp/policy.h"
 #include "tcp/recovery.h"
 #include "tcp/rtt.h"
@@ -42,7 +45,10 @@ void NextTimer(const tcp::Context& cx, const tcp::Tcb& tcb, ConnectionInfo& info
     info.timer = tcb.persisting ? TimerKind::kPersist : TimerKind::kRetransmit;
     info.repeats_left = RepeatsLeft(cx, tcb);
   } else if (at == tcb.fine_at) {
-    info.timer = at == tcp::LossOf(cx, tcb)->probe_at ? TimerKind::kTailProbe : TimerKind::kReorder;
+    const tcp::LossState& loss = *tcp::LossOf(cx, tcb);
+    info.timer = at == loss.probe_at     ? TimerKind::kTailProbe
+                 : at == loss.reorder_at ? TimerKind::kReorder
+                                         : TimerKind::kPacing;
   } else if (at == tcb.delayed_ack_at) {
     info.timer = TimerKind::kDelayedAck;
   } else if (tcb.orphan && tcb.state == State::kFinWait2) {
@@ -85,12 +91,21 @@ void InfoOfAges(const tcp::Context& cx, const tcp::Tcb& tcb, ConnectionInfo& inf
 // Linux counts what was found lost until it is acknowledged, or the finding undone; here it is in
 // flight again once it is repeated.
 void InfoOfCongestion(const tcp::Context& cx, const tcp::Tcb& tcb, ConnectionInfo& info) {
-  if (tcb.congestion != nullptr) {
-    info.congestion = CongestionByName(tcb.congestion->name).value_or(Congestion::kBySetting);
-  }
+  info.congestion = tcb.congestion;
   info.congestion_window = tcb.cwnd;
   info.slow_start_threshold = tcb.ssthresh;
   info.recovery_state = static_cast<std::uint8_t>(tcb.recovery);
+  if (const tcp::BbrModel* model = cx.buffers.ModelOf(tcb)) {
+    info.bbr.bandwidth = tcp::BbrRate(*model);
+    info.bbr.min_rtt = model->min_rtt;
+    info.bbr.pacing_gain = model->pacing_gain;
+    info.bbr.cwnd_gain = model->cwnd_gain;
+  }
+  info.pacing_rate = tcp::PacingRate(cx, tcb);
+  info.max_pacing_rate = tcb.options->max_pacing_rate;
+  info.delivery_rate = tcb.delivery_rate * tcp::kRateUnit;
+  info.delivery_rate_app_limited = tcb.rate_limited;
+  info.segments_delivered = tcb.delivered;
   info.reordering = tcb.reordering;
   info.reordering_seen = tcb.reordering_seen;
   const tcp::LossState* loss = tcp::LossOf(cx, tcb);

@@ -36,6 +36,7 @@ std::uint32_t HashOptions(const SocketOptions& o) {
   mix((std::uint64_t{static_cast<std::uint32_t>(o.fin_wait2_seconds)} << 32) | o.user_timeout_ms);
   mix((std::uint64_t{o.receive_low_water} << 32) | o.unsent_low_water);
   mix((std::uint64_t{o.window_clamp} << 32) | o.rto_max_ms);
+  mix(o.max_pacing_rate ^ std::uint64_t{o.paced});
   return static_cast<std::uint32_t>(h);
 }
 

@@ -25,6 +25,8 @@ constexpr SpecialSetting kMemory = {"estab.mem_limit",
                                     "bytes of memory, 4 GiB at first; 0: no limit"};
 constexpr SpecialSetting kControls = {"net.ipv4.tcp_available_congestion_control",
                                       "what tcp_congestion_control can be; cannot be set"};
+constexpr SpecialSetting kAllowed = {"net.ipv4.tcp_allowed_congestion_control",
+                                     "what TCP_CONGESTION can be: the same; cannot be set"};
 constexpr SpecialSetting kDestroy = {"estab.destroy",
                                      "what the end of a stack does to connections: reset, silent"};
 
@@ -99,7 +101,9 @@ Result<void> Stack::SetSetting(std::string_view name, std::string_view value) {
     return {};
   }
   if (name == kSeed.name) return impl_->SetSeed(value);
-  if (name == kControls.name) return std::unexpected(Error::kAccessDenied);
+  if (name == kControls.name || name == kAllowed.name) {
+    return std::unexpected(Error::kAccessDenied);
+  }
   if (name == kProfile.name) return impl_->SetProfile(value);
   if (name == kFastOpenKey.name) {
     if (!stack::ReadFastOpenKeys(value, impl_->fast_open_keys)) {
@@ -133,7 +137,7 @@ Result<std::string_view> Stack::GetSetting(std::string_view name,
         impl_->fast_open_key_given ? impl_->fast_open_keys : stack::FastOpenKeys{}, out);
   }
   if (name == kProfile.name) return Copy(NameOf(impl_->settings.profile), out);
-  if (name == kControls.name) return CopyControlNames(out);
+  if (name == kControls.name || name == kAllowed.name) return CopyControlNames(out);
   if (name == kDestroy.name) return Copy(impl_->destroy_silently ? "silent" : "reset", out);
   if (name == kMemory.name) {
     const std::uint64_t limit = impl_->memory.limit();
@@ -147,7 +151,8 @@ void Stack::ForEachSetting(void (*visit)(void* context, const char* name, const 
   for (const stack::SettingEntry& entry : stack::SettingEntries()) {
     visit(context, entry.name, entry.gist);
   }
-  for (const SpecialSetting& s : {kFastOpenKey, kProfile, kControls, kSeed, kMemory, kDestroy}) {
+  for (const SpecialSetting& s :
+       {kFastOpenKey, kProfile, kControls, kAllowed, kSeed, kMemory, kDestroy}) {
     visit(context, s.name, s.gist);
   }
 }

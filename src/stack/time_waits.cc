@@ -70,6 +70,7 @@ void Stack::Impl::EnterTimeWait(Context& cx, Socket& socket) {
   socket.retransmit_at = socket.delayed_ack_at = socket.idle_at = kNever;
   socket.acks_owed = 0;
   socket.pending = tcp::Pending{};
+  buffers.DetachModel(socket);
   buffers.DetachEmpty(socket);
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "stack/engine.h"
+#include "tcp/pacing.h"
 #include "tcp/policy.h"
 #include "tcp/sender.h"
 #include "tcp/timers.h"
@@ -229,6 +230,7 @@ std::size_t Stack::Impl::TransmitLink(Time now, PacketSink& sink, LinkId id, std
 
 void Stack::Impl::SettleAfterSending(Context& cx, Socket& socket) {
   tcp::UpdatePersist(cx, socket);
+  tcp::SchedulePacing(cx, socket);
   RefileTimer(socket);
 #ifdef ESTAB_INVARIANTS
   CheckSocket(cx, socket);

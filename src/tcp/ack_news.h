@@ -8,6 +8,19 @@
 
 namespace estab::tcp {
 
+/// What an ACK says of the rate at which data arrives (delivery.h).
+struct RateSample {
+  bool marked = false;       // something marked has arrived; what follows is of the last sent of it
+  bool valid = false;        // and it makes a rate: `delivered` bytes in `interval`
+  bool app_limited = false;  // the user kept it low
+  std::uint32_t turn = 0;    // SentSegment::turn
+  std::uint32_t delivered = 0;
+  std::uint32_t prior_delivered = 0;  // bytes delivered when it was sent ...
+  Time prior_at{};                    // ... the last of them at this time
+  Duration interval{};
+  Duration rtt = Duration(-1);  // least round trip of what was sent once only; negative: none
+};
+
 /// Gathered while an ACK is taken in; then recovery and congestion control decide by it. Bytes are
 /// sequence numbers: a FIN counts as one.
 struct AckNews {
@@ -25,12 +38,14 @@ struct AckNews {
   bool late = false;                    // ... if there is one
   bool advanced = false;                // SND.UNA moved
   bool acked_repeat = false;            // what was acknowledged cumulatively had been sent again
-  bool original = false;     // something sent once, before the time-out, has arrived (F-RTO)
-  bool lost_repeat = false;  // a repeat was found lost
-  bool duplicate = false;    // RFC 5681 §2: the same ACK once more
-  bool dsack = false;        // it begins with a D-SACK (RFC 2883)
-  bool ece = false;          // congestion was experienced on the way
-  bool has_echo = false;     // it echoes a timestamp of ours:
+  bool original = false;         // something sent once, before the time-out, has arrived (F-RTO)
+  bool lost_repeat = false;      // a repeat was found lost
+  bool duplicate = false;        // RFC 5681 §2: the same ACK once more
+  bool dsack = false;            // it begins with a D-SACK (RFC 2883)
+  bool ece = false;              // congestion was experienced on the way
+  std::uint32_t prior_pipe = 0;  // bytes in flight before it
+  RateSample sample;
+  bool has_echo = false;  // it echoes a timestamp of ours:
   std::uint32_t echo = 0;
 };
 

@@ -35,9 +35,10 @@ void BecomeEstablished(Context& cx, Tcb& tcb) {
   if (!sampled) ResetRto(cx, tcb, tcb.syn_repeated);
   tcb.rtt.repeats = 0;
   tcb.rtt.backoff = 0;
+  ++tcb.delivered;
   tcb.recover = tcb.snd.una - 1;
   tcb.snd.small = tcb.snd.una;
-  tcb.congestion->begin(tcb);
+  BeginControl(cx, tcb);
   NoteWindowAdapted(cx, tcb);
   // RFC 6298 §5.7, RFC 5681 §3.1: a lost SYN means one segment to begin with.
   if (tcb.syn_repeated && !sampled) tcb.cwnd = tcb.send_mss;

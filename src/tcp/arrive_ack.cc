@@ -230,6 +230,7 @@ AckOutcome TakeAck(Context& cx, Tcb& tcb, Arriving& segment) {
   }
   AckNews news;
   news.prior_outstanding = Outstanding(tcb);
+  news.prior_pipe = Pipe(cx, tcb);
   const bool fin_was_acked = tcb.fin_acked;
   const bool syn_was_acked = tcb.syn_acked;
   TakeNews(cx, tcb, segment, news);

@@ -21,7 +21,10 @@ void DetachQueue(Slab& slab, std::uint32_t& slot, ChunkPool& chunks) {
 
 void Buffers::DetachSend(Tcb& tcb) {
   if (tcb.send_buffer == kNoSlot) return;
-  send[tcb.send_buffer].loss.flight.Release(rings);
+  LossState& loss = send[tcb.send_buffer].loss;
+  loss.flight.Release(rings);
+  loss.marks.Release(rings);
+  if (BbrModel* model = ModelOf(tcb)) model->kept = loss.deliveries;
   tcb.fine_at = kNever;  // its deadlines go with it
   DetachQueue(send, tcb.send_buffer, chunks);
 }
@@ -30,6 +33,27 @@ void Buffers::Detach(Tcb& tcb) {
   DetachSend(tcb);
   DetachQueue(receive, tcb.receive_buffer, chunks);
   DropReassembly(tcb);
+  DetachModel(tcb);
+}
+
+BbrModel* Buffers::ModelOf(const Tcb& tcb) {
+  return tcb.modelled ? &models[tcb.congestion_state[0]] : nullptr;
+}
+
+BbrModel* Buffers::AttachModel(Tcb& tcb) {
+  if (tcb.modelled) return ModelOf(tcb);
+  const std::uint32_t slot = models.Create();
+  if (slot == kNoSlot) return nullptr;
+  tcb.congestion_state[0] = slot;
+  tcb.modelled = true;
+  return &models[slot];
+}
+
+void Buffers::DetachModel(Tcb& tcb) {
+  if (!tcb.modelled) return;
+  models.Destroy(tcb.congestion_state[0]);
+  tcb.congestion_state = {};
+  tcb.modelled = false;
 }
 
 bool Buffers::UnderPressure() const { return chunks.live_bytes() > memory_->limit() / 4 * 3; }
@@ -62,7 +86,9 @@ void Buffers::DetachEmpty(Tcb& tcb) {
   if (SendSize(tcb) == 0 && tcb.send_buffer != kNoSlot) {
     const LossState& loss = send[tcb.send_buffer].loss;
     // A late D-SACK may still show that a reduction was for nothing.
-    const bool open_question = IsIn(tcb.state, kMaySend) && (loss.may_undo || loss.probe.out);
+    // And what is not due yet must wait although nothing is in flight (SchedulePacing).
+    const bool open_question =
+        IsIn(tcb.state, kMaySend) && (loss.may_undo || loss.probe.out || loss.pace_at != kNever);
     if (loss.flight.empty() && !open_question) DetachSend(tcb);
   }
   const bool urgent =
@@ -85,7 +111,14 @@ std::uint32_t Buffers::ReassemblySize(const Tcb& tcb) const {
   return tcb.reassembly == kNoSlot ? 0 : reassembly[tcb.reassembly].total;
 }
 
-SendBuffer* Buffers::AttachSend(Tcb& tcb) { return Attach(send, tcb.send_buffer); }
+SendBuffer* Buffers::AttachSend(Tcb& tcb) {
+  const bool fresh = tcb.send_buffer == kNoSlot;
+  SendBuffer* buffer = Attach(send, tcb.send_buffer);
+  if (const BbrModel* model = ModelOf(tcb); fresh && buffer != nullptr && model != nullptr) {
+    buffer->loss.deliveries = model->kept;
+  }
+  return buffer;
+}
 ReceiveBuffer* Buffers::AttachReceive(Tcb& tcb) { return Attach(receive, tcb.receive_buffer); }
 Reassembly* Buffers::AttachReassembly(Tcb& tcb) { return Attach(reassembly, tcb.reassembly); }
 

@@ -7,6 +7,7 @@
 #include "base/chunk.h"
 #include "base/memory.h"
 #include "base/slab.h"
+#include "tcp/congestion/bbr_model.h"
 #include "tcp/loss_state.h"
 #include "tcp/runs.h"
 #include "tcp/tcb.h"
@@ -69,7 +70,8 @@ class Buffers {
         send(memory),
         receive(memory),
         runs(memory),
-        reassembly(memory) {}
+        reassembly(memory),
+        models(memory) {}
 
   /// Frees whatever `tcb` has attached.
   void Detach(Tcb& tcb);
@@ -95,6 +97,12 @@ class Buffers {
   ReceiveBuffer* AttachReceive(Tcb& tcb);
   Reassembly* AttachReassembly(Tcb& tcb);
 
+  /// The model of a connection's path, which stays as long as the connection; nullptr without
+  /// memory, or if it has none.
+  BbrModel* AttachModel(Tcb& tcb);
+  BbrModel* ModelOf(const Tcb& tcb);
+  void DetachModel(Tcb& tcb);
+
   /// Drops what waits, but leaves the record where it is.
   void Empty(Reassembly& waiting);
 
@@ -104,6 +112,7 @@ class Buffers {
   Slab<ReceiveBuffer> receive;
   Runs::Pool runs;
   Slab<Reassembly, 16> reassembly;
+  Slab<BbrModel, 16> models;
 };
 
 }  // namespace estab::tcp

@@ -27,7 +27,7 @@ void OpenOnSyn(Context& cx, Tcb& tcb, const wire::Segment& syn) {
   tcb.snd.nxt = tcb.snd.una;  // the SYN|ACK is still to be sent
   tcb.snd.small = tcb.snd.una;
   EndSynTiming(tcb);
-  tcb.congestion->begin(tcb);
+  BeginControl(cx, tcb);
   if (TakeSynText(cx, tcb, Arriving(syn))) tcb.fast_open = FastOpen::kAccepted;
   tcb.acks_owed = 0;  // the SYN|ACK acknowledges it
   DisarmDelayedAck(cx, tcb);

@@ -63,6 +63,8 @@ class Flight {
   void Release(RingPool& pool);
 
   bool empty() const { return count_ == 0; }
+  /// Segments that it has memory for.
+  std::uint32_t capacity() const { return mask_ + 1; }
   std::uint32_t count() const { return count_; }
   /// Sequence numbers on their way: neither SACKed nor known to be lost. RFC 6675's pipe.
   std::uint32_t pipe() const { return pipe_; }

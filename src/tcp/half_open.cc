@@ -201,9 +201,9 @@ void Promote(Context& cx, const HalfOpen& half, std::uint32_t mtu, Tcb& tcb) {
   tcb.announced_mss = half.announced_mss;
   tcb.mtu_most = static_cast<std::uint16_t>(mtu);
   BeginMss(cx, tcb);
-  tcb.send_scale = half.send_scale;
-  tcb.receive_scale = half.receive_scale;
-  tcb.congestion = &ControlOf(cx.settings, *tcb.options);
+  tcb.send_scale = half.send_scale & 0xf;
+  tcb.receive_scale = half.receive_scale & 0xf;
+  tcb.congestion = ChosenControl(cx.settings, *tcb.options);
   ResetRto(cx, tcb, false);
   if (half.repeated) return;
   BeginSynTiming(tcb, cx.now - std::chrono::milliseconds(cx.stamp() - half.sent_at));

@@ -73,10 +73,11 @@ void CheckInvariants(const Context& cx, const Tcb& tcb) {
   if (IsIn(tcb.state, In(State::kClosed) | In(State::kListen))) {
     ESTAB_CHECK(tcb.retransmit_at == kNever && tcb.delayed_ack_at == kNever &&
                 tcb.idle_at == kNever);
-    ESTAB_CHECK(tcb.send_buffer == kNoSlot && tcb.reassembly == kNoSlot);
+    ESTAB_CHECK(tcb.send_buffer == kNoSlot && tcb.reassembly == kNoSlot && !tcb.modelled);
     return;
   }
   CheckStateAndFacts(tcb);
+  ESTAB_CHECK(!tcb.modelled || tcb.congestion == Congestion::kBbr);
   if (tcb.state == State::kTimeWait) return;
   CheckSending(cx, tcb);
   if (IsIn(tcb.state, kSynchronized)) {

@@ -7,7 +7,9 @@
 #include "base/seq.h"
 #include "estab/time.h"
 #include "tcp/congestion/scratch.h"
+#include "tcp/deliveries.h"
 #include "tcp/flight.h"
+#include "tcp/sent_marks.h"
 
 namespace estab::tcp {
 
@@ -73,11 +75,23 @@ struct LossState {
 
   CongestionScratch congestion;
 
+  Deliveries deliveries;
+  SentMarks marks;
+
+  // --- Pacing (pacing.h) ---
+  struct {
+    Time next{};             // nothing goes before, but for the rest of the burst ...
+    Time burst_at{};         // ... that began now, if it did
+    Duration credit{};       // by which that burst came later than it could have
+    std::uint32_t left = 0;  // bytes of it
+  } pace;
+
   // --- Deadlines, finer than the wheel's ticks; kNever when unset ---
   Time probe_at = kNever;
   Time reorder_at = kNever;
+  Time pace_at = kNever;
   /// The earliest of them.
-  Time deadline() const { return std::min(probe_at, reorder_at); }
+  Time deadline() const { return std::min({probe_at, reorder_at, pace_at}); }
 };
 
 }  // namespace estab::tcp

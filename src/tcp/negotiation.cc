@@ -101,7 +101,7 @@ void Agree(Tcb& tcb, const wire::TcpOptions& theirs, std::uint16_t peer_mss) {
   tcb.timestamps = tcb.timestamps && theirs.has_timestamp;
   tcb.window_scaling = tcb.window_scaling && theirs.has_window_scale;
   tcb.sack = tcb.sack && theirs.sack_permitted;
-  tcb.send_scale = tcb.window_scaling ? std::min(theirs.window_scale, kMaxScale) : 0;
+  tcb.send_scale = tcb.window_scaling ? std::min(theirs.window_scale, kMaxScale) & 0xf : 0;
   if (!tcb.window_scaling) tcb.receive_scale = 0;
   tcb.peer_mss = peer_mss;
 }

@@ -17,20 +17,20 @@ std::int64_t Proportional(const Tcb& tcb, const LossState& loss) {
 
 // RFC 8511 §3.1: a queue that marks is a short one, and drains after less.
 std::uint32_t ThresholdAfterMark(const Tcb& tcb) {
-  const std::uint64_t share = std::uint64_t{tcb.cwnd} * tcb.congestion->marked_percent / 100;
+  const std::uint64_t share = std::uint64_t{tcb.cwnd} * Control(tcb).marked_percent / 100;
   return static_cast<std::uint32_t>(share / tcb.send_mss * tcb.send_mss);
 }
 
 }  // namespace
 
-void BeginReduction(Context& cx, Tcb& tcb, LossState& loss, Congestion found) {
+void BeginReduction(Context& cx, Tcb& tcb, LossState& loss, Evidence found) {
   tcb.recover = tcb.snd.nxt;
   loss.probe.out = false;
   loss.prior_cwnd = tcb.cwnd;
   loss.prr_delivered = 0;
   loss.prr_out = 0;
-  tcb.ssthresh = tcb.congestion->reduced(cx, tcb);
-  if (found == Congestion::kMark && cx.settings.abe != 0) {
+  tcb.ssthresh = Control(tcb).reduced(cx, tcb);
+  if (found == Evidence::kMark && cx.settings.abe != 0) {
     tcb.ssthresh = std::max(tcb.ssthresh, ThresholdAfterMark(tcb));
   }
   tcb.cwr_owed = tcb.ecn;
@@ -66,6 +66,7 @@ void Reduce(const Context& cx, Tcb& tcb, LossState& loss, const AckNews& news) {
 }
 
 void EndReduction(Tcb& tcb, const LossState& loss) {
+  if (OwnsWindow(tcb)) return;
   const bool reduced = tcb.recovery == Recovery::kReduced || loss.may_undo;
   if (tcb.ssthresh != UINT32_MAX && reduced) tcb.cwnd = tcb.ssthresh;
 }

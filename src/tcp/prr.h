@@ -8,11 +8,11 @@
 namespace estab::tcp {
 
 /// What a reduction answers.
-enum class Congestion : std::uint8_t { kLoss, kMark };
+enum class Evidence : std::uint8_t { kLoss, kMark };
 
 /// The reduction begins: ssthresh comes from congestion control, and the window will follow. A peer
 /// that knows ECN is told with CWR.
-void BeginReduction(Context& cx, Tcb& tcb, LossState& loss, Congestion found);
+void BeginReduction(Context& cx, Tcb& tcb, LossState& loss, Evidence found);
 /// Sets the window for what may go now.
 void Reduce(const Context& cx, Tcb& tcb, LossState& loss, const AckNews& news);
 /// The reduction is over.

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "tcp/congestion/congestion.h"
+#include "tcp/delivery.h"
 #include "tcp/path_mtu.h"
 #include "tcp/prr.h"
 #include "tcp/rack.h"
@@ -31,7 +32,7 @@ void EnterFastRecovery(Context& cx, Tcb& tcb, LossState& loss, const AckNews& ne
   BeginUndo(tcb, loss);
   if (tcb.recovery != Recovery::kReduced && tcb.recovery != Recovery::kFast) {
     loss.prior_ssthresh = news.ece ? 0 : CurrentSsthresh(tcb);
-    BeginReduction(cx, tcb, loss, Congestion::kLoss);
+    BeginReduction(cx, tcb, loss, Evidence::kLoss);
   }
   tcb.recovery = Recovery::kFast;
 }
@@ -40,7 +41,7 @@ void EnterFastRecovery(Context& cx, Tcb& tcb, LossState& loss, const AckNews& ne
 void EnterReduced(Context& cx, Tcb& tcb, LossState& loss) {
   if (tcb.recovery >= Recovery::kReduced) return;
   loss.may_undo = false;
-  BeginReduction(cx, tcb, loss, Congestion::kMark);
+  BeginReduction(cx, tcb, loss, Evidence::kMark);
   tcb.recovery = Recovery::kReduced;
 }
 
@@ -202,7 +203,7 @@ void OnProbeAnswered(Context& cx, Tcb& tcb, LossState& loss, const AckNews& news
   const bool copy_answered = !news.advanced && news.sacked == 0 && news.duplicate;
   if (harmless || hid_a_loss || copy_answered) loss.probe.out = false;
   if (!hid_a_loss) return;
-  BeginReduction(cx, tcb, loss, Congestion::kLoss);
+  BeginReduction(cx, tcb, loss, Evidence::kLoss);
   tcb.recovery = Recovery::kReduced;
   loss.may_undo = false;
   EndReduction(tcb, loss);
@@ -245,7 +246,7 @@ void Decide(Context& cx, Tcb& tcb, LossState& loss, AckNews& news) {
 
 void Grow(Context& cx, Tcb& tcb, LossState& loss, const AckNews& news) {
   const bool limited = WindowInUse(tcb, loss) || tcb.recovery == Recovery::kLoss;
-  tcb.congestion->acked(cx, tcb, news, limited);
+  Control(tcb).acked(cx, tcb, news, limited);
   DecayUnusedWindow(cx, tcb, loss);
 }
 
@@ -290,6 +291,8 @@ void OnAckNews(Context& cx, Tcb& tcb, LossState& loss, AckNews& news) {
   CountDuplicates(tcb, loss, news);
   loss.new_data_first = false;
   if (Dubious(tcb, loss, news)) Decide(cx, tcb, loss, news);
+  FinishSample(cx, tcb, loss, news);
+  if (const auto control = Control(tcb).control) return control(cx, tcb, news);
   const bool reducing = tcb.recovery == Recovery::kFast || tcb.recovery == Recovery::kReduced;
   // Where segments overtake each other a SACK is progress as well (Linux: tcp_may_raise_cwnd).
   const bool progress = news.advanced || (tcb.reordering > kUsualReordering && news.sacked != 0);
@@ -314,7 +317,9 @@ void EnterLossRecovery(Context& cx, Tcb& tcb) {
     tcb.pending.head = Outstanding(tcb) != 0;
     return;
   }
+  const std::uint32_t lost = loss->flight.lost_bytes();
   MarkTimedOut(cx, tcb, *loss);
+  loss->deliveries.lost += loss->flight.lost_bytes() - lost;
   // RFC 5681 §3.1: once for a lost flight, not again for each repeat of it. A closed window is no
   // loss, but on Linux.
   const bool fresh = tcb.recovery <= Recovery::kDisorder || tcb.snd.una >= tcb.recover;
@@ -322,10 +327,10 @@ void EnterLossRecovery(Context& cx, Tcb& tcb) {
   if ((fresh || (tcb.recovery == Recovery::kLoss && tcb.rtt.repeats == 0)) && open) {
     loss->prior_ssthresh = CurrentSsthresh(tcb);
     loss->prior_cwnd = tcb.cwnd;
-    tcb.ssthresh = tcb.congestion->reduced(cx, tcb);
+    tcb.ssthresh = Control(tcb).reduced(cx, tcb);
     BeginUndo(tcb, *loss);
   }
-  tcb.congestion->timed_out(cx, tcb);
+  Control(tcb).timed_out(cx, tcb);
   tcb.cwr_owed = tcb.ecn;
   tcb.cwnd = loss->flight.pipe() + tcb.send_mss;
   tcb.recovery = Recovery::kLoss;
@@ -372,10 +377,11 @@ void OnReorderTimeout(Context& cx, Tcb& tcb, LossState& loss) {
   AckNews news;
   DetectLosses(cx, tcb, loss, news);
   if (news.lost == 0) return;
+  loss.deliveries.lost += news.lost;
   if (MtuProbeFailed(tcb, loss)) return RepeatTooLarge(cx, tcb);
   if (tcb.recovery != Recovery::kFast && tcb.recovery != Recovery::kLoss) {
     EnterFastRecovery(cx, tcb, loss, news);
-    Reduce(cx, tcb, loss, news);
+    if (!OwnsWindow(tcb)) Reduce(cx, tcb, loss, news);
   }
 }
 

@@ -97,6 +97,8 @@ const char* TimerName(TimerKind kind) {
       return "tail-probe";
     case TimerKind::kReorder:
       return "reorder";
+    case TimerKind::kPacing:
+      return "pacing";
     case TimerKind::kRetransmit:
       return "retransmit";
     case TimerKind::kPersist:

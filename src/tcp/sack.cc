@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "tcp/delivery.h"
 #include "tcp/rack.h"
 #include "tcp/rtt.h"
 
@@ -41,6 +42,7 @@ void NoteDelivered(Context& cx, Tcb& tcb, LossState& loss, Flight::Index i, SndS
   const SentSegment& segment = loss.flight[i];
   news.delivered += loss.flight.SizeOf(i);
   NoteRackDelivery(cx, tcb, loss, segment, news);
+  NoteArrival(cx, tcb, loss, i, news);
   if (segment.repeats != 0) return;
   if (segment.end <= tcb.recover) news.original = true;
   const SndSeq begin = loss.flight.BeginOf(i);

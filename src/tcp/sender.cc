@@ -4,9 +4,11 @@
 
 #include "tcp/ack_policy.h"
 #include "tcp/congestion/congestion.h"
+#include "tcp/delivery.h"
 #include "tcp/ecn.h"
 #include "tcp/fast_open.h"
 #include "tcp/negotiation.h"
+#include "tcp/pacing.h"
 #include "tcp/path_mtu.h"
 #include "tcp/policy.h"
 #include "tcp/receiver.h"
@@ -142,12 +144,21 @@ Plan PlanTailProbe(const Context& cx, const Tcb& tcb) {
   return plan;
 }
 
+// While pacing holds the rest back: the first repeat of what has timed out, a FIN, and what the
+// persist timer forces.
+Plan PlanUnpaced(const Context& cx, const Tcb& tcb, const LossState& loss) {
+  if (Pipe(cx, tcb) == 0 && loss.flight.lost_count() != 0) return PlanRepeat(cx, tcb);
+  const Plan plan = PlanNew(cx, tcb);
+  return plan.length == 0 || tcb.pending.force ? plan : Plan{};
+}
+
 // Data, new or again, and the FIN. What is lost goes first, but for F-RTO's question.
 Plan PlanData(const Context& cx, const Tcb& tcb) {
   const LossState* loss = LossOf(cx, tcb);
   Plan plan;
   if (tcb.pending.tail) plan = PlanTailProbe(cx, tcb);
   if (plan.kind != Plan::Kind::kNothing) return plan;
+  if (loss != nullptr && PaceHolds(cx, tcb, *loss)) return PlanUnpaced(cx, tcb, *loss);
   if (loss != nullptr && loss->new_data_first) {
     plan = PlanNew(cx, tcb);
     if (plan.kind != Plan::Kind::kNothing || tcb.snd.nxt > tcb.recover) return plan;
@@ -241,13 +252,16 @@ void Track(Context& cx, Tcb& tcb, const Plan& plan, SndSeq end) {
   }
   if (!plan.repeat) {
     loss->flight.Add(plan.seq, end, cx.now);
+    MarkSent(cx, tcb, *loss, loss->flight.last());
     (void)loss->flight.Reserve(cx.buffers.rings);  // for the next; without memory it waits
   } else if (plan.tracked && end < loss->flight[plan.segment].end) {
     loss->repeat_from = end;
   } else if (plan.tracked) {
     loss->flight.Repeat(plan.segment, cx.now);
+    MarkSent(cx, tcb, *loss, plan.segment);
     loss->repeat_from = loss->flight.begin();  // whatever is repeated next begins at its beginning
   }
+  if (plan.length != 0) NotePaced(cx, tcb, *loss, plan.length);
   NoteSent(cx, tcb, *loss, static_cast<std::uint32_t>(end - plan.seq),
            plan.repeat && !plan.tail_probe);
   // Something is repeated: the answers could not tell any more whose they are.
@@ -261,7 +275,7 @@ void CommitData(Context& cx, Tcb& tcb, const Plan& plan) {
   const SndSeq end = plan.seq + plan.length + ((plan.flags & kFin) != 0 ? 1u : 0u);
   tcb.bytes_sent += plan.length;
   if (tcb.last_sent != 0 && Pipe(cx, tcb) == 0) {
-    tcb.congestion->resumed(cx, tcb, cx.stamp() - tcb.last_sent);
+    Control(tcb).resumed(cx, tcb, cx.stamp() - tcb.last_sent);
   }
   tcb.last_sent = cx.stamp();
   tcb.pending.force = false;

@@ -176,6 +176,9 @@ struct Settings {
   // Congestion control.
   std::int32_t congestion = 2;  // a Congestion, never kBySetting
   std::int32_t hystart = 1;     // 2: HyStart++
+  // The pacing rate, in percent of a window per round trip: in slow start, and after it.
+  std::int32_t pacing_ss_ratio = 200;
+  std::int32_t pacing_ca_ratio = 120;
   // Loss recovery.
   std::int32_t recovery = kRackOn;  // kRack...
   std::int32_t early_retrans = 3;   // 0: no tail loss probes

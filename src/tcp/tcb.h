@@ -16,8 +16,6 @@
 
 namespace estab::tcp {
 
-struct CongestionControl;
-
 /// Segments that may overtake one on any path before it counts as lost (RFC 5681 §3.2).
 constexpr std::uint8_t kUsualReordering = 3;
 
@@ -131,9 +129,16 @@ struct Tcb {
   std::uint16_t mtu_most = 0;       // largest packet that the peer takes, and the path as is known
   std::uint16_t mtu_shown = 0;      // the same as probes have shown (RFC 4821); 0: no probing
   std::uint16_t typical_in = 536;   // largest payload seen from the peer
-  std::uint8_t send_scale = 0;
-  std::uint8_t receive_scale = 0;
+  std::uint8_t send_scale : 4 = 0;
+  std::uint8_t receive_scale : 4 = 0;
   std::uint8_t search_began = 0;  // minutes modulo 256: this round of probing for the MTU
+
+  // --- Rates (delivery.h, pacing.h), and whose they are ---
+  /// The congestion control in use (congestion.h: Control); kBySetting: not decided yet.
+  Congestion congestion : 3 = Congestion::kBySetting;
+  bool paced : 1 = false;         // data leaves at a rate, not as fast as the window lets it
+  bool rate_limited : 1 = false;  // delivery_rate says what the user gave, not what the path takes
+  bool modelled : 1 = false;      // congestion_state[0] is the slot of a model (Buffers::models)
 
   // --- Acknowledging ---
   std::uint8_t acks_owed = 0;     // empty ACKs to send at once, one each
@@ -157,11 +162,12 @@ struct Tcb {
   } rtt;
 
   // --- Congestion control ---
-  const CongestionControl* congestion = nullptr;
   std::uint32_t cwnd = 0;
   std::uint32_t ssthresh = 0;
   std::array<std::uint32_t, 3> congestion_state{};
-  SndSeq recover;  // SND.NXT when recovery began (RFC 6582, RFC 6675)
+  SndSeq recover;                   // SND.NXT when recovery began (RFC 6582, RFC 6675)
+  std::uint32_t delivery_rate = 0;  // as last measured, in kRateUnit bytes a second
+  std::uint32_t delivered = 0;      // segments that are known to have arrived, SYN and repeats too
 
   // --- Deadlines; kNever when unset. One node in the wheel serves the earliest. ---
   Time retransmit_at = kNever;  // SYN, data, FIN; or, with `persisting`, the next window probe

@@ -190,6 +190,10 @@ void OnFineDeadline(Context& cx, Tcb& tcb) {
     Apply(cx, tcb, RuleId::kReorderTimeout);
     OnReorderTimeout(cx, tcb, loss);
   }
+  if (loss.pace_at <= cx.now) {  // what waited is on the stack's list of who may send
+    loss.pace_at = kNever;
+    TellFired(cx, tcb, TimerKind::kPacing);
+  }
   tcb.fine_at = loss.deadline();
 }
 

@@ -94,6 +94,16 @@ void DisarmReorder(Context& cx, Tcb& tcb, LossState& loss) {
   Refine(tcb, loss);
 }
 
+void ArmPace(Context& cx, Tcb& tcb, LossState& loss, Time at) {
+  Set(cx, tcb, loss.pace_at, TimerKind::kPacing, at);
+  Refine(tcb, loss);
+}
+
+void DisarmPace(Context& cx, Tcb& tcb, LossState& loss) {
+  Clear(cx, tcb, loss.pace_at, TimerKind::kPacing);
+  Refine(tcb, loss);
+}
+
 void ArmDelayedAck(Context& cx, Tcb& tcb, Duration wait) {
   Set(cx, tcb, tcb.delayed_ack_at, TimerKind::kDelayedAck, cx.now + wait);
 }

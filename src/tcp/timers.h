@@ -17,6 +17,8 @@ void ArmProbe(Context& cx, Tcb& tcb, LossState& loss, Time at);
 void DisarmProbe(Context& cx, Tcb& tcb, LossState& loss);
 void ArmReorder(Context& cx, Tcb& tcb, LossState& loss, Duration wait);
 void DisarmReorder(Context& cx, Tcb& tcb, LossState& loss);
+void ArmPace(Context& cx, Tcb& tcb, LossState& loss, Time at);
+void DisarmPace(Context& cx, Tcb& tcb, LossState& loss);
 
 void ArmDelayedAck(Context& cx, Tcb& tcb, Duration wait);
 void DisarmDelayedAck(Context& cx, Tcb& tcb);

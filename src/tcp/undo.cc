@@ -34,7 +34,7 @@ void Undo(Context& cx, Tcb& tcb, LossState& loss, bool revive) {
     loss.forgiven = loss.flight.repeated_count();
   }
   if (loss.prior_ssthresh != 0) {
-    tcb.cwnd = std::max(tcb.cwnd, tcb.congestion->undone(cx, tcb, loss.prior_cwnd));
+    tcb.cwnd = std::max(tcb.cwnd, Control(tcb).undone(cx, tcb, loss.prior_cwnd));
     tcb.ssthresh = std::max(tcb.ssthresh, loss.prior_ssthresh);
     tcb.cwr_owed = false;
   }

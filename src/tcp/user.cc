@@ -4,6 +4,7 @@
 
 #include "tcp/ack_policy.h"
 #include "tcp/congestion/congestion.h"
+#include "tcp/delivery.h"
 #include "tcp/ecn.h"
 #include "tcp/fast_open.h"
 #include "tcp/negotiation.h"
@@ -29,6 +30,7 @@ void SetCall(Context& cx, CallKind call) {
 // A sender that paused for longer than its RTO knows nothing of the path any more (RFC 5681 §4.1).
 void RestartAfterIdle(Context& cx, Tcb& tcb) {
   if (cx.settings.slow_start_after_idle == 0 || Outstanding(tcb) != 0) return;
+  if (OwnsWindow(tcb)) return;
   if (cx.buffers.SendSize(tcb) != 0 || tcb.last_sent == 0) return;
   const auto pause = std::chrono::milliseconds(cx.stamp() - tcb.last_sent);
   if (pause > BackedOffRto(cx, tcb)) RestartWindow(cx, tcb, pause);
@@ -101,9 +103,9 @@ void BeginOpen(Context& cx, Tcb& tcb, std::uint32_t mtu) {
   tcb.window_scaling = offer.window_scaling;
   tcb.sack = offer.sack;
   tcb.ecn = cx.settings.ecn == kEcnAsk;
-  tcb.receive_scale = offer.window_scale;
+  tcb.receive_scale = offer.window_scale & 0xf;
   tcb.snd.nxt = tcb.snd.una;
-  tcb.congestion = &ControlOf(cx.settings, *tcb.options);
+  tcb.congestion = ChosenControl(cx.settings, *tcb.options);
   ResetRto(cx, tcb, false);
   Apply(cx, tcb, RuleId::kActiveOpen);
   tcb.pending.syn = true;
@@ -144,6 +146,7 @@ Result<std::size_t> UserSend(Context& cx, Tcb& tcb, std::span<const std::byte> d
   RestartAfterIdle(cx, tcb);
   SendBuffer* buffer = cx.buffers.AttachSend(tcb);
   if (buffer == nullptr) return std::unexpected(Error::kNoMemory);
+  NoteAppLimit(cx, tcb, buffer->loss);
   const std::size_t room = std::min<std::size_t>(data.size(), std::min(limit - held, room_unsent));
   const std::size_t taken = buffer->bytes.Append(cx.buffers.chunks, data.first(room));
   if (taken == 0) return std::unexpected(held == 0 ? Error::kNoMemory : Error::kWouldBlock);

@@ -1,4 +1,5 @@
 // TCP_CONGESTION, and what TCP_INFO says of losses.
+#include <linux/inet_diag.h>
 #include <linux/tcp.h>
 
 #include <string>
@@ -57,7 +58,7 @@ TEST_F(ApiCongestion, TheSettingHoldsUntilTheSocketChooses) {
   EXPECT_STREQ(value, "cubic");
   ASSERT_GT(estab_sysctl_get(a, "net.ipv4.tcp_available_congestion_control", value, sizeof(value)),
             -1);
-  EXPECT_STREQ(value, "reno cubic");
+  EXPECT_STREQ(value, "reno cubic bbr");
   EXPECT_EQ(estab_sysctl_set(a, "net.ipv4.tcp_available_congestion_control", "reno"), -1);
   EXPECT_EQ(errno, EACCES);
   EXPECT_EQ(estab_sysctl_set(a, "net.ipv4.tcp_congestion_control", "vegas"), -1);
@@ -93,6 +94,78 @@ TEST_F(ApiCongestion, AndHalfOnceRenoIsChosen) {
   const Connected c = Connect();
   EXPECT_EQ(Choose(a, c.client, "reno"), 0);
   LoseOne(c, 5);
+}
+
+TEST_F(ApiCongestion, BbrTellsWhatItKnows) {
+  const Connected c = Connect();
+  tcp_bbr_info model{};
+  socklen_t size = sizeof(model);
+  EXPECT_EQ(estab_getsockopt(a, c.client, IPPROTO_TCP, TCP_CC_INFO, &model, &size), 0);
+  EXPECT_EQ(size, 0u);
+  EXPECT_EQ(Choose(a, c.client, "bbr"), 0);
+  EXPECT_EQ(Chosen(a, c.client), "bbr");
+  size = sizeof(model);
+  EXPECT_EQ(estab_getsockopt(a, c.client, IPPROTO_TCP, TCP_CC_INFO, &model, &size), 0);
+  EXPECT_EQ(size, sizeof(model));
+  EXPECT_EQ(model.bbr_pacing_gain, 739u);
+  EXPECT_EQ(model.bbr_bw_lo, 0u);
+  EXPECT_GT(Info(a, c.client).tcpi_pacing_rate, 0u);
+  EXPECT_EQ(Choose(a, c.client, "cubic"), 0);
+}
+
+// What the kernel says to the same.
+TEST_F(ApiCongestion, APacingRateIsAnIntOrALong) {
+  const int s = estab_socket(a, AF_INET, SOCK_STREAM, 0);
+  const auto get = [&](socklen_t room) {
+    std::uint64_t rate = 0;
+    EXPECT_EQ(estab_getsockopt(a, s, SOL_SOCKET, SO_MAX_PACING_RATE, &rate, &room), 0);
+    return std::pair(rate, room);
+  };
+  const auto set = [&](std::uint64_t rate, socklen_t length) {
+    const int result = estab_setsockopt(a, s, SOL_SOCKET, SO_MAX_PACING_RATE, &rate, length);
+    return result == 0 ? 0 : errno;
+  };
+  using Got = std::pair<std::uint64_t, socklen_t>;
+  EXPECT_EQ(get(8), Got(UINT64_MAX, 8));
+  EXPECT_EQ(get(4), Got(UINT32_MAX, 4));
+  EXPECT_EQ(get(2), Got(UINT16_MAX, 2));
+  EXPECT_EQ(set(1000, 4), 0);
+  EXPECT_EQ(get(8), Got(1000, 8));
+  EXPECT_EQ(Info(a, s).tcpi_max_pacing_rate, 1000u);
+  EXPECT_EQ(set(std::uint64_t{1} << 40, 8), 0);
+  EXPECT_EQ(get(16), Got(std::uint64_t{1} << 40, 8));
+  EXPECT_EQ(get(4), Got(UINT32_MAX, 4));
+  EXPECT_EQ(set(UINT32_MAX, 4), 0);
+  EXPECT_EQ(get(8), Got(UINT64_MAX, 8));
+  EXPECT_EQ(set(UINT32_MAX, 8), 0);
+  EXPECT_EQ(get(8), Got(UINT32_MAX, 8));
+  EXPECT_EQ(set(16, 6), 0);
+  EXPECT_EQ(get(8), Got(16, 8));
+  EXPECT_EQ(set(1, 2), EINVAL);
+  EXPECT_EQ(set(0, 4), 0);
+  EXPECT_EQ(get(4), Got(0, 4));
+  EXPECT_EQ(estab_close(a, s), 0);
+}
+
+TEST_F(ApiCongestion, TheInfoTellsOfRates) {
+  const Connected c = Connect();
+  EXPECT_EQ(Info(a, c.client).tcpi_delivered, 1u);
+  EXPECT_EQ(Info(b, c.server).tcpi_delivered, 1u);
+  EXPECT_EQ(Info(a, c.client).tcpi_max_pacing_rate, UINT64_MAX);
+  const std::string data(10 * std::size_t{1448}, 'x');
+  ASSERT_EQ(estab_send(a, c.client, data.data(), data.size(), 0),
+            static_cast<ssize_t>(data.size()));
+  const std::vector<Packet> sent = a.Drain();
+  EXPECT_EQ(estab_clock_advance(a, 10'000'000), 0);
+  for (const Packet& packet : sent) b.Inject(packet);
+  for (const Packet& ack : b.Drain()) a.Inject(ack);
+  const tcp_info info = Info(a, c.client);
+  EXPECT_EQ(info.tcpi_delivered, 11u);
+  EXPECT_GT(info.tcpi_delivery_rate, 0u);
+  EXPECT_LE(info.tcpi_delivery_rate, 1'448'000u);
+  EXPECT_EQ(info.tcpi_delivery_rate_app_limited, 1u);
+  EXPECT_GT(info.tcpi_pacing_rate, 0u);
+  EXPECT_NE(info.tcpi_pacing_rate, UINT64_MAX);
 }
 
 TEST_F(ApiCongestion, AcceptedSocketsInheritIt) {

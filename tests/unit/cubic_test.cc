@@ -16,10 +16,10 @@ class Cubic : public testing::Test {
   Cubic() {
     tcb.options = &options;
     tcb.send_mss = kMss;
-    tcb.congestion = &kCubic;
+    tcb.congestion = Congestion::kCubic;
     tcb.rtt.min = 100'000;
     EXPECT_NE(buffers.AttachSend(tcb), nullptr);
-    kCubic.begin(tcb);
+    kCubic.begin(cx, tcb);
   }
   ~Cubic() override { buffers.Detach(tcb); }
   // A loss, repaired at once.
@@ -198,8 +198,8 @@ TEST_F(Cubic, ACurveOutlastsItsScratch) {
 TEST_F(Cubic, SwitchingForgets) {
   tcb.cwnd = 400 * kMss;
   Lose();
-  SwitchControl(cx, tcb, kReno);
-  EXPECT_EQ(tcb.congestion, &kReno);
+  SwitchControl(cx, tcb, Congestion::kReno);
+  EXPECT_EQ(tcb.congestion, Congestion::kReno);
   EXPECT_EQ(tcb.cwnd, 280 * kMss);
   EXPECT_EQ(tcb.congestion_state[0], 0u);
 }

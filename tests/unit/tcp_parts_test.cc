@@ -265,7 +265,7 @@ TEST(Reno, InitialWindowSlowStartAndAvoidance) {
   b.tcb.send_mss = 2000;
   EXPECT_EQ(InitialWindow(b.tcb), 14600u);
   b.tcb.send_mss = 1000;
-  kReno.begin(b.tcb);
+  kReno.begin(b.cx, b.tcb);
   EXPECT_EQ(b.tcb.cwnd, 10'000u);
   kReno.acked(b.cx, b.tcb, Delivered(2000), true);
   EXPECT_EQ(b.tcb.cwnd, 12'000u);

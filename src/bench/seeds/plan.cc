@@ -30,6 +30,7 @@ class Maker {
       plan.crash = CrashPlan{AnySide(), Time(Milliseconds(0, 10'000)), Milliseconds(0, 100'000)};
     }
     plan.abort_at_last = Percent(50);
+    ChooseControls(seed, plan);
     return plan;
   }
 
@@ -81,6 +82,21 @@ class Maker {
       Set(host, 5, "net.ipv4.tcp_abort_on_overflow", "1");
       Set(host, 10, "estab.tcp_msl", fmt::format("{}ms", Between(1, 5'000)));
       Set(host, 10, "net.ipv4.tcp_wmem", fmt::format("4096 {} 4194304", Between(4'096, 20'000)));
+    }
+  }
+
+  // By dice of their own, so that a seed stays the world that it was.
+  static void ChooseControls(std::uint64_t seed, Plan& plan) {
+    Prng dice(seed * 2 + 0x636f6e);
+    constexpr Congestion kAny[] = {Congestion::kBySetting, Congestion::kReno, Congestion::kCubic,
+                                   Congestion::kBbr, Congestion::kBbr};
+    for (ConversationPlan& c : plan.conversations) {
+      for (EndPlan& end : c.end) {
+        end.options.congestion = kAny[dice.Below(std::size(kAny))];
+        if (!dice.Chance(10, 100)) continue;
+        end.options.paced = true;
+        end.options.max_pacing_rate = 20'000 + dice.Below(2'000'000);
+      }
     }
   }
 
@@ -150,12 +166,15 @@ class Maker {
 
 std::string EndText(const EndPlan& end) {
   const SocketOptions& o = end.options;
-  return fmt::format("{} bytes by {} / {} ms, reads {} / {} ms, {}{}{}{}{}{}", end.bytes,
-                     end.write_chunk, end.write_pause / 1ms, end.read_chunk, end.read_pause / 1ms,
-                     EndingText(end.ending), end.replies ? ", replies" : "",
-                     o.no_delay ? ", no delay" : "", o.keepalive ? ", keepalive" : "",
-                     o.receive_buffer != 0 ? fmt::format(", rcvbuf {}", o.receive_buffer) : "",
-                     o.send_buffer != 0 ? fmt::format(", sndbuf {}", o.send_buffer) : "");
+  return fmt::format(
+      "{} bytes by {} / {} ms, reads {} / {} ms, {}{}{}{}{}{}{}{}", end.bytes, end.write_chunk,
+      end.write_pause / 1ms, end.read_chunk, end.read_pause / 1ms, EndingText(end.ending),
+      end.replies ? ", replies" : "", o.no_delay ? ", no delay" : "",
+      o.keepalive ? ", keepalive" : "",
+      o.receive_buffer != 0 ? fmt::format(", rcvbuf {}", o.receive_buffer) : "",
+      o.send_buffer != 0 ? fmt::format(", sndbuf {}", o.send_buffer) : "",
+      o.congestion != Congestion::kBySetting ? fmt::format(", {}", NameOf(o.congestion)) : "",
+      o.paced ? fmt::format(", at most {} bytes/s", o.max_pacing_rate) : "");
 }
 
 }  // namespace

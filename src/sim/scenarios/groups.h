@@ -29,6 +29,7 @@ std::span<const Scenario> TimeoutScenarios();
 std::span<const Scenario> TimerMoreScenarios();
 std::span<const Scenario> MachineScenarios();
 std::span<const Scenario> DataScenarios();
+std::span<const Scenario> DataRateScenarios();
 std::span<const Scenario> DataWindowScenarios();
 std::span<const Scenario> HostileScenarios();
 std::span<const Scenario> TimerScenarios();

@@ -45,8 +45,8 @@ const std::vector<const Scenario*>& AllScenarios() {
           TimeWaitScenarios(),  TimeWaitMoreScenarios(), TimeWaitWithoutScenarios(),
           ResetScenarios(),     ResetMoreScenarios(),    HalfOpenScenarios(),
           TimeoutScenarios(),   TimerScenarios(),        TimerMoreScenarios(),
-          DataScenarios(),      DataWindowScenarios(),   MachineScenarios(),
-          HostileScenarios(),   DemoScenarios()}) {
+          DataScenarios(),      DataWindowScenarios(),   DataRateScenarios(),
+          MachineScenarios(),   HostileScenarios(),      DemoScenarios()}) {
       for (const Scenario& scenario : group) list.push_back(&scenario);
     }
     return list;

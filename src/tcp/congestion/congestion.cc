@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "tcp/congestion/bbr.h"
 #include "tcp/congestion/cubic.h"
 #include "tcp/recovery.h"
 
@@ -10,7 +11,7 @@ namespace estab {
 namespace {
 
 // In the order of Congestion, which begins with "as the setting says".
-constexpr const tcp::CongestionControl* kControls[] = {&tcp::kReno, &tcp::kCubic};
+constexpr const tcp::CongestionControl* kControls[] = {&tcp::kReno, &tcp::kCubic, &tcp::kBbr};
 static_assert(std::size(kControls) == kCongestionControls);
 
 }  // namespace
@@ -29,19 +30,33 @@ std::optional<Congestion> CongestionByName(std::string_view name) {
 
 namespace tcp {
 
-const CongestionControl& ControlOf(const Settings& settings, const SocketOptions& options) {
-  const auto own = static_cast<std::size_t>(options.congestion);
-  return *kControls[(own != 0 ? own : static_cast<std::size_t>(settings.congestion)) - 1];
+Congestion ChosenControl(const Settings& settings, const SocketOptions& options) {
+  if (options.congestion != Congestion::kBySetting) return options.congestion;
+  return static_cast<Congestion>(settings.congestion);
 }
 
-void SwitchControl(const Context& cx, Tcb& tcb, const CongestionControl& control) {
-  if (tcb.congestion == &control) return;
-  tcb.congestion = &control;
+const CongestionControl& Control(const Tcb& tcb) {
+  return *kControls[static_cast<std::size_t>(tcb.congestion) - 1];
+}
+
+void BeginControl(const Context& cx, Tcb& tcb) {
+  Control(tcb).begin(cx, tcb);
+  if (tcb.options->paced || Control(tcb).paces) tcb.paced = true;
+}
+
+void SwitchControl(const Context& cx, Tcb& tcb, Congestion control) {
+  if (tcb.congestion == control) return;
+  cx.buffers.DetachModel(tcb);
+  tcb.congestion = control;
   tcb.congestion_state = {};
   if (LossState* loss = LossOf(cx, tcb)) loss->congestion = {};
+  constexpr StateSet kOver = In(State::kClosed) | In(State::kListen) | In(State::kTimeWait);
+  if (tcb.cwnd == 0 || IsIn(tcb.state, kOver)) return;  // it begins in ESTABLISHED, or never
+  if (const auto take_over = Control(tcb).take_over) take_over(cx, tcb);
+  if (Control(tcb).paces) tcb.paced = true;  // for good, as on Linux
 }
 
-void BeginFirstWindow(Tcb& tcb) {
+void BeginFirstWindow(const Context&, Tcb& tcb) {
   tcb.cwnd = InitialWindow(tcb);
   if (tcb.ssthresh == 0) tcb.ssthresh = UINT32_MAX;
   tcb.congestion_state = {};

@@ -1,0 +1,298 @@
+// BBR's parts, by hand-made numbers: segments of 1000 bytes.
+#include "tcp/congestion/bbr.h"
+
+#include <gtest/gtest.h>
+
+#include "tcp/congestion/bbr_path.h"
+#include "tcp/pacing.h"
+#include "tcp/recovery.h"
+
+namespace estab::tcp {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+constexpr std::uint32_t kMss = 1000;
+
+TEST(WindowedMaxOf, TheLargestOfTheLastRounds) {
+  WindowedMax max;
+  max.Add(10, 1, 100);
+  max.Add(10, 3, 50);
+  EXPECT_EQ(max.value(), 100u);
+  for (std::uint32_t round = 4; round <= 11; ++round) max.Add(10, round, 40 + round);
+  EXPECT_EQ(max.value(), 100u);
+  max.Add(10, 12, 30);  // the 100 is eleven rounds old; the best since is 51, of round 11
+  EXPECT_EQ(max.value(), 51u);
+  max.Add(10, 13, 200);
+  EXPECT_EQ(max.value(), 200u);
+}
+
+TEST(WindowedMaxOf, WhatFallsForLongEndsAtWhatIs) {
+  WindowedMax max;
+  for (std::uint32_t round = 0; round < 40; ++round) {
+    max.Add(10, round, 1000 - round * 10);
+    // Never below what was just seen, never above what a window ago was.
+    EXPECT_GE(max.value(), 1000 - round * 10);
+    EXPECT_LE(max.value(), 1000 - (round < 11 ? 0 : round - 10) * 10);
+  }
+  max.Add(10, 100, 5);
+  EXPECT_EQ(max.value(), 5u);
+}
+
+class Bbr : public testing::Test {
+ protected:
+  Bbr() {
+    tcb.options = &options;
+    tcb.send_mss = kMss;
+    tcb.state = State::kEstablished;
+    tcb.congestion = Congestion::kBbr;
+    tcb.rtt.srtt8 = 8 * 100'000;
+    tcb.rtt.min = 100'000;
+    EXPECT_NE(buffers.AttachSend(tcb), nullptr);
+    BeginControl(cx, tcb);
+  }
+  ~Bbr() override { buffers.Detach(tcb); }
+  BbrModel& model() { return *buffers.ModelOf(tcb); }
+  LossState& loss() { return *LossOf(cx, tcb); }
+  // An ACK of so many bytes, of which the first was sent `trip` ago and that were delivered in it.
+  void Ack(std::uint32_t bytes, Duration trip, std::uint32_t lost = 0, bool limited = false) {
+    AckNews news;
+    news.advanced = true;
+    news.acked = news.delivered = bytes;
+    news.lost = lost;
+    Deliveries& d = loss().deliveries;
+    news.sample.marked = news.sample.valid = true;
+    news.sample.app_limited = limited;
+    news.sample.prior_delivered = d.delivered;
+    news.sample.delivered = bytes;
+    news.sample.interval = news.sample.rtt = trip;
+    d.delivered += bytes;
+    d.lost += lost;
+    d.delivered_at = cx.now;
+    kBbr.control(cx, tcb, news);
+  }
+  // A round trip at so many bytes a second.
+  void Round(std::uint64_t rate, std::uint32_t lost = 0) {
+    cx.now += milliseconds(100);
+    Ack(static_cast<std::uint32_t>(rate / 10), milliseconds(100), lost);
+  }
+  void FillThePipe() {
+    for (int i = 0; i < 20 && !model().full; ++i) Round(1'000'000);
+    for (int i = 0; i < 5; ++i) Round(1'000'000);
+    ASSERT_EQ(model().mode, BbrModel::Mode::kProbeBandwidth);
+  }
+
+  Memory memory{HeapAllocator()};
+  Settings settings;
+  Buffers buffers{memory};
+  Recorder recorder;
+  ChallengeBudget challenges;
+  Context cx{Time{} + seconds(100), settings, buffers, recorder, challenges, Cause{}};
+  SocketOptions options;
+  Tcb tcb;
+};
+
+TEST_F(Bbr, BeginsPacedAtTheInitialWindowsRate) {
+  EXPECT_TRUE(tcb.paced);
+  EXPECT_EQ(tcb.cwnd, 10 * kMss);
+  // 10 segments in 100 ms, times 2.89, less 1 %.
+  EXPECT_NEAR(static_cast<double>(PacingRate(cx, tcb)), 100'000 * 2.887 * 0.99, 200);
+  options.max_pacing_rate = 50'000;
+  EXPECT_EQ(PacingRate(cx, tcb), 50'000u);
+}
+
+TEST_F(Bbr, ThreeRoundsWithoutGrowthEndStartup) {
+  Round(400'000);
+  Round(800'000);
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(model().mode, BbrModel::Mode::kStartup) << i;
+    EXPECT_EQ(model().pacing_gain, 739u);
+    Round(900'000);  // less than a quarter more
+  }
+  EXPECT_TRUE(model().full);
+  // Nothing is in flight here, so that there is nothing to drain.
+  EXPECT_EQ(model().mode, BbrModel::Mode::kProbeBandwidth);
+  EXPECT_EQ(BbrRate(model()), 900'000u);
+}
+
+TEST_F(Bbr, WhatTheUserLimitsSaysNothing) {
+  Round(800'000);
+  for (int i = 0; i < 9; ++i) {
+    cx.now += milliseconds(100);
+    Ack(10'000, milliseconds(100), 0, true);
+  }
+  EXPECT_FALSE(model().full);
+  EXPECT_EQ(BbrRate(model()), 800'000u);
+}
+
+TEST_F(Bbr, TheWindowIsTwiceThePathAndSomeBursts) {
+  FillThePipe();
+  // 100,000 bytes in the path, twice; three bursts of 2 segments; and 2 more while probing.
+  const std::uint32_t window = tcb.cwnd;
+  EXPECT_GE(window, 206'000u);
+  EXPECT_LE(window, 208'000u + 100'000u);  // a bunch may come on top
+  EXPECT_EQ(tcb.ssthresh, 106'000u);
+}
+
+TEST_F(Bbr, TheCycleOfGainsGoesRound) {
+  FillThePipe();
+  std::vector<std::uint32_t> gains;
+  for (int i = 0; i < 40; ++i) {
+    cx.now += milliseconds(1);
+    Round(1'000'000, model().pacing_gain > 256 ? 1 : 0);  // a loss ends the phase that probes
+    if (gains.empty() || gains.back() != model().pacing_gain) gains.push_back(model().pacing_gain);
+  }
+  for (std::size_t i = 1; i < gains.size(); ++i) {
+    EXPECT_EQ(gains[i], gains[i - 1] == 320 ? 192u : gains[i - 1] == 192 ? 256u : 320u);
+  }
+  EXPECT_GT(gains.size(), 9u);
+}
+
+TEST_F(Bbr, TheRoundTripIsProbedEveryTenSeconds) {
+  FillThePipe();
+  const std::uint32_t window = tcb.cwnd;
+  const auto probing = [&] { return model().mode == BbrModel::Mode::kProbeRoundTrip; };
+  // Each round trip is a little longer than the least.
+  const auto round = [&] {
+    cx.now += milliseconds(110);
+    Ack(100'000, milliseconds(110));
+  };
+  const Time since = model().min_rtt_at;
+  while (!probing()) round();
+  EXPECT_GT(cx.now - since, seconds(10));
+  EXPECT_LT(cx.now - since, seconds(10) + milliseconds(120));
+  EXPECT_EQ(model().min_rtt, milliseconds(110));  // a new least: the old one has expired
+  EXPECT_EQ(tcb.cwnd, 4 * kMss);
+  EXPECT_TRUE(loss().deliveries.app_limited);
+  const Time began = cx.now;
+  while (probing()) round();
+  EXPECT_GT(cx.now - began, milliseconds(200));
+  EXPECT_LT(cx.now - began, milliseconds(340));
+  EXPECT_GT(tcb.cwnd, window / 10 * 9);  // what was for bunches of ACKs may go
+}
+
+TEST_F(Bbr, FirstRoundOfRecoveryAsMuchLeavesAsArrives) {
+  FillThePipe();
+  const std::uint32_t window = tcb.cwnd;
+  kBbr.reduced(cx, tcb);
+  tcb.recovery = Recovery::kFast;
+  cx.now += milliseconds(10);
+  AckNews news;
+  news.delivered = 2000;
+  news.lost = 1000;
+  loss().deliveries.delivered += 2000;
+  kBbr.control(cx, tcb, news);
+  EXPECT_EQ(tcb.cwnd, std::max(2000u, 4 * kMss - 4000u));  // nothing else is in flight
+  tcb.recovery = Recovery::kOpen;
+  kBbr.control(cx, tcb, news);
+  EXPECT_GE(tcb.cwnd, window);
+}
+
+TEST_F(Bbr, ATimeOutIsOutlasted) {
+  FillThePipe();
+  const std::uint32_t window = tcb.cwnd;
+  kBbr.reduced(cx, tcb);
+  kBbr.timed_out(cx, tcb);
+  tcb.cwnd = kMss;
+  tcb.recovery = Recovery::kLoss;
+  Round(10'000);
+  EXPECT_LT(tcb.cwnd, 10 * kMss);
+  tcb.recovery = Recovery::kOpen;
+  Round(10'000);
+  EXPECT_GE(tcb.cwnd, window);
+}
+
+TEST_F(Bbr, UndoneItLooksForAFullPipeAgain) {
+  FillThePipe();
+  model().policer.used = true;
+  EXPECT_EQ(kBbr.undone(cx, tcb, 77), tcb.cwnd);
+  EXPECT_FALSE(model().policer.used);
+  EXPECT_EQ(model().full_bandwidth, 0u);
+}
+
+// Losses of a fifth and more, and the same rate in two intervals running: somebody polices.
+TEST_F(Bbr, APolicersRateIsKeptTo) {
+  FillThePipe();
+  for (int i = 0; i < 12 && !model().policer.used; ++i) Round(500'000, 20'000);
+  ASSERT_TRUE(model().policer.used);
+  EXPECT_NEAR(static_cast<double>(BbrRate(model())), 500'000, 5'000);
+  EXPECT_EQ(model().pacing_gain, 256u);
+  int rounds = 0;
+  for (; model().policer.used && rounds < 100; ++rounds) Round(500'000);
+  EXPECT_EQ(rounds, 48);
+}
+
+TEST_F(Bbr, LossesOfChanceAreNoPolicer) {
+  FillThePipe();
+  for (int i = 0; i < 100; ++i) Round(1'000'000, 10'000);  // a tenth
+  EXPECT_FALSE(model().policer.used);
+  EXPECT_EQ(BbrRate(model()), 1'000'000u);
+}
+
+TEST_F(Bbr, BunchesOfAcksMakeRoom) {
+  FillThePipe();
+  for (int i = 0; i < 3; ++i) {
+    cx.now += milliseconds(50);
+    Ack(50'000, milliseconds(100));
+  }
+  cx.now += milliseconds(1);
+  Ack(50'000, milliseconds(100));  // 49 ms early
+  EXPECT_GE(*std::ranges::max_element(model().bunches.extra), 49'000u);
+}
+
+TEST_F(Bbr, SendingGoesOnAtTheRateAfterAPause) {
+  FillThePipe();
+  loss().deliveries.app_limited = true;
+  cx.now += seconds(5);
+  kBbr.resumed(cx, tcb, 5000);
+  EXPECT_TRUE(model().idle_restart);
+  EXPECT_EQ(PacingRate(cx, tcb), 990'000u);
+  // The pause is no reason to probe the round trip.
+  cx.now += seconds(6);
+  Ack(1000, milliseconds(120));
+  EXPECT_NE(model().mode, BbrModel::Mode::kProbeRoundTrip);
+}
+
+TEST_F(Bbr, WhatItKnowsOutlastsAPause) {
+  FillThePipe();
+  const std::uint32_t delivered = loss().deliveries.delivered;
+  ASSERT_EQ(buffers.models.live(), 1u);
+  buffers.DetachEmpty(tcb);
+  ASSERT_EQ(LossOf(cx, tcb), nullptr);
+  ASSERT_NE(buffers.AttachSend(tcb), nullptr);
+  EXPECT_EQ(loss().deliveries.delivered, delivered);
+  EXPECT_EQ(BbrRate(model()), 1'000'000u);
+  buffers.Detach(tcb);
+  EXPECT_EQ(buffers.models.live(), 0u);
+}
+
+TEST_F(Bbr, SwitchingInAllDirections) {
+  tcb.cwnd = 50 * kMss;
+  SwitchControl(cx, tcb, Congestion::kCubic);
+  EXPECT_EQ(buffers.models.live(), 0u);
+  EXPECT_EQ(tcb.congestion_state[0], 0u);
+  EXPECT_TRUE(tcb.paced);  // for good, as on Linux
+  SwitchControl(cx, tcb, Congestion::kBbr);
+  EXPECT_EQ(buffers.models.live(), 1u);
+  EXPECT_EQ(tcb.cwnd, 50 * kMss);
+  EXPECT_EQ(model().min_rtt, milliseconds(100));
+  SwitchControl(cx, tcb, Congestion::kReno);
+  EXPECT_EQ(buffers.models.live(), 0u);
+}
+
+TEST_F(Bbr, WithoutMemoryItIsReno) {
+  buffers.Detach(tcb);
+  Memory none{HeapAllocator()};
+  Buffers empty{none};
+  none.set_limit(0);
+  const Context poor{cx.now, settings, empty, recorder, challenges, Cause{}};
+  Tcb other;
+  other.options = &options;
+  other.congestion = Congestion::kBbr;
+  BeginControl(poor, other);
+  EXPECT_EQ(other.congestion, Congestion::kReno);
+  EXPECT_FALSE(other.paced);
+}
+
+}  // namespace
+}  // namespace estab::tcp
