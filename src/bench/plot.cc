@@ -105,14 +105,16 @@ class Drawing {
     out_ += fmt::format("<rect class=\"ramp\" x=\"{}\" y=\"{}\" width=\"{:.1f}\" height=\"{}\"/>\n",
                         kLeft, top_, X(std::min(measured_from_, until_)) - kLeft, kPanel);
     const double step = TickStep(most_);
-    for (double y = 0; y <= most_; y += step) {
+    for (int i = 0; i * step <= most_; ++i) {
+      const double y = i * step;
       out_ += fmt::format(
           "<path class=\"grid\" d=\"M{0} {2:.1f}H{1}\"/><text x=\"{3}\" y=\"{4:.1f}\" "
           "text-anchor=\"end\">{5:g}</text>\n",
           kLeft, kRight, Y(y), kLeft - 6, Y(y) + 4, y);
     }
     const double wide = TickStep(until_ / 2);
-    for (double t = 0; t <= until_; t += wide) {
+    for (int i = 0; i * wide <= until_; ++i) {
+      const double t = i * wide;
       out_ += fmt::format(
           "<path class=\"grid\" d=\"M{0:.1f} {1}v{2}\"/><text x=\"{0:.1f}\" y=\"{3}\" "
           "text-anchor=\"middle\">{4:g} s</text>\n",

@@ -26,9 +26,11 @@ std::string ReadInput(const std::string& path) {
   if (!file) Misused("cannot read {}: {}", path, std::strerror(errno));
   std::string text;
   char block[4096];
-  while (const std::size_t n = std::fread(block, 1, sizeof(block), file.get())) {
+  std::size_t n = 0;
+  do {
+    n = std::fread(block, 1, sizeof(block), file.get());
     text.append(block, n);
-  }
+  } while (n == sizeof(block));
   if (std::ferror(file.get()) != 0) Misused("cannot read {}: {}", path, std::strerror(errno));
   return text;
 }

@@ -1,6 +1,5 @@
 #include "cli/serve.h"
 
-#include <fmt/format.h>
 #include <unistd.h>
 
 #include <map>
@@ -16,6 +15,7 @@
 #include "cli/link_options.h"
 #include "cli/privileges.h"
 #include "cli/server.h"
+#include "observe/format.h"
 
 namespace estab::cli {
 namespace {

@@ -31,7 +31,7 @@ Flood UseFlood(ScenarioContext& ctx) {
 
 // Each of the attacker's packets, from `begin` on, as `make` says; not drawn.
 void Release(ScenarioContext& ctx, const Flood& flood, Side to,
-             std::function<void(std::int64_t)> make) {
+             const std::function<void(std::int64_t)>& make) {
   const Duration begin = ctx.now();
   for (std::int64_t i = 0; i < flood.packets; ++i) {
     ctx.At(begin + i * flood.every, [make, i] { make(i); });
