@@ -204,6 +204,70 @@ void NotSentLowWater(Play& r) {
   r.Bits("sent", c.client);
 }
 
+// What TCP_CONGESTION says with so much room for it.
+void AskCongestion(Play& r, const std::string& what, int s, socklen_t room) {
+  char name[64];
+  std::memset(name, '?', sizeof(name));
+  socklen_t size = room;
+  const int result = r.m.getsockopt(s, IPPROTO_TCP, TCP_CONGESTION, name, &size);
+  const std::string text = what + " in " + std::to_string(room);
+  r.Note("get " + text, result);
+  if (result != 0) return;
+  std::string shown(name, sizeof(name));
+  for (char& c : shown) c = c == '\0' ? '0' : c;
+  r.Say(text + " is " + std::to_string(size) + " " + shown);
+}
+
+// Reno is the one that every kernel lets everybody have.
+void CongestionNames(Play& r) {
+  const int s = r.Tcp();
+  const auto choose = [&](int t, const std::string& name) {
+    return r.m.setsockopt(t, IPPROTO_TCP, TCP_CONGESTION, name.data(),
+                          static_cast<socklen_t>(name.size()));
+  };
+  r.Note("reno", choose(s, "reno"));
+  for (const socklen_t room : {0u, 1u, 3u, 4u, 5u, 15u, 16u, 17u, 64u}) {
+    AskCongestion(r, "reno", s, room);
+  }
+  const std::string zero(1, '\0');
+  const std::string names[] = {"",
+                               zero,
+                               "reno" + zero,
+                               "reno" + zero + "more",
+                               "ren",
+                               "renos",
+                               "Reno",
+                               " reno",
+                               "reno ",
+                               "no-such-control",
+                               "no-such-control-1",
+                               "reno" + std::string(60, '\0'),
+                               std::string(64, 'x'),
+                               "0123456789abcdef" + zero,
+                               "reno\n",
+                               "*"};
+  for (std::size_t n = 0; n < std::size(names); ++n) {
+    r.Note("name " + std::to_string(n), choose(s, names[n]));
+    AskCongestion(r, "after name " + std::to_string(n), s, 16);
+  }
+  r.Note("NULL", r.m.setsockopt(s, IPPROTO_TCP, TCP_CONGESTION, nullptr, 4));
+  socklen_t size = 16;
+  r.Note("get NULL", r.m.getsockopt(s, IPPROTO_TCP, TCP_CONGESTION, nullptr, &size));
+  Play::Two c = r.Connected();
+  r.Note("listener", choose(c.listener, "reno"));
+  c.client = r.Tcp();
+  r.Connect(c.client, r.Own());
+  r.Accept(c.listener);
+  c.server = r.Last();
+  AskCongestion(r, "accepted", c.server, 16);
+  r.Note("connected", choose(c.client, "reno"));
+  r.Note("connected, unknown", choose(c.client, "vegas"));
+  AskCongestion(r, "connected", c.client, 16);
+  r.Close(c.server);
+  r.Note("after the peer's FIN", choose(c.client, "reno"));
+  AskCongestion(r, "after the peer's FIN", c.client, 16);
+}
+
 void ReuseAfterUse(Play& r) {
   const Play::Two c = r.Connected();
   r.Close(c.client);
@@ -223,7 +287,7 @@ std::vector<Script> OptionScripts() {
           {"OptionValues6", Values6},       {"OptionLengths", Lengths},
           {"OptionStructures", Structures}, {"OptionsInherited", Inherited},
           {"QuickAck", QuickAck},           {"NotSentLowWater", NotSentLowWater},
-          {"ReuseAfterUse", ReuseAfterUse}};
+          {"ReuseAfterUse", ReuseAfterUse}, {"CongestionNames", CongestionNames}};
 }
 
 }  // namespace estab_test

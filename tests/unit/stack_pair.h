@@ -2,6 +2,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 
 #include "matrix/raw_peer.h"
 
@@ -12,6 +13,12 @@ class Pair {
   struct Side {
     std::optional<Stack> stack;
     Collector sink;
+  };
+
+  /// What the wire does to a packet: how many copies arrive, and how much later than others.
+  struct Fate {
+    int copies = 1;
+    Duration more{};
   };
 
   explicit Pair(bool ipv6 = false, Allocator* first = nullptr, Allocator* second = nullptr)
@@ -68,6 +75,7 @@ class Pair {
   Side b;
   Time now = At(0);
   Duration delay = milliseconds(5);
+  std::function<Fate(bool to_b, std::size_t size)> rough;  // asked for each packet, if set
 
  private:
   struct Flying {
@@ -103,8 +111,16 @@ class Pair {
   void Collect(Side& side, bool to_b) {
     side.sink.now = now;
     side.stack->Transmit(now, side.sink);
-    for (Sent& s : side.sink.sent) wire_.push_back({now + delay, to_b, std::move(s.packet)});
+    for (Sent& s : side.sink.sent) {
+      const Fate fate = rough ? rough(to_b, s.packet.size()) : Fate{};
+      for (int n = 0; n < fate.copies; ++n) Put({now + delay + fate.more, to_b, s.packet});
+    }
     side.sink.sent.clear();
+  }
+  void Put(Flying flying) {
+    auto place = wire_.end();
+    while (place != wire_.begin() && std::prev(place)->at > flying.at) --place;
+    wire_.insert(place, std::move(flying));
   }
 
   std::deque<Flying> wire_;
