@@ -33,7 +33,6 @@ struct AckNews {
   std::uint32_t lost = 0;               // newly found lost
   Duration rtt = Duration(-1);          // of what was sent once only; negative: none
   Duration sack_rtt = Duration(-1);     // likewise, of what was SACKed
-  Duration rack_rtt = Duration(-1);     // as RACK takes it (RFC 8985 §6.2 step 2)
   SndSeq late_from;                     // the lowest number that arrived after later ones ...
   bool late = false;                    // ... if there is one
   bool advanced = false;                // SND.UNA moved

@@ -130,7 +130,7 @@ void TakeNews(Context& cx, Tcb& tcb, const Arriving& segment, AckNews& news) {
     TakeSack(cx, tcb, *loss, segment, news);
   }
   if (advances) Acknowledge(cx, tcb, segment, news);
-  Sample(cx, tcb, news);
+  if (segment.ack >= tcb.snd.una) Sample(cx, tcb, news);  // an older one has been overtaken
 }
 
 // RFC 9293 §3.10.7.4: the window is taken from the newest segment only. Linux takes a smaller one

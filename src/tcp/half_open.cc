@@ -186,6 +186,7 @@ void Promote(Context& cx, const HalfOpen& half, std::uint32_t mtu, Tcb& tcb) {
   tcb.sack = half.sack;
   tcb.ecn = half.ecn;
   tcb.syn_repeated = half.repeated;
+  tcb.segments_repeated = std::max<std::uint32_t>(half.repeats, half.repeated ? 1 : 0);
   tcb.snd.una = half.iss;
   tcb.snd.nxt = half.iss + 1;
   tcb.snd.wnd = tcb.snd.max_wnd = half.peer_window;

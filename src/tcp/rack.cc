@@ -30,20 +30,18 @@ bool SentAfterDelivered(const LossState& loss, const SentSegment& segment) {
 
 }  // namespace
 
-void NoteRackDelivery(Context& cx, Tcb& tcb, LossState& loss, const SentSegment& segment,
-                      AckNews& news) {
+void NoteRackDelivery(Context& cx, Tcb& tcb, LossState& loss, const SentSegment& segment) {
   const Duration rtt = cx.now - segment.sent_at;
   if (segment.repeats != 0) {
     // The ACK may be for the original: it came too soon for the repeat.
     if (rtt < std::chrono::microseconds(tcb.rtt.min)) return;
   }
-  // The round trip is that of the last sent of what this ACK tells of, even if something sent later
-  // has arrived before: then the path reorders, or the originals of what was repeated come late.
+  // The round trip is that of whatever has arrived, even if something sent later arrived before:
+  // then the path reorders, or the originals of what was repeated come late. Of what one ACK tells
+  // of, as on Linux, the highest number counts, where RFC 8985 takes the last sent: originals behind
+  // a repeat would be lost anew.
   const bool first = loss.rack.rtt == Duration(0);
-  if (news.rack_rtt < Duration(0) || rtt < news.rack_rtt) {
-    news.rack_rtt = rtt;
-    loss.rack.rtt = std::max(rtt, Duration(1));
-  }
+  loss.rack.rtt = std::max(rtt, Duration(1));
   if (first || SentAfterDelivered(loss, segment)) loss.rack.turn = segment.turn;
 }
 

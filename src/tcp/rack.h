@@ -7,8 +7,7 @@
 namespace estab::tcp {
 
 /// `segment` has arrived: steps 1 and 2. A repeat whose ACK may be the original's tells nothing.
-void NoteRackDelivery(Context& cx, Tcb& tcb, LossState& loss, const SentSegment& segment,
-                      AckNews& news);
+void NoteRackDelivery(Context& cx, Tcb& tcb, LossState& loss, const SentSegment& segment);
 
 /// A D-SACK: something was repeated too early. The reordering window grows, once a round trip.
 void WidenReorderWindow(Tcb& tcb, LossState& loss);

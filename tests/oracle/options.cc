@@ -13,7 +13,7 @@
 namespace oracle {
 namespace {
 
-enum class Kind { kInt, kLinger, kTime };
+enum class Kind { kInt, kLinger, kTime, kName };
 struct Option {
   const char* name;
   int level, number;
@@ -51,6 +51,7 @@ constexpr std::array kOptions = {
     Option{"TCP_FASTOPEN", IPPROTO_TCP, TCP_FASTOPEN},
     Option{"TCP_FASTOPEN_CONNECT", IPPROTO_TCP, TCP_FASTOPEN_CONNECT},
     Option{"TCP_NOTSENT_LOWAT", IPPROTO_TCP, TCP_NOTSENT_LOWAT},
+    Option{"TCP_CONGESTION", IPPROTO_TCP, TCP_CONGESTION, Kind::kName},
     Option{"IP_TOS", IPPROTO_IP, IP_TOS},
     Option{"IP_TTL", IPPROTO_IP, IP_TTL},
     Option{"IP_MTU_DISCOVER", IPPROTO_IP, IP_MTU_DISCOVER},
@@ -104,6 +105,11 @@ std::string SetOption(World& world, int s, const std::vector<std::string>& words
     const Micros time = ParseSeconds(words[1]);
     const timeval value = {time / 1'000'000, time % 1'000'000};
     return ResultText(world.SetOption(s, option->level, option->number, &value, sizeof value));
+  }
+  if (option->kind == Kind::kName) {
+    const std::string& name = words[1];
+    return ResultText(world.SetOption(s, option->level, option->number, name.data(),
+                                      static_cast<socklen_t>(name.size())));
   }
   if (!ParseNumber(words[1], &first)) return "not a number";
   if (option->kind == Kind::kLinger) {

@@ -1,4 +1,7 @@
 // The oracle: the same scripts against estab and against the kernel of this machine.
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -220,6 +223,22 @@ int Usage() {
   return 2;
 }
 
+/// Whether this machine's kernel lets us choose that congestion control.
+bool KernelHas(const std::string& control) {
+  if (control.empty()) return true;
+  const int s = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const bool has = setsockopt(s, IPPROTO_TCP, TCP_CONGESTION, control.data(),
+                              static_cast<socklen_t>(control.size())) == 0;
+  close(s);
+  return has;
+}
+
+std::vector<Script> ReadUsable(const std::string& directory) {
+  std::vector<Script> scripts = ReadScripts(directory);
+  std::erase_if(scripts, [](const Script& s) { return !KernelHas(s.control); });
+  return scripts;
+}
+
 std::vector<Script> Choose(const Settings& settings) {
   if (settings.matrix) {
     std::vector<Script> scripts = ParseScripts(MatrixScripts(), "matrix");
@@ -227,14 +246,16 @@ std::vector<Script> Choose(const Settings& settings) {
                   [&](const Script& s) { return s.name.find(settings.only) == std::string::npos; });
     return scripts;
   }
-  std::vector<Script> scripts = ReadScripts(settings.scripts);
+  std::vector<Script> scripts = ReadUsable(settings.scripts);
   if (settings.mutants == 0 && settings.mutant < 0) {
     std::erase_if(scripts,
                   [&](const Script& s) { return s.name.find(settings.only) == std::string::npos; });
     return scripts;
   }
-  std::erase_if(scripts,
-                [](const Script& s) { return s.Duration() > kLongestBase || s.MayWait(); });
+  std::erase_if(scripts, [&](const Script& s) {
+    return s.Duration() > kLongestBase || s.MayWait() ||
+           s.name.find(settings.only) == std::string::npos;
+  });
   std::vector<Script> mutants;
   const auto first = static_cast<std::uint64_t>(std::max<std::int64_t>(settings.mutant, 0));
   const std::uint64_t count = settings.mutant >= 0 ? 1 : settings.mutants;

@@ -78,6 +78,7 @@ void Read(std::istream& text, const std::string& stem, std::vector<Script>* scri
   const std::size_t first = scripts->size();
   std::string raw;
   bool any_push = false;
+  std::string control;
   for (int number = 1; std::getline(text, raw); ++number) {
     const std::string where = stem + ":" + std::to_string(number);
     const std::string line = Trimmed(raw);
@@ -85,10 +86,15 @@ void Read(std::istream& text, const std::string& stem, std::vector<Script>* scri
     if (line.starts_with("=== ")) {
       scripts->emplace_back().name = stem + "/" + line.substr(4);
       scripts->back().any_push = any_push;
+      scripts->back().control = control;
       continue;
     }
     if (scripts->size() == first && line == "push: any") {
       any_push = true;
+      continue;
+    }
+    if (scripts->size() == first && line.starts_with("control: ")) {
+      control = line.substr(9);
       continue;
     }
     if (scripts->size() == first) Fail(where, "a script begins with '=== NAME'");

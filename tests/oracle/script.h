@@ -29,6 +29,7 @@ struct Script {
   std::string title;              // one line
   bool ipv6 = false;
   bool any_push = false;  // PSH on data is not compared
+  std::string control;    // a congestion control that the kernel must let us have
   std::vector<Step> steps;
 
   Micros Duration() const;
