@@ -40,8 +40,8 @@ void BecomeEstablished(Context& cx, Tcb& tcb) {
   tcb.snd.small = tcb.snd.una;
   BeginControl(cx, tcb);
   NoteWindowAdapted(cx, tcb);
-  // RFC 5681 §3.1 begins with one segment after a lost SYN, which RFC 6928 §2 wants for more than one
-  // only: a single one tells more of timers than of the path.
+  // RFC 5681 §3.1 begins with one segment after a lost SYN, which RFC 6928 §2 wants for more than
+  // one only: a single one tells more of timers than of the path.
   if (tcb.segments_repeated > 1) tcb.cwnd = tcb.send_mss;
   tcb.cwr_owed = tcb.ecn && tcb.syn_repeated && !tcb.passive;
   tcb.rcv.round = tcb.rcv.nxt;

@@ -133,17 +133,19 @@ void TakeNews(Context& cx, Tcb& tcb, const Arriving& segment, AckNews& news) {
   if (segment.ack >= tcb.snd.una) Sample(cx, tcb, news);  // an older one has been overtaken
 }
 
-// RFC 9293 §3.10.7.4: the window is taken from the newest segment only. Linux takes a smaller one
-// only with something new, unless it is closed.
-bool UpdateWindow(const Context& cx, Tcb& tcb, const Arriving& segment) {
-  const bool newer =
-      tcb.snd.wl1 < segment.seq || (tcb.snd.wl1 == segment.seq && tcb.snd.wl2 <= segment.ack);
+// RFC 9293 §3.10.7.4: the window is taken from the newest segment only. To Linux an ACK of
+// something new is always that, and a smaller window counts only with something new, unless it is
+// closed. Returns whether the window is another one now.
+bool UpdateWindow(const Context& cx, Tcb& tcb, const Arriving& segment, bool advanced) {
+  const bool as_linux = cx.settings.policy.window_shrinks_with_news;
+  const bool newer = (as_linux && advanced) || tcb.snd.wl1 < segment.seq ||
+                     (tcb.snd.wl1 == segment.seq && tcb.snd.wl2 <= segment.ack);
   if (!newer || segment.ack < tcb.snd.una) return false;
   const std::uint8_t scale = segment.Has(kSyn) ? 0 : tcb.send_scale;
   const std::uint32_t window = std::uint32_t{segment.header.window} << scale;
   const bool same = tcb.snd.wl1 == segment.seq && tcb.snd.wl2 == segment.ack;
   const bool shrinks = window < tcb.snd.wnd && window != 0;
-  if (same && shrinks && cx.settings.policy.window_shrinks_with_news) return false;
+  if (same && shrinks && as_linux) return false;
   const bool changed = window != tcb.snd.wnd;
   tcb.snd.wnd = window;
   tcb.snd.max_wnd = std::max(tcb.snd.max_wnd, window);
@@ -234,7 +236,7 @@ AckOutcome TakeAck(Context& cx, Tcb& tcb, Arriving& segment) {
   const bool fin_was_acked = tcb.fin_acked;
   const bool syn_was_acked = tcb.syn_acked;
   TakeNews(cx, tcb, segment, news);
-  const bool window_changed = UpdateWindow(cx, tcb, segment);
+  const bool window_changed = UpdateWindow(cx, tcb, segment, news.advanced);
   news.duplicate = !news.advanced && IsDuplicate(tcb, segment, window_changed, news);
   if (tcb.persisting && cx.settings.policy.probes_wait_from_answer) {
     ArmPersist(cx, tcb, BackedOffRto(cx, tcb));

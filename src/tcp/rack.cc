@@ -38,8 +38,8 @@ void NoteRackDelivery(Context& cx, Tcb& tcb, LossState& loss, const SentSegment&
   }
   // The round trip is that of whatever has arrived, even if something sent later arrived before:
   // then the path reorders, or the originals of what was repeated come late. Of what one ACK tells
-  // of, as on Linux, the highest number counts, where RFC 8985 takes the last sent: originals behind
-  // a repeat would be lost anew.
+  // of, as on Linux, the highest number counts, where RFC 8985 takes the last sent: originals
+  // behind a repeat would be lost anew.
   const bool first = loss.rack.rtt == Duration(0);
   loss.rack.rtt = std::max(rtt, Duration(1));
   if (first || SentAfterDelivered(loss, segment)) loss.rack.turn = segment.turn;

@@ -181,10 +181,19 @@ Plan PlanSyn(const Context& cx, const Tcb& tcb) {
   return plan;
 }
 
+// The number of a segment without data: SND.NXT; or, where the peer has taken its window back, the
+// edge of that, or it would find the segment outside and drop its ACK (Linux: tcp_acceptable_seq).
+// An edge that only rounding to the scale has moved back counts as unmoved.
+SndSeq AcceptableSeq(const Tcb& tcb) {
+  const SndSeq edge = tcb.snd.una + tcb.snd.wnd;
+  const bool shrunk = tcb.syn_acked && tcb.snd.nxt - edge >= std::int32_t{1} << tcb.send_scale;
+  return shrunk ? edge : tcb.snd.nxt;
+}
+
 Plan PlanAck(const Tcb& tcb, bool probe) {
   Plan plan;
   plan.kind = probe ? Plan::Kind::kProbe : Plan::Kind::kAck;
-  plan.seq = probe ? tcb.snd.una - 1 : tcb.snd.nxt;
+  plan.seq = probe ? tcb.snd.una - 1 : AcceptableSeq(tcb);
   plan.flags = kAck;
   return plan;
 }
@@ -357,7 +366,7 @@ wire::Segment MakeReset(const Context& cx, const Tcb& tcb) {
   wire::Segment reset;
   reset.source_port = tcb.tuple.local.port;
   reset.destination_port = tcb.tuple.remote.port;
-  reset.seq = tcb.snd.nxt.raw();
+  reset.seq = AcceptableSeq(tcb).raw();
   reset.flags = kRst | kAck;
   if (tcb.ecn_echo) reset.flags |= kEce;
   reset.ack = tcb.rcv.nxt.raw();

@@ -94,7 +94,8 @@ struct Policy {
   /// Without SACK the next hole waits for room in the window (RFC 6582 repeats it at once).
   bool repairs_as_linux = false;
   /// A window that is smaller than before counts only in a segment that brings something new, or
-  /// if it is zero: else it makes no difference, and the segment is a duplicate ACK.
+  /// if it is zero: else it makes no difference, and the segment is a duplicate ACK. An ACK of
+  /// something new brings a new window whatever its sequence number.
   bool window_shrinks_with_news = false;
   /// Nanoseconds between two ticks of the ISN's clock (RFC 6528: 4 µs; Linux: 64 ns).
   std::int64_t isn_tick_ns = 4000;
