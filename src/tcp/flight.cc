@@ -22,6 +22,7 @@ void Flight::Release(RingPool& pool) {
   if (mask_ + 1 != kInline) pool.Free(segments_, FlightBytes(mask_ + 1));
   Place(reinterpret_cast<SentSegment*>(inline_.data()), kInline);
   count_ = in_flight_count_ = 0;
+  has_edge_ = false;
   pipe_ = sacked_bytes_ = sacked_count_ = lost_bytes_ = lost_count_ = repeated_count_ = 0;
 }
 
@@ -140,6 +141,7 @@ void Flight::ReviveLost() {
   oldest_ = all.first;
   newest_ = all.last;
   in_flight_count_ = all.count;
+  FindEdge();
 }
 
 // The next `count` of what is lost, `from` on, in order of transmission: sorted by merging, since a
@@ -222,8 +224,29 @@ void Flight::LinkNewest(Index i) {
   newest_ = i;
 }
 
+void Flight::NoteLatest(Index i) {
+  const SentSegment& segment = (*this)[i];
+  latest_turn_ = segment.turn;
+  if (segment.where != Where::kInFlight) return FindEdge();
+  has_edge_ = i != oldest_;
+  if (has_edge_) edge_ = segment.older;
+}
+
+// From the newest, since what was sent after the latest arrival is on its way for less than a round
+// trip.
+void Flight::FindEdge() {
+  edge_ = newest_;
+  std::uint32_t left = in_flight_count_;
+  for (; left != 0 && !Overtaken((*this)[edge_]); --left) edge_ = (*this)[edge_].older;
+  has_edge_ = left != 0;
+}
+
 void Flight::Unlink(Index i) {
   const SentSegment& segment = (*this)[i];
+  if (has_edge_ && i == edge_) {
+    has_edge_ = i != oldest_;
+    edge_ = segment.older;
+  }
   if (i == oldest_) {
     oldest_ = segment.newer;
   } else {
@@ -256,6 +279,19 @@ void Flight::Check() const {
   ESTAB_CHECK(pipe_ == bytes[0] && in_flight_count_ == counts[0] && repeated_count_ == repeated);
   ESTAB_CHECK(sacked_bytes_ == bytes[1] && sacked_count_ == counts[1]);
   ESTAB_CHECK(lost_bytes_ == bytes[2] && lost_count_ == counts[2]);
+  CheckOrder();
+}
+
+void Flight::CheckOrder() const {
+  bool overtaken = false;
+  Index last = 0;
+  Index at = oldest_;
+  for (std::uint32_t n = 0; n < in_flight_count_; ++n, at = (*this)[at].newer) {
+    if (!Overtaken((*this)[at])) break;
+    overtaken = true;
+    last = at;
+  }
+  ESTAB_CHECK(has_edge_ == overtaken && (!overtaken || edge_ == last));
   Index i = oldest_;
   for (std::uint32_t n = 1; n < in_flight_count_; ++n) {
     ESTAB_CHECK(SentAfter((*this)[(*this)[i].newer], (*this)[i]));

@@ -113,6 +113,18 @@ class Flight {
   Index Find(SndSeq seq) const;
   void MarkSacked(Index i);
   void MarkLost(Index i);
+  /// Segment `i` is arriving, and was sent later than all that have arrived: those in flight that
+  /// were sent before it are overtaken. Before MarkSacked or PopFirst.
+  void NoteLatest(Index i);
+  /// Whether `segment` was sent before the latest that has arrived.
+  bool Overtaken(const SentSegment& segment) const {
+    return static_cast<std::int32_t>(segment.turn - latest_turn_) < 0;
+  }
+  /// The last sent of what is overtaken and still in flight; false if nothing is.
+  bool LastOvertaken(Index& i) const {
+    i = edge_;
+    return has_edge_;
+  }
   /// Nothing was lost after all: what waited to be repeated is in flight again. O(n log n).
   void ReviveLost();
   /// The first segment that waits to be repeated; false if none does.
@@ -137,6 +149,7 @@ class Flight {
   void Check() const;
 
  private:
+  void CheckOrder() const;
   bool Grow(RingPool& pool);
   void Place(SentSegment* segments, std::uint32_t capacity);
   bool Next(const BitTree& tree, Index& i) const;
@@ -150,6 +163,7 @@ class Flight {
   Chain LostByTime(Index& from, std::uint32_t count);
   Chain Merge(Chain a, Chain b);
   void Unlink(Index i);
+  void FindEdge();
   void Leave(Index i);
   std::uint32_t At(Index i) const { return i & mask_; }
 
@@ -162,6 +176,9 @@ class Flight {
   std::uint32_t turns_ = 0;
   Index oldest_ = 0;
   Index newest_ = 0;
+  Index edge_ = 0;  // LastOvertaken
+  bool has_edge_ = false;
+  std::uint32_t latest_turn_ = 0;  // NoteLatest
   std::uint32_t in_flight_count_ = 0;
   SndSeq begin_;
   SndSeq end_;

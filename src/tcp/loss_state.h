@@ -17,10 +17,9 @@ namespace estab::tcp {
 struct LossState {
   Flight flight;
 
-  // --- RACK (RFC 8985 §5.2): the delivered segment that was sent last ---
+  // --- RACK (RFC 8985 §5.2) ---
   struct {
-    std::uint32_t turn = 0;
-    Duration rtt{};            // its round trip; 0: nothing was delivered yet
+    Duration rtt{};            // of what arrived last; 0: nothing was delivered yet
     std::uint8_t steps = 1;    // the reordering window, in quarters of the least round trip
     std::uint8_t persist = 0;  // recoveries for which a widened window lasts
     bool widened = false;      // once in this round ...

@@ -24,13 +24,10 @@ Duration ReorderWindow(const Context& cx, const Tcb& tcb, const LossState& loss)
   return std::min(quarter * (adaptive ? loss.rack.steps : 1), most);
 }
 
-bool SentAfterDelivered(const LossState& loss, const SentSegment& segment) {
-  return static_cast<std::int32_t>(segment.turn - loss.rack.turn) > 0;
-}
-
 }  // namespace
 
-void NoteRackDelivery(Context& cx, Tcb& tcb, LossState& loss, const SentSegment& segment) {
+void NoteRackDelivery(Context& cx, Tcb& tcb, LossState& loss, Flight::Index i) {
+  const SentSegment& segment = loss.flight[i];
   const Duration rtt = cx.now - segment.sent_at;
   if (segment.repeats != 0) {
     // The ACK may be for the original: it came too soon for the repeat.
@@ -42,7 +39,7 @@ void NoteRackDelivery(Context& cx, Tcb& tcb, LossState& loss, const SentSegment&
   // behind a repeat would be lost anew.
   const bool first = loss.rack.rtt == Duration(0);
   loss.rack.rtt = std::max(rtt, Duration(1));
-  if (first || SentAfterDelivered(loss, segment)) loss.rack.turn = segment.turn;
+  if (first || !loss.flight.Overtaken(segment)) loss.flight.NoteLatest(i);
 }
 
 void WidenReorderWindow(Tcb& tcb, LossState& loss) {
@@ -68,23 +65,19 @@ void DetectLosses(Context& cx, Tcb& tcb, LossState& loss, AckNews& news) {
   if (loss.rack.rtt == Duration(0)) return;
   Flight& flight = loss.flight;
   const Duration window = ReorderWindow(cx, tcb, loss);
-  Duration longest{};
+  const auto patience = [&](Flight::Index i) {
+    return flight[i].sent_at + loss.rack.rtt + window - cx.now;
+  };
   Flight::Index i;
-  for (bool more = flight.Oldest(i); more;) {
-    const Flight::Index at = i;
-    const SentSegment& segment = flight[at];
-    if (SentAfterDelivered(loss, segment)) break;
-    more = flight.Newer(i);
-    const Duration left = segment.sent_at + loss.rack.rtt + window - cx.now;
-    if (left > Duration(0)) {
-      longest = std::max(longest, left);
-      continue;
-    }
-    news.lost += flight.SizeOf(at);
-    if (segment.repeats != 0) news.lost_repeat = true;
-    flight.MarkLost(at);
+  Flight::Index last;
+  // In order of transmission the patience grows: what is lost comes first.
+  while (flight.LastOvertaken(last) && flight.Oldest(i) && patience(i) <= Duration(0)) {
+    news.lost += flight.SizeOf(i);
+    if (flight[i].repeats != 0) news.lost_repeat = true;
+    flight.MarkLost(i);
   }
-  if (longest > Duration(0)) ArmReorder(cx, tcb, loss, longest);
+  // As RFC 8985 has it, the deadline is for all of the rest at once.
+  if (flight.LastOvertaken(last)) ArmReorder(cx, tcb, loss, patience(last));
 }
 
 }  // namespace estab::tcp

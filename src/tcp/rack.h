@@ -6,8 +6,8 @@
 
 namespace estab::tcp {
 
-/// `segment` has arrived: steps 1 and 2. A repeat whose ACK may be the original's tells nothing.
-void NoteRackDelivery(Context& cx, Tcb& tcb, LossState& loss, const SentSegment& segment);
+/// Segment `i` has arrived: steps 1 and 2. A repeat whose ACK may be the original's tells nothing.
+void NoteRackDelivery(Context& cx, Tcb& tcb, LossState& loss, Flight::Index i);
 
 /// A D-SACK: something was repeated too early. The reordering window grows, once a round trip.
 void WidenReorderWindow(Tcb& tcb, LossState& loss);

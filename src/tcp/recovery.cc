@@ -63,6 +63,14 @@ void FindLosses(Context& cx, Tcb& tcb, LossState& loss, AckNews& news) {
   DetectLosses(cx, tcb, loss, news);
 }
 
+// No more can have arrived beyond a hole than was sent (Linux: tcp_limit_reno_sacked): a peer that
+// sends duplicates without end gets nothing for them.
+std::uint32_t MostDuplicates(const LossState& loss) {
+  const Flight& flight = loss.flight;
+  const std::uint32_t holes = std::max(flight.lost_count() + flight.repeated_count(), 1u);
+  return flight.count() - std::min(flight.count(), holes);
+}
+
 // A peer without SACK tells by duplicates that something beyond a hole has arrived.
 void CountDuplicates(const Tcb& tcb, LossState& loss, AckNews& news) {
   if (tcb.sack) return;
@@ -70,7 +78,7 @@ void CountDuplicates(const Tcb& tcb, LossState& loss, AckNews& news) {
   // data.
   const bool repeats_only = tcb.recovery == Recovery::kLoss && tcb.snd.nxt <= tcb.recover;
   if (news.duplicate) {
-    if (repeats_only) return;
+    if (repeats_only || loss.duplicates >= MostDuplicates(loss)) return;
     ++loss.duplicates;
     news.delivered += tcb.send_mss;
   } else if (news.advanced) {

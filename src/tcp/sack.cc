@@ -41,7 +41,7 @@ void NoteDelivered(Context& cx, Tcb& tcb, LossState& loss, Flight::Index i, SndS
                    AckNews& news) {
   const SentSegment& segment = loss.flight[i];
   news.delivered += loss.flight.SizeOf(i);
-  NoteRackDelivery(cx, tcb, loss, segment);
+  NoteRackDelivery(cx, tcb, loss, i);
   NoteArrival(cx, tcb, loss, i, news);
   if (segment.repeats != 0) return;
   if (segment.end <= tcb.recover) news.original = true;

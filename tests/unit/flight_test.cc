@@ -74,9 +74,10 @@ TEST(Flight, AgreesWithAModel) {
         ASSERT_EQ(flight[i].end.raw(), model[n].end.raw());
         ASSERT_EQ(flight.BeginOf(i).raw(), model[n].begin.raw());
         if (model[n].where == Where::kSacked) continue;
-        if (what == 5)
+        if (what == 5) {
+          if (!flight.Overtaken(flight[i])) flight.NoteLatest(i);
           flight.MarkSacked(i);
-        else if (model[n].where != Where::kLost)
+        } else if (model[n].where != Where::kLost)
           flight.MarkLost(i);
         model[n].where = what == 5 ? Where::kSacked : Where::kLost;
       } else if (what == 7) {
@@ -156,6 +157,33 @@ TEST(Flight, RevivingMuchIsQuick) {
   Flight::Index i;
   ASSERT_TRUE(flight.Oldest(i));
   EXPECT_EQ(i, flight.first() + kMany / 2);
+  flight.Release(pool);
+}
+
+TEST(Flight, TellsTheLastOfWhatIsOvertaken) {
+  Memory memory{HeapAllocator()};
+  RingPool pool(memory);
+  Flight flight;
+  const SndSeq begin(1000);
+  for (std::uint32_t n = 0; n < 6; ++n) flight.Add(begin + n * 100, begin + (n + 1) * 100, Time{});
+  Flight::Index i;
+  EXPECT_FALSE(flight.LastOvertaken(i));
+  flight.NoteLatest(flight.first() + 4);
+  flight.MarkSacked(flight.first() + 4);
+  ASSERT_TRUE(flight.LastOvertaken(i));
+  EXPECT_EQ(i, flight.first() + 3);
+  flight.MarkLost(flight.first() + 3);
+  ASSERT_TRUE(flight.LastOvertaken(i));
+  EXPECT_EQ(i, flight.first() + 2);
+  flight.Repeat(flight.first() + 3, Time{});  // later than what has arrived
+  ASSERT_TRUE(flight.LastOvertaken(i));
+  EXPECT_EQ(i, flight.first() + 2);
+  for (std::uint32_t n = 0; n < 3; ++n) flight.MarkLost(flight.first() + n);
+  EXPECT_FALSE(flight.LastOvertaken(i));
+  flight.ReviveLost();
+  ASSERT_TRUE(flight.LastOvertaken(i));
+  EXPECT_EQ(i, flight.first() + 2);
+  flight.Check();
   flight.Release(pool);
 }
 

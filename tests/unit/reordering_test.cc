@@ -105,6 +105,19 @@ TEST_F(PlainPeer, DuplicatesOfTheAckThatEndsARecoveryDoNotBeginAnother) {
   EXPECT_EQ(peer.stack->GetInfo(peer.now, id)->recovery_state, 0);
 }
 
+// No more can be beyond the hole than was sent.
+TEST_F(PlainPeer, DuplicatesWithoutEndCountAsManyAsWereSent) {
+  Open();
+  Write(10);
+  EXPECT_EQ(Sent().size(), 10u);
+  peer.Pass(milliseconds(100));
+  std::size_t repeated = 0;
+  for (int n = 0; n < 200; ++n) repeated += Ack(0).size();
+  EXPECT_EQ(repeated, 1u);
+  EXPECT_EQ(peer.stack->GetInfo(peer.now, id)->sacked, 9u);
+  EXPECT_LE(Window(), 6u);
+}
+
 TEST_F(PlainPeer, DuplicatesAfterATimeOutLetNothingGo) {
   peer.Set("net.ipv4.tcp_frto", "0");
   Open();
