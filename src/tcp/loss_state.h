@@ -59,7 +59,8 @@ struct LossState {
 
   // --- The RTT's deviation (Linux: tcp_rtt_estimator) ---
   std::uint32_t mdev4_most = 0;  // its most in this round trip ...
-  SndSeq round_end;              // ... which ends here
+  bool round_begun = false;
+  SndSeq round_end;  // ... which ends here
 
   SndSeq repeat_from;            // a lost segment is repeated in parts: the next begins here
   std::uint32_t duplicates = 0;  // duplicate ACKs of a peer without SACK

@@ -32,10 +32,11 @@ void FollowByRound(Tcb& tcb, LossState* loss, std::int64_t error, std::uint32_t 
   tcb.rtt.rttvar4 = std::max(tcb.rtt.rttvar4, tcb.rtt.mdev4);
   if (loss == nullptr) return;
   loss->mdev4_most = std::max({loss->mdev4_most, tcb.rtt.mdev4, least});
-  if (tcb.snd.una <= loss->round_end) return;
+  if (loss->round_begun && tcb.snd.una <= loss->round_end) return;
   if (loss->mdev4_most < tcb.rtt.rttvar4) {
     tcb.rtt.rttvar4 -= (tcb.rtt.rttvar4 - loss->mdev4_most) / 4;
   }
+  loss->round_begun = true;
   loss->round_end = tcb.snd.nxt;
   loss->mdev4_most = least;
 }

@@ -260,6 +260,7 @@ void Track(Context& cx, Tcb& tcb, const Plan& plan, SndSeq end) {
     return;
   }
   if (!plan.repeat) {
+    if (loss->flight.empty()) loss->repeat_from = plan.seq;
     loss->flight.Add(plan.seq, end, cx.now);
     MarkSent(cx, tcb, *loss, loss->flight.last());
     (void)loss->flight.Reserve(cx.buffers.rings);  // for the next; without memory it waits

@@ -163,6 +163,26 @@ TEST_F(Recovering, AndIfItWasNotThrownAwayNothingHappens) {
 // --- Odds and ends
 // ---------------------------------------------------------------------------------
 
+// The ISN follows the clock: half an hour or so later it is what is wanted.
+TEST_F(Recovering, ASegmentAcrossTheWrapIsRepeatedWhole) {
+  RawPeer before;
+  static_cast<void>(before.Connect());
+  const std::uint32_t wanted = 0u - 1501;
+  const std::chrono::microseconds tick(4);
+  peer.Pass(tick * static_cast<std::int64_t>(wanted - before.iss));
+  peer.timestamps = false;
+  Open();
+  ASSERT_EQ(peer.iss, wanted);
+  Write(10);
+  Sent();
+  peer.Pass(milliseconds(100));
+  peer.Segment(kAck, peer.irs + 1, Seq(1), {.sack = {{Seq(2), Seq(6)}}});
+  const auto sent = peer.Take();
+  ASSERT_FALSE(sent.empty());
+  EXPECT_EQ(sent[0].segment.seq, Seq(1));
+  EXPECT_EQ(sent[0].payload.size(), kMss);
+}
+
 TEST_F(Recovering, AProbeIsNoPieceOfASegment) {
   peer.timestamps = false;
   Open();

@@ -159,6 +159,26 @@ TEST(Rtt, AsLinuxByHand) {
   EXPECT_EQ(b.tcb.rtt.srtt8 / 8, 385'000u);
 }
 
+// The deviation comes down once in a round trip, wherever in sequence space the connection is.
+TEST(Rtt, ANarrowerDeviationIsLearnedAnywhereInSequenceSpace) {
+  const auto margin_at = [](std::uint32_t una) {
+    Bench b;
+    b.tcb.snd.una = SndSeq(una);
+    b.tcb.snd.nxt = SndSeq(una + 1000);
+    EXPECT_NE(b.buffers.AttachSend(b.tcb), nullptr);
+    TakeRttSample(b.cx, b.tcb, milliseconds(1000));
+    for (int i = 0; i < 50; ++i) {
+      b.tcb.snd.una += 1001;
+      b.tcb.snd.nxt += 1001;
+      TakeRttSample(b.cx, b.tcb, milliseconds(1000));
+    }
+    b.buffers.Detach(b.tcb);
+    return b.tcb.rtt.rttvar4;
+  };
+  EXPECT_LT(margin_at(0x1000'0000), 250'000u);
+  EXPECT_LT(margin_at(0x9000'0000), 250'000u);
+}
+
 TEST(Rtt, TheMarginIsAtLeastTheMinimum) {
   Bench b;
   for (int i = 0; i < 100; ++i) TakeRttSample(b.cx, b.tcb, milliseconds(30));
