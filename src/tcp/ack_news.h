@@ -40,6 +40,7 @@ struct AckNews {
   bool original = false;         // something sent once, before the time-out, has arrived (F-RTO)
   bool lost_repeat = false;      // a repeat was found lost
   bool duplicate = false;        // RFC 5681 §2: the same ACK once more
+  SndSeq dsack_end;              // where that ends
   bool dsack = false;            // it begins with a D-SACK (RFC 2883)
   bool ece = false;              // congestion was experienced on the way
   std::uint32_t prior_pipe = 0;  // bytes in flight before it

@@ -205,8 +205,9 @@ void OnProbeAnswered(Context& cx, Tcb& tcb, LossState& loss, const AckNews& news
   if (!loss.probe.out || tcb.snd.una < loss.probe.end) return;
   const Duration since = cx.now - loss.probe.sent_at;
   const bool too_soon = news.advanced && since < std::chrono::microseconds(tcb.rtt.min);
-  if (loss.probe.repeats && (news.dsack || too_soon)) tcb.probes_wait = true;
-  const bool harmless = !loss.probe.repeats || news.dsack || too_soon;  // nothing was lost
+  const bool told = news.dsack && news.dsack_end == loss.probe.end;  // both copies have come
+  if (loss.probe.repeats && (told || too_soon)) tcb.probes_wait = true;
+  const bool harmless = !loss.probe.repeats || told || too_soon;  // nothing was lost
   const bool hid_a_loss = !harmless && tcb.snd.una > loss.probe.end;
   const bool copy_answered = !news.advanced && news.sacked == 0 && news.duplicate;
   if (harmless || hid_a_loss || copy_answered) loss.probe.out = false;

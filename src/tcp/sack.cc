@@ -30,9 +30,12 @@ void TakeDsack(Tcb& tcb, LossState& loss, Block block, AckNews& news) {
                     tcb.snd.nxt - block.left <= static_cast<std::int32_t>(tcb.snd.max_wnd) * 2;
   if (!ours) return;
   news.dsack = true;
+  news.dsack_end = block.right;
   WidenReorderWindow(tcb, loss);
   if (loss.may_undo && loss.undo_repeats != 0 && block.right > loss.undo_from) {
-    --loss.undo_repeats;
+    const auto bytes = static_cast<std::uint32_t>(block.right - block.left);
+    const std::uint32_t segments = (bytes + tcb.send_mss - 1) / tcb.send_mss;
+    loss.undo_repeats -= std::min(loss.undo_repeats, segments);
   }
 }
 

@@ -183,6 +183,40 @@ TEST_F(Recovering, ASegmentAcrossTheWrapIsRepeatedWhole) {
   EXPECT_EQ(sent[0].payload.size(), kMss);
 }
 
+TEST_F(Recovering, OneDsackMayTellOfTwoRepeats) {
+  peer.timestamps = false;
+  Open();
+  Write(10);
+  Sent();
+  peer.Pass(milliseconds(100));
+  EXPECT_EQ(Ack(0, {{2, 5}}), Numbers{0});
+  EXPECT_EQ(Ack(0, {{2, 7}}), Numbers{1});
+  Ack(10);
+  EXPECT_EQ(Threshold(), 5u);
+  Ack(10, {{0, 2}});
+  EXPECT_GT(Threshold(), 1000u);
+}
+
+TEST_F(Recovering, ADsackOfSomethingElseSaysNothingOfTheProbe) {
+  peer.timestamps = false;
+  Open();
+  Write(10);
+  Sent();
+  peer.Pass(milliseconds(100));
+  Ack(9);
+  Write(4);
+  Sent();
+  Ack(11);
+  EXPECT_EQ(Within(milliseconds(350)), Numbers{13});
+  peer.Pass(milliseconds(110));
+  Ack(14, {{3, 4}});
+  Write(1);
+  Sent();
+  peer.Pass(milliseconds(100));
+  Ack(15);
+  EXPECT_LT(Threshold(), 1000u);
+}
+
 TEST_F(Recovering, AProbeIsNoPieceOfASegment) {
   peer.timestamps = false;
   Open();
