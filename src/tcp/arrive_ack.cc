@@ -175,7 +175,9 @@ void Conclude(Context& cx, Tcb& tcb, AckNews& news) {
   NoteMarked(tcb, news);
   OnAckNews(cx, tcb, *loss, news);
   if (Outstanding(tcb) == 0) NoteAllAcknowledged(cx, tcb, *loss);
-  if (news.advanced || news.sacked != 0) ScheduleProbe(cx, tcb);
+  if (!news.advanced && news.sacked == 0) return;
+  tcb.pending.tail = false;  // a probe that has not left yet has been answered
+  ScheduleProbe(cx, tcb);
 }
 
 // Whether this segment will close the peer's side: a bare FIN, next in order, and no other FIN was

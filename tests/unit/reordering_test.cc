@@ -217,6 +217,18 @@ TEST_F(Recovering, ADsackOfSomethingElseSaysNothingOfTheProbe) {
   EXPECT_LT(Threshold(), 1000u);
 }
 
+// The link is busy when the probe falls due, and before it is free the ACK comes.
+TEST_F(Recovering, AProbeThatHasNotLeftIsForgottenWithTheAck) {
+  peer.timestamps = false;
+  Open();
+  Write(3);
+  Sent();
+  peer.sink.room = 0;
+  peer.Until(peer.now + milliseconds(210));
+  peer.sink.room = SIZE_MAX;
+  EXPECT_EQ(Ack(2), Numbers{});
+}
+
 TEST_F(Recovering, AProbeIsNoPieceOfASegment) {
   peer.timestamps = false;
   Open();
