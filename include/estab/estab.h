@@ -243,7 +243,8 @@ ESTAB_API int estab_close(estab_stack* stack, int s);
  *                TCP_WINDOW_CLAMP TCP_INQ TCP_FASTOPEN_KEY TCP_CONGESTION
  *  IPPROTO_IP    IP_TOS IP_TTL IP_BIND_ADDRESS_NO_PORT IP_LOCAL_PORT_RANGE
  *                IP_MTU_DISCOVER
- *  IPPROTO_IPV6  IPV6_V6ONLY (before bind) IPV6_TCLASS IPV6_UNICAST_HOPS (AF_INET6 sockets)
+ *  IPPROTO_IPV6  IPV6_V6ONLY (before bind) IPV6_TCLASS IPV6_UNICAST_HOPS IPV6_MTU_DISCOVER
+ *                (AF_INET6 sockets)
  * Everything else: ENOPROTOOPT. SO_RCVBUF and SO_SNDBUF: n bytes of payload are held and 2n is what
  * estab_getsockopt then says, as on Linux (where the other half pays for overhead); at least 2304
  * and 4608, at most twice net.core.rmem_max and wmem_max (the _FORCE ones: 1 GiB). SO_REUSEPORT:
@@ -262,10 +263,9 @@ ESTAB_API int estab_setsockopt(estab_stack* stack, int s, int level, int name, c
 
 /* Asks for an option: those of estab_setsockopt, and SO_ERROR (the pending error, cleared by
  * asking), SO_TYPE, SO_DOMAIN, SO_PROTOCOL, SO_ACCEPTCONN, SO_SNDLOWAT (1), TCP_TIMESTAMP, IP_MTU
- * (of the path; ENOTCONN without a peer), TCP_INFO (struct tcp_info of <linux/tcp.h>; what is not
- * known is 0), TCP_CC_INFO (struct
- * tcp_bbr_info of <linux/inet_diag.h> with bbr, nothing with others). The value is cut to *length,
- * and *length becomes what was written. */
+ * and IPV6_MTU (of the path; ENOTCONN without a peer), TCP_INFO (struct tcp_info of <linux/tcp.h>;
+ * what is not known is 0), TCP_CC_INFO (struct tcp_bbr_info of <linux/inet_diag.h> with bbr, nothing
+ * with others). The value is cut to *length, and *length becomes what was written. */
 ESTAB_API int estab_getsockopt(estab_stack* stack, int s, int level, int name, void* value,
                                socklen_t* length);
 

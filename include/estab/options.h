@@ -30,14 +30,16 @@ const char* NameOf(Congestion congestion);
 /// The one of that name; nullopt if there is none.
 std::optional<Congestion> CongestionByName(std::string_view name);
 
-/// What a connection makes of its path's MTU (IP_MTU_DISCOVER): whether routers may fragment its
-/// packets. By a setting, that is net.ipv4.ip_no_pmtu_disc, they may not unless it is on.
+/// What a connection makes of its path's MTU (IP_MTU_DISCOVER, IPV6_MTU_DISCOVER). Over IPv4,
+/// whether routers may fragment its packets; by a setting, that is net.ipv4.ip_no_pmtu_disc, they
+/// may not unless it is on. Over IPv6 no router fragments, and only the last two make a difference:
+/// "packet too big" is not believed.
 enum class MtuDiscovery : std::uint8_t {
   kBySetting,
   kDont,   // they may
   kWant,   // they may not, unless the path takes less than net.ipv4.route.min_pmtu
   kDo,     // they may not
-  kProbe,  // as Linux has it for TCP: they may, and so with the next two, which are for datagrams
+  kProbe,  // as Linux has it for TCP: they may, and so with the next two
   kInterface,
   kOmit,
 };
@@ -60,7 +62,8 @@ struct SocketOptions {
   std::uint8_t ttl = 0;            // IP_TTL: of IPv4
   std::uint8_t traffic_class = 0;  // IPV6_TCLASS: of IPv6, likewise
   std::uint8_t hop_limit = 0;      // IPV6_UNICAST_HOPS: of IPv6
-  MtuDiscovery mtu_discovery = MtuDiscovery::kBySetting;  // IP_MTU_DISCOVER: of IPv4
+  MtuDiscovery mtu_discovery = MtuDiscovery::kBySetting;     // IP_MTU_DISCOVER: of IPv4
+  MtuDiscovery mtu_discovery_v6 = MtuDiscovery::kBySetting;  // IPV6_MTU_DISCOVER
   std::uint8_t syn_count = 0;        // TCP_SYNCNT, 1-127; listener: SYN|ACK repeats
   std::uint8_t keepalive_count = 0;  // TCP_KEEPCNT, 1-127
   std::uint8_t defer_accept = 0;     // TCP_DEFER_ACCEPT, as SYN|ACK time-outs to wait for data

@@ -87,6 +87,8 @@ struct StackCounters {
   std::uint64_t memory = 0;         // bytes taken from the allocator
   std::uint64_t memory_in_use = 0;  // bytes of them that hold records and payload
   std::uint64_t payload_chunks = 0;
+  // Kept.
+  std::uint32_t path_mtus = 0;  // destinations whose path's MTU is known, or was; 1024 at most
   // Since the start.
   std::uint64_t packets_in = 0;
   std::uint64_t packets_out = 0;
@@ -97,8 +99,15 @@ struct StackCounters {
   std::uint64_t reassembly_timeouts = 0;  // datagrams whose rest did not come in time
   std::uint64_t reassembly_failures = 0;  // overlapping, too long, or no room for them
   std::uint64_t icmp_errors_in = 0;       // about TCP segments with our addresses
+  std::uint64_t icmp_errors_stray = 0;    // of them, quoting nothing that is in flight (RFC 5927)
   std::uint64_t icmp_errors_sent = 0;
   std::uint64_t icmp_errors_limited = 0;   // not sent, for the rate of them
+  std::uint64_t path_mtu_lowered = 0;      // by ICMP
+  std::uint64_t path_mtu_refused = 0;      // ICMP about what is in flight that lowers nothing
+  std::uint64_t mtu_probes = 0;            // larger segments, to find out (RFC 4821)
+  std::uint64_t mtu_probes_passed = 0;     // acknowledged
+  std::uint64_t mtu_probes_lost = 0;       // the only thing that was
+  std::uint64_t mtu_black_holes = 0;       // segments made smaller after time-outs
   std::uint64_t connections_opened = 0;    // active
   std::uint64_t connections_accepted = 0;  // passive, reached ESTABLISHED
   std::uint64_t resets_sent = 0;

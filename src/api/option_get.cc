@@ -260,6 +260,13 @@ int GetIpv6Level(const Asked& asked, int name, OptionOut* out) {
     case IPV6_V6ONLY:
       out->Set(asked.options.v6_only ? 1 : 0);
       return 0;
+    case IPV6_MTU_DISCOVER:
+      out->Set(
+          std::max(static_cast<int>(asked.options.mtu_discovery_v6) - 1, 0) +
+          (asked.options.mtu_discovery_v6 == MtuDiscovery::kBySetting ? IPV6_PMTUDISC_WANT : 0));
+      return 0;
+    case IPV6_MTU:
+      return GetMtu(asked, out);
     case IPV6_TCLASS:
       out->Set(int{asked.options.traffic_class});
       return 0;

@@ -266,18 +266,17 @@ int SetPortRange(SocketOptions& options, const OptionIn& in) {
   return 0;
 }
 
-int SetMtuDiscovery(SocketOptions& options, const OptionIn& in) {
-  const auto value = in.length == 0 ? std::optional<int>(0) : in.IntOrByte();
+int SetMtuDiscovery(MtuDiscovery& how, std::optional<int> value) {
   if (!value || *value < IP_PMTUDISC_DONT || *value > IP_PMTUDISC_OMIT) return EINVAL;
-  options.mtu_discovery = static_cast<MtuDiscovery>(*value + 1);
+  how = static_cast<MtuDiscovery>(*value + 1);
   return 0;
 }
 
 int SetIpLevel(SocketOptions& options, int name, const OptionIn& in) {
   if (name == kIpLocalPortRange) return SetPortRange(options, in);
-  if (name == IP_MTU_DISCOVER) return SetMtuDiscovery(options, in);
-  if (name == IP_BIND_ADDRESS_NO_PORT) {
+  if (name == IP_BIND_ADDRESS_NO_PORT || name == IP_MTU_DISCOVER) {
     const auto value = in.length == 0 ? std::optional<int>(0) : in.IntOrByte();
+    if (name == IP_MTU_DISCOVER) return SetMtuDiscovery(options.mtu_discovery, value);
     options.bind_address_only = *value != 0;
     return 0;
   }
@@ -298,6 +297,8 @@ int SetIpv6Level(SocketOptions& options, bool bound, int name, const OptionIn& i
       return 0;
     case IPV6_TCLASS:
       return value ? SetTos(options.traffic_class, *value == -1 ? 0 : *value) : EINVAL;
+    case IPV6_MTU_DISCOVER:
+      return SetMtuDiscovery(options.mtu_discovery_v6, value);
     case IPV6_UNICAST_HOPS:
       return value ? SetTtl(options.hop_limit, *value) : EINVAL;
     default:

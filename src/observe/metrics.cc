@@ -23,8 +23,15 @@ constexpr Named kTotals[] = {
     {"reassembly_timeouts", &StackCounters::reassembly_timeouts},
     {"reassembly_failures", &StackCounters::reassembly_failures},
     {"icmp_errors_in", &StackCounters::icmp_errors_in},
+    {"icmp_errors_stray", &StackCounters::icmp_errors_stray},
     {"icmp_errors_sent", &StackCounters::icmp_errors_sent},
     {"icmp_errors_limited", &StackCounters::icmp_errors_limited},
+    {"path_mtu_lowered", &StackCounters::path_mtu_lowered},
+    {"path_mtu_refused", &StackCounters::path_mtu_refused},
+    {"mtu_probes", &StackCounters::mtu_probes},
+    {"mtu_probes_passed", &StackCounters::mtu_probes_passed},
+    {"mtu_probes_lost", &StackCounters::mtu_probes_lost},
+    {"mtu_black_holes", &StackCounters::mtu_black_holes},
     {"connections_opened", &StackCounters::connections_opened},
     {"connections_accepted", &StackCounters::connections_accepted},
     {"resets_sent", &StackCounters::resets_sent},
@@ -53,7 +60,8 @@ std::vector<std::pair<const char*, std::uint64_t>> LiveList(const StackCounters&
           {"orphans", c.orphans},
           {"memory_bytes", c.memory},
           {"memory_in_use_bytes", c.memory_in_use},
-          {"payload_chunks", c.payload_chunks}};
+          {"payload_chunks", c.payload_chunks},
+          {"path_mtus", c.path_mtus}};
 }
 
 void Head(std::string& out, const char* name, const char* type, const char* help) {

@@ -19,6 +19,8 @@ const char* AuthorText(Author author) {
   switch (author) {
     case Author::kForged:
       return "forged under the name of ";
+    case Author::kRouter:
+      return "from a router on the way from ";
     case Author::kScript:
       return "played by a script, from ";
     default:

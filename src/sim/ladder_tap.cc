@@ -3,7 +3,10 @@
 #include <string>
 #include <utility>
 
+#include "observe/format.h"
 #include "observe/text.h"
+#include "wire/icmp.h"
+#include "wire/ip.h"
 
 namespace estab::sim {
 namespace {
@@ -20,6 +23,7 @@ std::string NoteOf(const PacketReport& report) {
   Say(note, LossText(report.fate.loss));
   if (report.fate.corrupt) Say(note, "corrupted");
   if (report.fate.marked) Say(note, "marked CE");
+  if (report.fate.fragmented) Say(note, "in fragments");
   if (report.fate.reordered) Say(note, "held back");
   if (report.fault != nullptr && report.fault->action == Fault::Action::kDelay) {
     Say(note, "delayed by " + observe::SpanText(report.fault->delay));
@@ -29,7 +33,19 @@ std::string NoteOf(const PacketReport& report) {
 
 }  // namespace
 
+// What a router says is no row of the ladder, but a remark at its end.
+void LadderTap::OnRouter(const PacketReport& report) {
+  const auto ip = wire::DecodeIp(report.bytes);
+  const auto error = ip ? wire::DecodeIcmpError(*ip) : std::nullopt;
+  if (!error || error->mtu == 0) {
+    return builder_.AddNote(report.fate.at[0], Other(report.from), "ICMP: too big");
+  }
+  builder_.AddNote(report.fate.at[0], Other(report.from),
+                   fmt::format("ICMP: too big, MTU {}", error->mtu));
+}
+
 void LadderTap::OnPacket(const PacketReport& report) {
+  if (report.author == Author::kRouter) return OnRouter(report);
   if (report.view == nullptr) return;
   observe::LadderSegment segment;
   segment.from = report.from;

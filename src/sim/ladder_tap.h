@@ -13,6 +13,8 @@ class LadderTap : public Tap {
   void OnPacket(const PacketReport& report) override;
 
  private:
+  void OnRouter(const PacketReport& report);
+
   observe::LadderBuilder& builder_;
 };
 

@@ -33,6 +33,8 @@ const char* LossText(Loss loss) {
       return "queue full";
     case Loss::kFault:
       return "lost by fault";
+    case Loss::kTooBig:
+      return "too big";
   }
   return "";
 }

@@ -15,6 +15,13 @@ namespace estab::sim {
 using Ppm = std::uint32_t;
 inline constexpr Ppm kAlways = 1'000'000;
 
+/// What a router says about a packet that is too big for its next link.
+enum class Router : std::uint8_t {
+  kTells,   // how much it takes
+  kOld,     // that it is too big (IPv4, before RFC 1191)
+  kSilent,  // nothing: a black hole
+};
+
 /// What a path is like. The default is perfect: no delay, no limit, no harm.
 struct PathConfig {
   Duration delay{};               // from the last bit sent to its arrival
@@ -23,6 +30,9 @@ struct PathConfig {
   std::uint32_t queue_bytes = 0;  // waiting or being sent; what does not fit is lost; 0: no limit
   /// What finds more than this waiting is marked, if its sender can take it (RFC 3168); 0: never.
   std::uint32_t mark_bytes = 0;
+  /// Of the narrowest link, which is in the middle; 0: it takes everything.
+  std::uint32_t mtu = 0;
+  Router router = Router::kTells;
   Ppm loss_ppm = 0;
   Ppm duplicate_ppm = 0;  // comes a second time, right behind the first
   Ppm corrupt_ppm = 0;    // one bit flips
@@ -32,8 +42,8 @@ struct PathConfig {
 };
 
 /// Why a packet did not arrive.
-enum class Loss : std::uint8_t { kNone, kRandom, kQueueFull, kFault };
-/// "", "lost", "queue full", "lost by fault". Static storage.
+enum class Loss : std::uint8_t { kNone, kRandom, kQueueFull, kFault, kTooBig };
+/// "", "lost", "queue full", "lost by fault", "too big". Static storage.
 const char* LossText(Loss loss);
 
 /// What becomes of one packet.
@@ -43,7 +53,8 @@ struct Fate {
   std::uint8_t copies = 0;  // how many arrive; 0 if it is lost
   bool corrupt = false;     // all of them with a flipped bit
   bool reordered = false;
-  bool marked = false;  // congestion experienced (CE)
+  bool marked = false;      // congestion experienced (CE)
+  bool fragmented = false;  // a router cut it up
   std::array<Time, kMostCopies> at{};
 
   /// One more arrival, if there is room.

@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "base/prng.h"
 #include "observe/format.h"
+#include "sim/router.h"
 
 namespace estab::sim {
 namespace {
@@ -224,9 +225,15 @@ Fate World::Decide(Side from, const PacketView* view, std::span<const std::byte>
     fate.loss = Loss::kFault;
     return fate;
   }
+  if (!FitsPath(path(from).config(), packet)) {
+    fate.loss = Loss::kTooBig;
+    return fate;
+  }
   const bool capable = IsEcnCapable(packet);
+  const std::uint32_t mtu = path(from).config().mtu;
   fate = path(from).Offer(now_, packet.size(), capable);
   if (fate.copies == 0) return fate;
+  fate.fragmented = mtu != 0 && packet.size() > mtu;
   for (std::uint8_t i = 0; i < fate.copies; ++i) fate.at[i] += effect.delay;
   for (std::uint8_t i = 0; i < effect.copies; ++i) fate.AddCopy(fate.at[0]);
   fate.corrupt = fate.corrupt || effect.corrupt;
@@ -248,9 +255,26 @@ void World::SendOnPath(Side from, const TxPacket& packet) {
   Report({from, now_, scratch_, seen, fate, cause, Author::kStack});
   if (fate.marked) MarkCongestion(scratch_);
   if (fate.corrupt) path(from).Corrupt(scratch_);
+  if (fate.loss == Loss::kTooBig) {
+    const auto message = TooBigMessage(path(from).config(), scratch_);
+    const Duration way = path(from).config().delay / 2 + path(Other(from)).config().delay / 2;
+    if (!message.empty()) Inject(from, message, way, Author::kRouter);
+  }
+  PushCopies(from, fate);
+}
+
+// What is in `scratch_` arrives, in fragments if the path needs that.
+void World::PushCopies(Side from, const Fate& fate) {
   for (std::uint8_t i = 0; i < fate.copies; ++i) {
-    ++in_flight_[Index(from)];
-    Push(fate.at[i], Kind::kPacket, NewPacket(scratch_), Other(from));
+    const auto push = [&](std::span<const std::byte> bytes) {
+      ++in_flight_[Index(from)];
+      Push(fate.at[i], Kind::kPacket, NewPacket(bytes), Other(from));
+    };
+    if (!fate.fragmented) {
+      push(scratch_);
+      continue;
+    }
+    for (const auto& part : FragmentsOf(path(from).config(), scratch_)) push(part);
   }
 }
 

@@ -45,6 +45,7 @@ enum class Author : std::uint8_t {
   kStack,     // the stack of the side that sends it
   kForged,    // a script, under that side's name: an attacker, or the past
   kScript,    // a script that plays the side, whose stack is gone
+  kRouter,    // a router on the way, about what that side's peer has sent
   kImagined,  // nobody: it is delivered, but no tap is told
 };
 
@@ -186,6 +187,7 @@ class World {
   std::uint32_t NewPacket(std::span<const std::byte> bytes);
   void Drain();
   void SendOnPath(Side from, const TxPacket& packet);
+  void PushCopies(Side from, const Fate& fate);
   Fate Decide(Side from, const PacketView* view, std::span<const std::byte> packet,
               const Fault** cause);
   void Report(const PacketReport& report);

@@ -170,7 +170,8 @@ void Stack::Impl::Settle(Context& cx, Socket& socket) {
     const wire::Segment reset = tcp::MakeReset(cx, socket);
     socket.pending.reset = false;
     ++counters.resets_sent;
-    Reply(cx.now, socket.link, socket.tuple, socket.number, reset, *socket.options);
+    Reply(cx.now, socket.link, socket.tuple, socket.number, reset,
+          HeaderFor(socket.tuple, *socket.options, socket.mtu_locked));
   }
   if (socket.attached && socket.state == State::kTimeWait) {
     EnterTimeWait(cx, socket);

@@ -230,7 +230,11 @@ struct Stack::Impl {
   /// What the socket's path takes may have changed, by news about another connection or by time.
   void SyncPath(Context& cx, Socket& socket);
   /// What an ICMP message makes of a path that was thought to take `old`; nothing if that stays.
-  std::optional<stack::PathMtu> BelievedMtu(const wire::IcmpError& error, std::uint32_t old) const;
+  std::optional<stack::PathMtu> BelievedMtuV4(const wire::IcmpError& error,
+                                              std::uint32_t old) const;
+  std::optional<stack::PathMtu> BelievedMtuV6(const Socket& socket, std::uint32_t mtu,
+                                              std::uint32_t old) const;
+  void CountPaths(StackCounters& c) const;
   /// A packet of the socket's, in flight, was too big.
   void TakePacketTooBig(Context& cx, Socket& socket, const wire::IcmpError& error);
 
@@ -253,16 +257,16 @@ struct Stack::Impl {
              const wire::Segment& segment, std::uint8_t tos, std::uint8_t ttl);
   void Reply(Time now, LinkId link, const Tuple& tuple, ConnectionNumber number,
              const wire::Segment& segment, const wire::IpHeader& header);
-  /// The same with TOS, TTL and DF as `options` has them.
+  /// The same with TOS and TTL as `options` has them; with DF, for it is small.
   void Reply(Time now, LinkId link, const Tuple& tuple, ConnectionNumber number,
              const wire::Segment& segment, const SocketOptions& options);
   /// Answers `segment` with the reset that RFC 9293 §3.10.7.1 prescribes.
   void ReplyReset(Time now, LinkId link, const Tuple& tuple, const wire::Segment& segment);
   SinkResult LoopBack(const TxPacket& packet);
-  /// Queues a finished packet; one that is longer than the link's MTU goes in fragments.
-  void QueuePacket(LinkId link, bool local, std::span<const std::byte> packet);
+  /// Queues a finished packet; one that is longer than the path's MTU goes in fragments.
+  void QueuePacket(Time now, LinkId link, bool local, std::span<const std::byte> packet);
   std::uint32_t NextIdentification(std::span<const std::byte> addresses);
-  bool QueueFragments(LinkId link, std::span<const std::byte> packet);
+  bool QueueFragments(LinkId link, std::uint32_t mtu, std::span<const std::byte> packet);
 
   // --- deadlines.cc ---
   Time NextDeadline();

@@ -9,7 +9,7 @@ void Stack::Impl::ReceiveIcmp(Time now, const wire::IpPacket& ip, LinkId link) {
   std::byte reply[wire::kIpv6HeaderSize + 65535];
   const auto ttl = static_cast<std::uint8_t>(settings.default_ttl);
   if (const auto size = wire::EchoReply(ip, reply, ttl, tcp::StampOf(now))) {
-    QueuePacket(link, network.IsLocal(ip.source), {reply, *size});
+    QueuePacket(now, link, network.IsLocal(ip.source), {reply, *size});
     return;
   }
   const auto error = wire::DecodeIcmpError(ip);

@@ -81,7 +81,7 @@ void Stack::Impl::SendReport(Time now, const wire::IpPacket& ip, LinkId link,
                             static_cast<std::uint8_t>(settings.default_ttl));
   if (size == 0) return;
   ++counters.icmp_errors_sent;
-  QueuePacket(link, false, {packet, size});
+  QueuePacket(now, link, false, {packet, size});
 }
 
 }  // namespace estab

@@ -88,6 +88,14 @@ void InfoOfAges(const tcp::Context& cx, const tcp::Tcb& tcb, ConnectionInfo& inf
   info.timestamp = cx.stamp() + tcb.ts.offset;
 }
 
+void InfoOfSizes(const tcp::Tcb& tcb, ConnectionInfo& info) {
+  info.send_window_scale = tcb.send_scale;
+  info.receive_window_scale = tcb.receive_scale;
+  info.send_mss = tcb.send_mss;
+  info.receive_mss = tcb.announced_mss;
+  info.typical_in = tcb.typical_in;
+}
+
 // Linux counts what was found lost until it is acknowledged, or the finding undone; here it is in
 // flight again once it is repeated.
 void InfoOfCongestion(const tcp::Context& cx, const tcp::Tcb& tcb, ConnectionInfo& info) {
@@ -139,14 +147,10 @@ ConnectionInfo Stack::Impl::Info(Time now, const Socket& socket) const {
   info.ecn_seen = tcb.ecn_seen;
   info.window_scaling = tcb.window_scaling;
   info.syn_data = tcb.fast_open == tcp::FastOpen::kAccepted;
-  info.send_window_scale = tcb.send_scale;
-  info.receive_window_scale = tcb.receive_scale;
-  info.send_mss = tcb.send_mss;
-  info.receive_mss = tcb.announced_mss;
+  InfoOfSizes(tcb, info);
   if (socket.attached && socket.state != State::kListen) {
     info.path_mtu = PathTo(tcb.tuple.remote.address, tcb.link, now).mtu;
   }
-  info.typical_in = tcb.typical_in;
   info.rto = tcp::BackedOffRto(cx, tcb);
   info.srtt = std::chrono::microseconds(tcb.rtt.srtt8 / 8);
   info.rttvar = std::chrono::microseconds(tcb.rtt.mdev4 / 4);

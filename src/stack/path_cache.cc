@@ -33,7 +33,10 @@ void PathCache::Store(const SipKey& key, const IpAddress& destination, const Pat
   }
   Set& set = sets_[SetOf(key, destination)];
   auto place = std::ranges::find(set, destination, &Entry::destination);
-  if (place == set.end()) --place;
+  if (place == set.end()) {
+    --place;  // the oldest, or one that is free
+    if (place->path.mtu == 0) ++size_;
+  }
   std::move_backward(set.begin(), place, place + 1);
   set[0] = {destination, path, until};
 }

@@ -28,6 +28,8 @@ class PathCache {
   PathCache(const PathCache&) = delete;
   PathCache& operator=(const PathCache&) = delete;
 
+  /// How many are kept, those included that have expired since.
+  std::uint32_t size() const { return size_; }
   /// nullptr if nothing is known, or not any more.
   const PathMtu* Find(const SipKey& key, const IpAddress& destination, Time now) const;
   /// Keeps it until `until`, if there is memory.
@@ -46,6 +48,7 @@ class PathCache {
 
   Memory* memory_;
   Set* sets_ = nullptr;
+  std::uint32_t size_ = 0;
 };
 
 }  // namespace estab::stack

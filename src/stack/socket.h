@@ -39,7 +39,7 @@ struct Socket final : tcp::Tcb,
   bool address_bound : 1 = false;   // bind took its address, but no port
   bool queued : 1 = false;          // waits in an accept queue: no handle yet
   bool counted_orphan : 1 = false;
-  bool mtu_locked : 1 = false;              // PathMtu::locked of its path
+  bool mtu_locked : 1 = false;              // its path takes less than we go down to
   bool counted_record : 1 = false;          // in FIN_WAIT_2, but counted like TIME_WAIT
   bool fast_open_pending : 1 = false;       // counted so at its listener
   bool fast_open_renew : 1 = false;         // its SYN|ACK brings a new Fast Open cookie ...

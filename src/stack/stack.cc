@@ -330,6 +330,7 @@ StackCounters Stack::Counters() const {
                     std::uint64_t{impl_->time_wait6.live()} * sizeof(stack::TimeWait6);
   c.challenge_acks = impl_->challenges.sent;
   c.challenge_acks_limited = impl_->challenges.limited;
+  impl_->CountPaths(c);
   return c;
 }
 

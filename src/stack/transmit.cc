@@ -42,10 +42,13 @@ std::size_t BuildHeaders(std::span<std::byte> out, const wire::IpHeader& ip,
 
 }  // namespace
 
-void Stack::Impl::QueuePacket(LinkId link, bool local, std::span<const std::byte> packet) {
-  const bool fits = local || packet.size() <= network.link(link).mtu;
-  const bool queued =
-      fits ? (local ? looped : replies).Push(link, packet) : QueueFragments(link, packet);
+void Stack::Impl::QueuePacket(Time now, LinkId link, bool local,
+                              std::span<const std::byte> packet) {
+  constexpr std::uint32_t kEveryPath = 68;  // takes that
+  const bool asks = !local && packet.size() > kEveryPath;
+  const std::uint32_t mtu = asks ? PathTo(wire::DestinationOf(packet), link, now).mtu : kEveryPath;
+  const bool queued = !asks || packet.size() <= mtu ? (local ? looped : replies).Push(link, packet)
+                                                    : QueueFragments(link, mtu, packet);
   if (!queued) ++counters.out_of_memory;
 }
 
@@ -56,11 +59,12 @@ std::uint32_t Stack::Impl::NextIdentification(std::span<const std::byte> address
   return static_cast<std::uint32_t>(base + ++datagrams_fragmented);
 }
 
-bool Stack::Impl::QueueFragments(LinkId link, std::span<const std::byte> packet) {
+bool Stack::Impl::QueueFragments(LinkId link, std::uint32_t mtu,
+                                 std::span<const std::byte> packet) {
   const bool v4 = std::to_integer<unsigned>(packet[0]) >> 4 == 4;
   const auto addresses = v4 ? packet.subspan(12, 8) : packet.subspan(8, 32);
   const std::uint32_t identification = NextIdentification(addresses);
-  wire::Fragmenter fragmenter(packet, network.link(link).mtu, identification);
+  wire::Fragmenter fragmenter(packet, mtu, identification);
   if (replies.room() < fragmenter.count()) return false;  // a part of them would be of no use
   std::byte fragment[65536];
   while (!fragmenter.done()) {
@@ -94,7 +98,7 @@ void Stack::Impl::Reply(Time now, LinkId link, const Tuple& tuple, ConnectionNum
   std::byte packet[kMaxHeader];
   const std::size_t size = BuildHeaders(packet, header, segment, {});
   recorder.Segment(now, number, tuple, true, tcp::Summarize(segment));
-  QueuePacket(link, network.IsLocal(tuple.remote.address), {packet, size});
+  QueuePacket(now, link, network.IsLocal(tuple.remote.address), {packet, size});
 }
 
 void Stack::Impl::ReplyReset(Time now, LinkId link, const Tuple& tuple,
@@ -117,7 +121,8 @@ void Stack::Impl::ReplyReset(Time now, LinkId link, const Tuple& tuple,
 
 void Stack::Impl::Reply(Time now, LinkId link, const Tuple& tuple, ConnectionNumber number,
                         const wire::Segment& segment, const SocketOptions& own) {
-  Reply(now, link, tuple, number, segment, HeaderFor(tuple, own, false));
+  const IpAddress& remote = tuple.remote.address;
+  Reply(now, link, tuple, number, segment, tcp::Tos(own, remote), tcp::Ttl(settings, own, remote));
 }
 
 std::size_t Stack::Impl::TransmitReplies(PacketSink& sink, std::size_t budget, unsigned& busy) {

@@ -14,9 +14,18 @@
 
 namespace estab::tcp {
 
+/// What has become of probes for a larger MTU (RFC 4821).
+struct MtuProbeCounts {
+  std::uint64_t sent = 0;
+  std::uint64_t passed = 0;
+  std::uint64_t lost = 0;
+};
+
 /// Counts rules as they fire and tells the observer. One a stack.
 class Recorder {
  public:
+  MtuProbeCounts mtu_probes;  // no rule of their own: they go with segments that have one
+
   void SetObserver(Observer* observer) {
     observer_ = observer;
     interests_ = observer == nullptr ? 0 : observer->Interests();

@@ -20,11 +20,11 @@ std::uint32_t Overhead(const Tcb& tcb) {
 
 // The payload of a full segment in packets of `mtu` bytes.
 std::uint32_t MssWithin(const Settings& settings, const Tcb& tcb, std::uint32_t mtu) {
-  const SocketOptions& options = *tcb.options;
-  const bool v4 = tcb.tuple.remote.address.is_v4();
-  const std::uint16_t mss =
-      SendMss(tcb.peer_mss, AnnouncedMss(mtu, v4, options), tcb.timestamps, options);
-  return std::max<std::uint32_t>(mss, static_cast<std::uint32_t>(settings.min_snd_mss));
+  const std::uint32_t headers = tcb.tuple.remote.address.is_v4() ? 40 : 60;
+  // The least counts before timestamps are taken off (Linux: tcp_mtu_to_mss).
+  const auto least = static_cast<std::uint32_t>(settings.min_snd_mss);
+  const std::uint32_t room = std::clamp<std::uint32_t>(mtu - headers, least, UINT16_MAX);
+  return SendMss(tcb.peer_mss, static_cast<std::uint16_t>(room), tcb.timestamps, *tcb.options);
 }
 
 // The largest packet that the peer takes.
@@ -46,6 +46,7 @@ void BeginSearch(const Context& cx, Tcb& tcb) {
 
 // How far the search still is from its end, in bytes; its bounds may have crossed.
 int Distance(const Tcb& tcb) { return int{tcb.mtu_most} - int{tcb.mtu_shown}; }
+int EndOfSearch(const Context& cx) { return std::max(cx.settings.probe_threshold, 1); }
 
 void Shrink(std::uint32_t& bytes, std::uint32_t from, std::uint32_t to) {
   bytes = std::max(static_cast<std::uint32_t>(std::uint64_t{bytes} * to / from), to);
@@ -70,6 +71,14 @@ void SyncMss(const Settings& settings, Tcb& tcb, std::uint32_t mtu) {
   if (tcb.ssthresh < kInfinite) Shrink(tcb.ssthresh, before, mss);
 }
 
+bool ExceedsPath(const Tcb& tcb, std::uint32_t mtu) {
+  return tcb.peer_mss != 0 && tcb.send_mss + Overhead(tcb) > mtu;
+}
+
+bool LowersMss(const Settings& settings, const Tcb& tcb, std::uint32_t mtu) {
+  return tcb.peer_mss == 0 || MssWithin(settings, tcb, mtu) < tcb.send_mss;
+}
+
 void BeginMss(const Context& cx, Tcb& tcb) {
   const std::uint32_t path = tcb.mtu_most;
   tcb.mtu_most = std::min(tcb.mtu_most, MostToPeer(tcb));
@@ -88,9 +97,10 @@ void ReducePathMtu(Context& cx, Tcb& tcb, std::uint32_t mtu) {
   }
 }
 
-void OnBlackHole(const Context& cx, Tcb& tcb) {
+bool OnBlackHole(const Context& cx, Tcb& tcb) {
   const Settings& settings = cx.settings;
-  if (settings.mtu_probing == 0) return;
+  if (settings.mtu_probing == 0) return false;
+  const std::uint32_t before = tcb.send_mss;
   if (tcb.mtu_shown == 0) {
     BeginSearch(cx, tcb);
   } else {
@@ -100,10 +110,11 @@ void OnBlackHole(const Context& cx, Tcb& tcb) {
     tcb.mtu_shown = MtuOf(tcb, static_cast<std::uint32_t>(mss));
   }
   SyncMss(settings, tcb, tcb.mtu_most);
+  return tcb.send_mss < before;
 }
 
 void RenewMtuSearch(const Context& cx, Tcb& tcb, std::uint32_t mtu) {
-  if (tcb.mtu_shown == 0 || Distance(tcb) >= cx.settings.probe_threshold) return;
+  if (tcb.mtu_shown == 0 || Distance(tcb) >= EndOfSearch(cx)) return;
   const LossState* loss = LossOf(cx, tcb);
   if (loss != nullptr && loss->mtu_probe.size != 0) return;
   const auto since = static_cast<std::uint8_t>(Minutes(cx) - tcb.search_began);
@@ -122,7 +133,7 @@ MtuProbe NextMtuProbe(const Context& cx, const Tcb& tcb) {
   if (loss != nullptr && loss->mtu_probe.size != 0) return {};
   // SACK blocks would make the headers larger than was reckoned.
   if (tcb.cwnd < kLeastWindow * mss || tcb.reassembly != kNoSlot) return {};
-  if (Distance(tcb) < cx.settings.probe_threshold) return {};
+  if (Distance(tcb) < EndOfSearch(cx)) return {};
   const std::uint32_t length =
       MssWithin(cx.settings, tcb, (std::uint32_t{tcb.mtu_most} + tcb.mtu_shown) / 2);
   if (length <= mss) return {};
@@ -138,21 +149,24 @@ MtuProbe NextMtuProbe(const Context& cx, const Tcb& tcb) {
   return {What::kSend, length};
 }
 
-void NoteMtuProbeSent(Tcb& tcb, LossState& loss, SndSeq begin, SndSeq end) {
+void NoteMtuProbeSent(Context& cx, Tcb& tcb, LossState& loss, SndSeq begin, SndSeq end) {
+  ++cx.recorder.mtu_probes.sent;
   loss.mtu_probe = {MtuOf(tcb, static_cast<std::uint32_t>(end - begin)), begin, end};
   tcb.cwnd -= std::min<std::uint32_t>(tcb.cwnd, tcb.send_mss);  // it counts for two
 }
 
-void NoteMtuProbeAnswer(const Context& cx, Tcb& tcb, LossState& loss, SndSeq una) {
+void NoteMtuProbeAnswer(Context& cx, Tcb& tcb, LossState& loss, SndSeq una) {
   if (loss.mtu_probe.size == 0 || una < loss.mtu_probe.end) return;
+  ++cx.recorder.mtu_probes.passed;
   tcb.mtu_shown = loss.mtu_probe.size;
   loss.mtu_probe.size = 0;
   SyncMss(cx.settings, tcb, tcb.mtu_most);
 }
 
-bool MtuProbeFailed(Tcb& tcb, LossState& loss) {
+bool MtuProbeFailed(Context& cx, Tcb& tcb, LossState& loss) {
   const bool alone = tcb.recovery <= Recovery::kDisorder && tcb.snd.una == loss.mtu_probe.begin;
   if (loss.mtu_probe.size == 0 || !alone) return false;
+  ++cx.recorder.mtu_probes.lost;
   tcb.mtu_most = loss.mtu_probe.size - 1;
   loss.mtu_probe.size = 0;
   tcb.cwnd += tcb.send_mss;

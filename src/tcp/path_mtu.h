@@ -11,6 +11,12 @@ namespace estab::tcp {
 /// stay as many segments as they were if these become smaller.
 void SyncMss(const Settings& settings, Tcb& tcb, std::uint32_t mtu);
 
+/// Whether packets of `mtu` bytes would make segments smaller than they are.
+bool LowersMss(const Settings& settings, const Tcb& tcb, std::uint32_t mtu);
+
+/// Whether full segments are larger than the path takes: it takes less than tcp_min_snd_mss needs.
+bool ExceedsPath(const Tcb& tcb, std::uint32_t mtu);
+
 /// Takes the peer's MSS, which the SYNs have told, into send_mss and into the bounds of the search.
 /// `tcb.mtu_most` must be set: the path's.
 void BeginMss(const Context& cx, Tcb& tcb);
@@ -19,8 +25,9 @@ void BeginMss(const Context& cx, Tcb& tcb);
 /// smaller segments, at once and without a reduction.
 void ReducePathMtu(Context& cx, Tcb& tcb, std::uint32_t mtu);
 
-/// The time-outs are as many as tcp_retries1: perhaps because no ICMP message comes through.
-void OnBlackHole(const Context& cx, Tcb& tcb);
+/// The time-outs are as many as tcp_retries1: perhaps because no ICMP message comes through. True:
+/// segments are smaller from now on.
+bool OnBlackHole(const Context& cx, Tcb& tcb);
 
 /// A round of the search ends when its bounds are close; another begins after tcp_probe_interval,
 /// to the minute. The path takes packets of `mtu` bytes, as far as is known.
@@ -35,10 +42,10 @@ struct MtuProbe {
 MtuProbe NextMtuProbe(const Context& cx, const Tcb& tcb);
 
 /// It has gone out, [`begin`, `end`).
-void NoteMtuProbeSent(Tcb& tcb, LossState& loss, SndSeq begin, SndSeq end);
+void NoteMtuProbeSent(Context& cx, Tcb& tcb, LossState& loss, SndSeq begin, SndSeq end);
 /// Everything before `una` is acknowledged: the probe too?
-void NoteMtuProbeAnswer(const Context& cx, Tcb& tcb, LossState& loss, SndSeq una);
+void NoteMtuProbeAnswer(Context& cx, Tcb& tcb, LossState& loss, SndSeq una);
 /// Something is lost. True: only the probe, which says nothing of congestion.
-bool MtuProbeFailed(Tcb& tcb, LossState& loss);
+bool MtuProbeFailed(Context& cx, Tcb& tcb, LossState& loss);
 
 }  // namespace estab::tcp

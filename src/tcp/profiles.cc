@@ -25,6 +25,7 @@ void MakeLinux(Settings& s) {
   s.policy.bound_port_takes_time_wait = true;
   s.policy.connect_timeout_ends = false;
   s.policy.icmp_may_quote_next = true;
+  s.policy.mtu_plateaus = false;
   s.policy.crossed_syn_ack_as_linux = true;
   s.policy.probes_wait_from_answer = true;
   s.policy.probes_as_linux = true;

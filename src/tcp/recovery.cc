@@ -192,7 +192,7 @@ void OnAckWhileOpen(Context& cx, Tcb& tcb, LossState& loss, AckNews& news) {
   if (tcb.recovery <= Recovery::kDisorder && news.dsack) TryUndoByDsack(cx, tcb, loss);
   FindLosses(cx, tcb, loss, news);
   if (loss.flight.lost_count() != 0) {
-    if (MtuProbeFailed(tcb, loss)) return RepeatTooLarge(cx, tcb);
+    if (MtuProbeFailed(cx, tcb, loss)) return RepeatTooLarge(cx, tcb);
     return EnterFastRecovery(cx, tcb, loss, news);
   }
   if (!AnyRepeatOut(loss)) loss.repeated = false;
@@ -387,7 +387,7 @@ void OnReorderTimeout(Context& cx, Tcb& tcb, LossState& loss) {
   DetectLosses(cx, tcb, loss, news);
   if (news.lost == 0) return;
   loss.deliveries.lost += news.lost;
-  if (MtuProbeFailed(tcb, loss)) return RepeatTooLarge(cx, tcb);
+  if (MtuProbeFailed(cx, tcb, loss)) return RepeatTooLarge(cx, tcb);
   if (tcb.recovery != Recovery::kFast && tcb.recovery != Recovery::kLoss) {
     EnterFastRecovery(cx, tcb, loss, news);
     if (!OwnsWindow(tcb)) Reduce(cx, tcb, loss, news);

@@ -80,10 +80,20 @@ SndSeq RepeatFrom(const LossState& loss, Flight::Index i) {
   return begun ? loss.repeat_from : begin;
 }
 
+// How far one segment that repeats `i` may reach: into the next one, if that is lost too and larger
+// than a segment is now, lest every one of them leaves a small rest.
+SndSeq RepeatTo(const Tcb& tcb, const LossState& loss, Flight::Index i) {
+  const Flight& flight = loss.flight;
+  const Flight::Index next = i + 1;
+  const bool both = i != flight.last() && flight[next].where == SentSegment::Where::kLost &&
+                    flight.SizeOf(next) > tcb.send_mss;
+  return flight[both ? next : i].end;
+}
+
 // Segment `i` of the scoreboard again, or what is left of it.
 Plan PlanRepeatOf(const Context& cx, const Tcb& tcb, const LossState& loss, Flight::Index i) {
   const SndSeq from = RepeatFrom(loss, i);
-  auto room = static_cast<std::uint32_t>(loss.flight[i].end - from);
+  auto room = static_cast<std::uint32_t>(RepeatTo(tcb, loss, i) - from);
   if (from != FirstByte(tcb)) {
     const SndSeq edge = tcb.snd.una + tcb.snd.wnd;
     if (edge <= from) return Plan{};
@@ -105,7 +115,7 @@ Plan PlanRepeat(const Context& cx, const Tcb& tcb) {
   const SndSeq from = RepeatFrom(*loss, i);
   const auto begun = static_cast<std::uint32_t>(from - loss->flight.BeginOf(i));
   const std::uint32_t out = Pipe(cx, tcb) + begun;
-  const auto rest = static_cast<std::uint32_t>(loss->flight[i].end - from);
+  const auto rest = static_cast<std::uint32_t>(RepeatTo(tcb, *loss, i) - from);
   if (out != 0 && out + std::min<std::uint32_t>(rest, tcb.send_mss) > tcb.cwnd) return Plan{};
   return PlanRepeatOf(cx, tcb, *loss, i);
 }
@@ -250,6 +260,19 @@ void NoteFinSent(Context& cx, Tcb& tcb) {
   Apply(cx, tcb, RuleId::kLastFinSent);
 }
 
+// Everything from the beginning of segment `i`, or from where its last part ended, up to `end`.
+void TrackRepeat(Context& cx, Tcb& tcb, LossState& loss, Flight::Index i, SndSeq end) {
+  Flight& flight = loss.flight;
+  loss.repeat_from = flight.begin();  // whatever is repeated next begins at its beginning
+  while (flight[i].end <= end) {
+    flight.Repeat(i, cx.now);
+    MarkSent(cx, tcb, loss, i);
+    if (i == flight.last()) return;
+    ++i;
+  }
+  if (flight.BeginOf(i) < end) loss.repeat_from = end;  // but for this one
+}
+
 // Writes down what is in flight now. A FIN alone may go without a scoreboard, if there is no memory
 // for one: then the retransmission timer looks after it.
 void Track(Context& cx, Tcb& tcb, const Plan& plan, SndSeq end) {
@@ -264,12 +287,8 @@ void Track(Context& cx, Tcb& tcb, const Plan& plan, SndSeq end) {
     loss->flight.Add(plan.seq, end, cx.now);
     MarkSent(cx, tcb, *loss, loss->flight.last());
     (void)loss->flight.Reserve(cx.buffers.rings);  // for the next; without memory it waits
-  } else if (plan.tracked && end < loss->flight[plan.segment].end) {
-    loss->repeat_from = end;
   } else if (plan.tracked) {
-    loss->flight.Repeat(plan.segment, cx.now);
-    MarkSent(cx, tcb, *loss, plan.segment);
-    loss->repeat_from = loss->flight.begin();  // whatever is repeated next begins at its beginning
+    TrackRepeat(cx, tcb, *loss, plan.segment, end);
   }
   if (plan.length != 0) NotePaced(cx, tcb, *loss, plan.length);
   NoteSent(cx, tcb, *loss, static_cast<std::uint32_t>(end - plan.seq),
@@ -277,7 +296,7 @@ void Track(Context& cx, Tcb& tcb, const Plan& plan, SndSeq end) {
   // Something is repeated: the answers could not tell any more whose they are.
   if (plan.repeat) loss->mtu_probe.size = 0;
   // If the payload lay in too many pieces the segment is no larger than any other.
-  if (plan.mtu_probe && plan.length > tcb.send_mss) NoteMtuProbeSent(tcb, *loss, plan.seq, end);
+  if (plan.mtu_probe && plan.length > tcb.send_mss) NoteMtuProbeSent(cx, tcb, *loss, plan.seq, end);
   if (plan.tail_probe) NoteProbeSent(cx, tcb, *loss, plan.repeat, Later(end, tcb.snd.nxt));
 }
 

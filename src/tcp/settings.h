@@ -75,6 +75,9 @@ struct Policy {
   bool soft_icmp_ends_opening = true;
   /// An ICMP error may quote SND.NXT, which nothing in flight has, as on Linux.
   bool icmp_may_quote_next = false;
+  /// "Fragmentation needed" of an old router, which tells no MTU: the next smaller of RFC 1191 §7.1
+  /// than what it quotes, or, on Linux, min_pmtu.
+  bool mtu_plateaus = true;
   /// A reset in SYN_RCVD of an active opener: ECONNREFUSED by the RFC, ECONNRESET on Linux.
   bool reset_refuses_active_opener = false;
   /// LAST_ACK begins when the FIN goes out (RFC 9293 §3.10.4), or with the call that queued it.

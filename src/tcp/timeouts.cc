@@ -94,8 +94,8 @@ void OnRetransmitTimeout(Context& cx, Tcb& tcb) {
     return ApplyClosed(cx, tcb, tcb.orphan ? RuleId::kOrphanGiveUp : RuleId::kRetransmitGiveUp,
                        GiveUpError(tcb));
   }
-  if (PathInDoubt(cx, tcb)) OnBlackHole(cx, tcb);
-  Apply(cx, tcb, RuleId::kRetransmit);
+  const bool smaller = PathInDoubt(cx, tcb) && OnBlackHole(cx, tcb);
+  Apply(cx, tcb, smaller ? RuleId::kRetransmitSmaller : RuleId::kRetransmit);
   EnterLossRecovery(cx, tcb);
   if (cx.settings.policy.give_up_by_time && tcb.rtt.repeats == 0) tcb.series_began = cx.stamp();
   if (tcb.rtt.repeats < UINT8_MAX) ++tcb.rtt.repeats;

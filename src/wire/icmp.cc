@@ -85,6 +85,7 @@ Bytes ReadQuotedIpv4(Bytes quote, IcmpError& error) {
   const std::size_t header_size = std::size_t{4} * (Byte(quote, 0) & 0x0fu);
   const bool first = (Load16(&quote[6]) & 0x1fff) == 0;
   if (header_size < kIpv4HeaderSize || header_size > quote.size() || !first) return {};
+  error.size = Load16(&quote[2]);
   error.protocol = Byte(quote, 9);
   error.source = IpAddress::V4(Load32(&quote[12]));
   error.destination = IpAddress::V4(Load32(&quote[16]));

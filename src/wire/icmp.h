@@ -62,7 +62,8 @@ struct IcmpError {
   std::uint8_t code = 0;
   bool v6 = false;  // type and code are ICMPv6's
   std::uint8_t protocol = 0;
-  std::uint32_t mtu = 0;  // fragmentation needed, packet too big: the next hop's (0: not told)
+  std::uint32_t mtu = 0;   // fragmentation needed, packet too big: the next hop's (0: not told)
+  std::uint16_t size = 0;  // of the packet that it quotes, as its header says; IPv4
   IpAddress source;
   IpAddress destination;
   std::uint16_t source_port = 0;  // TCP and UDP

@@ -189,6 +189,13 @@ HeaderProblem JudgeFragment(const IpPacket& fragment) {
   return {};
 }
 
+IpAddress DestinationOf(std::span<const std::byte> packet) {
+  if (std::to_integer<unsigned>(packet[0]) >> 4 == 4) return IpAddress::V4(Load32(&packet[16]));
+  IpAddress address;
+  std::memcpy(address.bytes.data(), &packet[24], 16);
+  return address;
+}
+
 std::size_t EncodeIp(std::span<std::byte> out, const IpHeader& header, std::size_t payload_size) {
   const std::size_t size = IpHeaderSize(header.destination) + header.options.size();
   ESTAB_CHECK(out.size() >= size && header.options.size() % 4 == 0);

@@ -76,6 +76,9 @@ struct IpPacket {
 /// judge.
 std::expected<IpPacket, DecodeError> DecodeIp(std::span<const std::byte> bytes);
 
+/// The destination of a packet of our own, whose header is whole.
+IpAddress DestinationOf(std::span<const std::byte> packet);
+
 /// A packet that DecodeIp refuses for its options or extension headers, and why.
 struct RefusedPacket {
   IpPacket packet;  // `protocol` is what the chain would lead to, if that can be seen

@@ -5,7 +5,7 @@ import pathlib
 OPEN, BIND, LISTEN, CONNECT, ACCEPT, SEND, READ, SHUTDOWN, CLOSE, ABORT, OPTIONS, ASK = range(12)
 RAW, FLOW, SEGMENT, GOOD, MS, LONG, LATE, TRANSMIT, SINK, COMPLETE, SETTING, HARM = (
     0x20, 0x21, 0x22, 0x25, 0x27, 0x28, 0x29, 0x2A, 0x2C, 0x2D, 0x2E, 0x2F)
-PIECES, HEADERS, ERROR = 0xE0, 0xF0, 0xF8
+PIECES, HEADERS, ERROR, BIG = 0xE0, 0xF0, 0xF8, 0xFC
 FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
 ALL = [TRANSMIT, 1]
 
@@ -52,6 +52,17 @@ def passive(v6=0):
 def active(v6=0):
     """User 0 connected to a well-behaved peer."""
     return [OPEN, v6, CONNECT, 0, 0x10 | 2 | v6] + ALL + good(2) + ALL
+
+
+def setting(which, value):
+    """Of the path's MTU: 0 probing, 1 base, 2 floor, 3 interval, 4 threshold, 5 retries1, 6
+    no discovery, 7 least, 8 life."""
+    return [SETTING, 32 + which, 0] + half(value)
+
+
+def too_big(mtu, near=9, flow=0):
+    """ICMP about what the flow's side of the stack sent 1460 bytes before the last."""
+    return [BIG, flow, near] + half(mtu) + ALL
 
 
 def pieces(how=0, size=3000, mtu=200, id=0, odd=0, segment=0):
@@ -105,7 +116,7 @@ seeds = {
     "listener-closed": listener() + flow() + flow(0, 1, 1) + ALL + good() + [CLOSE, 0] + ALL,
     "queue-full": [OPEN, 0, BIND, 0, 1, 0, 0, LISTEN, 0, 0] + flow() + flow(0, 1, 1) + flow(0, 1, 2)
                   + ALL + good(0, 0) + good(0, 1) + good(0, 2) + ALL + advance(5000),
-    "keepalive": active() + [OPTIONS, 0, 0x82] + half(0) + [0, 1, 2, 0, 0, 0, 0] + advance(2000)
+    "keepalive": active() + [OPTIONS, 0, 0x82] + half(0) + [0, 1, 2, 0, 0, 0, 0, 0, 0] + advance(2000)
                  + advance(60000) * 3,
     "time-wait-reopen": passive() + [CLOSE, 1] + ALL + good(1) + ALL + advance(2000) + flow() + ALL
                         + good() + ALL,
@@ -122,6 +133,21 @@ seeds = {
                   + headers([58, 0, 0, 0, 0, 0, 0, 9], 1, first=2) + ALL,
     "icmp-errors": [OPEN, 0, CONNECT, 0, 0x12] + ALL + [ERROR, 0, 3, 3, 4] + [ERROR, 0, 0x81, 3, 1]
                    + ALL + [ASK, 0] + passive() + [ERROR, 1, 0, 11, 0],
+    "too-big": active() + send(9000) + ALL + too_big(1300) + too_big(576) + too_big(0) + good() * 3 + ALL,
+    "too-big-ipv6": active(1) + send(9000) + ALL + too_big(1400) + too_big(1280) + too_big(1279)
+                    + good() * 3 + ALL,
+    "too-big-forged": active() + send(9000) + ALL + too_big(68, 0x8f) + too_big(68, 11) + too_big(68, 4)
+                      + too_big(65535) + good() + ALL,
+    "too-big-tiny": setting(7, 68) + active() + send(3000) + ALL + too_big(68) + too_big(1) + advance(300)
+                    + good() * 9 + ALL + advance(60000),
+    "too-big-expires": setting(8, 1) + active() + send(9000) + ALL + too_big(600) + advance(1500) + good() * 8
+                       + ALL + send(9000) + ALL + good() * 8 + ALL,
+    "too-big-sacked": active() + send(14000) + ALL + segment(ACK, ack=9, options=0x40) + [1, 0, 5] + ALL
+                      + too_big(700) + segment(ACK, ack=9, options=0x40) + [1, 0, 6] + ALL + good() * 9 + ALL,
+    "black-hole": setting(0, 1) + setting(5, 1) + active() + send(9000) + ALL + advance(1000) + advance(3000)
+                  + advance(9000) + advance(60000) + good() * 9 + ALL,
+    "mtu-probes": setting(0, 2) + active() + (send(19999) + ALL + good() * 12 + ALL) * 6
+                  + segment(ACK, ack=9, options=0x40) + [1, 0, 5] + ALL + advance(1000) + good() * 9 + ALL,
     "raw": [RAW] + half(40) + list(bytes.fromhex(
         "450000280001000040060000c0000202c00002019c4000500000000000000000500220000000000000000000"))[:41],
 }

@@ -425,8 +425,8 @@ class Machine : public PacketSink {
     Inject(out);
   }
 
-  // An ICMP error that quotes a segment of a flow.
-  void InjectErrorAbout() {
+  // An ICMP error that quotes a segment of a flow; perhaps that it was too big, and by how much.
+  void InjectErrorAbout(bool too_big) {
     if (flows_.empty()) return;
     Flow& flow = flows_[p_.Byte() % flows_.size()];
     wire::Segment quoted;
@@ -435,8 +435,14 @@ class Machine : public PacketSink {
     const auto offending = sim::CraftPacket(flow.tuple.local, flow.tuple.remote, quoted);
     const bool ipv6 = !flow.tuple.local.address.is_v4();
     std::vector<std::byte> message(8);
-    message[0] = std::byte{p_.Byte()} & std::byte{0x0f};
-    message[1] = std::byte{p_.Byte()} & std::byte{0x1f};
+    if (too_big) {
+      message[0] = ipv6 ? std::byte{2} : std::byte{3};
+      message[1] = ipv6 ? std::byte{0} : std::byte{4};
+      Store16(&message[6], p_.Half());
+    } else {
+      message[0] = std::byte{p_.Byte()} & std::byte{0x0f};
+      message[1] = std::byte{p_.Byte()} & std::byte{0x1f};
+    }
     message.insert(message.end(), offending.begin(), offending.end());
     Inject(Icmp(ipv6, std::move(message)));
   }
@@ -518,6 +524,8 @@ class Machine : public PacketSink {
       options->v6_only = p_.Flag();
       options->ttl = p_.Byte();
       options->tos = p_.Byte();
+      options->mtu_discovery = static_cast<MtuDiscovery>(p_.Below(7));
+      options->mtu_discovery_v6 = static_cast<MtuDiscovery>(p_.Below(7));
     }
     static_cast<void>(stack_->SetOptions(now_, user.id, *options));
   }
@@ -556,11 +564,21 @@ class Machine : public PacketSink {
         "net.ipv6.icmp.ratelimit",
         "net.ipv4.icmp_msgs_per_sec",
         "net.ipv4.icmp_msgs_burst",
+        "net.ipv4.tcp_mtu_probing",
+        "net.ipv4.tcp_base_mss",
+        "net.ipv4.tcp_mtu_probe_floor",
+        "net.ipv4.tcp_probe_interval",
+        "net.ipv4.tcp_probe_threshold",
+        "net.ipv4.tcp_retries1",
+        "net.ipv4.ip_no_pmtu_disc",
+        "net.ipv4.route.min_pmtu",
+        "net.ipv4.route.mtu_expires",
     };
     const std::string_view name = kNames[p_.Byte() % std::size(kNames)];
     std::array<char, 16> text;
     int value = p_.Flag() ? p_.Byte() : p_.Half();
-    if (name == "net.ipv4.tcp_syncookies") value %= 3;
+    if (name == "net.ipv4.tcp_syncookies" || name == "net.ipv4.tcp_mtu_probing") value %= 3;
+    if (name == "net.ipv4.ip_no_pmtu_disc") value %= 4;
     if (name == "net.ipv4.tcp_fastopen")
       value = (value & 0x607) | 0x602;  // every listener, without cookies
     const int n = std::snprintf(text.data(), text.size(), "%d", value);
@@ -645,7 +663,7 @@ class Machine : public PacketSink {
   void Step() {
     const std::uint8_t op = p_.Byte();
     if (op < 0x18) return Call(static_cast<std::uint8_t>(op % 12));
-    if (op >= 0xf8) return InjectErrorAbout();
+    if (op >= 0xf8) return InjectErrorAbout(op >= 0xfc);
     if (op >= 0xf0) return InjectBehindHeaders();
     if (op >= 0xe0) return InjectInPieces();
     switch (op % 16) {

@@ -219,14 +219,16 @@ class RawPeer {
   }
 
   /// Gives it an ICMP error of its family about a segment of its own with sequence number `seq`, as
-  /// a router on the way would send it. `rest`: its second word, such as an MTU.
-  void Icmp(std::uint8_t type, std::uint8_t code, std::uint32_t seq, std::uint32_t rest = 0) {
+  /// a router on the way would send it. `rest`: its second word, such as an MTU; `payload`: how
+  /// much of it the segment had.
+  void Icmp(std::uint8_t type, std::uint8_t code, std::uint32_t seq, std::uint32_t rest = 0,
+            std::size_t payload = 0) {
     wire::Segment quoted;
     quoted.source_port = our_port;
     quoted.destination_port = port;
     quoted.flags = kAck;
     quoted.seq = seq;
-    const auto offending = Pack(ours(), theirs(), quoted, {});
+    const auto offending = Pack(ours(), theirs(), quoted, std::string(payload, 'w'));
     std::array<std::byte, 576> packet;
     const std::size_t size =
         wire::EncodeIcmpError(*wire::DecodeIp(offending), type, code, rest, Address(9), packet);

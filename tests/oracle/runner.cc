@@ -324,6 +324,8 @@ class Runner {
         rest = n;
       } else if (word.starts_with("seq=") && ParseNumber(word.substr(4), &n)) {
         quoted.seq = flow.isn + static_cast<std::uint32_t>(n);
+      } else if (word.starts_with("len=") && ParseNumber(word.substr(4), &n)) {
+        quoted.payload.assign(static_cast<std::size_t>(n), 0);
       } else {
         Fail(step, word.c_str());
       }

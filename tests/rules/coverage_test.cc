@@ -318,6 +318,29 @@ void Timers(Coverage& c) {
   });
 }
 
+void BlackHoles(Coverage& c) {  // retransmit-smaller
+  for (const State state : {State::kEstablished, State::kFinWait1, State::kCloseWait,
+                            State::kClosing, State::kLastAck}) {
+    Run(c, [&](RawPeer& p) {
+      p.Set("net.ipv4.tcp_mtu_probing", "1");
+      p.Set("net.ipv4.tcp_retries1", "1");
+      const SocketId id = p.Established();
+      const bool first = state == State::kCloseWait || state == State::kLastAck;
+      if (first) p.Segment(kFin | kAck, p.irs + 1, p.iss + 1);
+      ASSERT_TRUE(p.stack->Send(p.now, id, Bytes(std::string(1400, 'x'))));
+      const bool closes = state != State::kEstablished && state != State::kCloseWait;
+      if (closes) {
+        ASSERT_TRUE(p.stack->Shutdown(p.now, id, How::kWrite));
+      }
+      p.Take();
+      if (state == State::kClosing) p.Segment(kFin | kAck, p.irs + 1, p.iss + 1);
+      EXPECT_EQ(p.StateOf(id), state);
+      p.Pass(seconds(10));
+      EXPECT_LE(p.stack->GetInfo(p.now, id)->send_mss, 1024u);
+    });
+  }
+}
+
 void Icmp(Coverage& c) {
   constexpr std::uint8_t kUnreachable = 3;
   Run(c, [](RawPeer& p) {
@@ -394,6 +417,7 @@ TEST(Rules, EveryRuleFires) {
   TimeWaits(coverage);
   Timers(coverage);
   Icmp(coverage);
+  BlackHoles(coverage);
   EXPECT_EQ(coverage.Missing(), std::vector<std::string>{});
 }
 

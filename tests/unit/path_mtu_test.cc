@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "matrix/raw_peer.h"
+#include "packets.h"
 #include "stack/path_cache.h"
 #include "test_allocator.h"
 
@@ -66,9 +67,9 @@ TEST_P(PathMtu, WhatWasTooBigGoesAgainInPartsAndTheWindowStays) {
   const auto before = Info();
   EXPECT_EQ(before.path_mtu, 1500u);
   TooBig(1300);
-  // Each of the four goes in two parts.
+  // In full segments of the new size, wherever the old ones ended.
   const auto sent = peer.Take();
-  ASSERT_EQ(sent.size(), 8u);
+  ASSERT_EQ(sent.size(), 5u);
   std::uint32_t next = peer.iss + 1;
   for (const Sent& s : sent) {
     EXPECT_EQ(s.segment.seq, next);
@@ -98,6 +99,52 @@ TEST_P(PathMtu, OnlyWhatIsTooBigGoesAgain) {
   EXPECT_EQ(Sizes(), (std::vector<std::size_t>{1400, 100 + headers() + kTimestamps}));
 }
 
+TEST_P(PathMtu, WhatThePeerHasIsNotSentAgain) {
+  Open();
+  Write(4 * mss(1500));
+  Sizes();
+  const std::uint32_t begin = peer.iss + 1;
+  Extra extra;
+  extra.sack = {{begin + mss(1500), begin + 2 * mss(1500)}};
+  peer.Segment(kAck, peer.irs + 1, begin, extra);
+  TooBig(1300);
+  // The first in two parts, and the last two together, in three.
+  const auto sent = peer.Take();
+  ASSERT_EQ(sent.size(), 5u);
+  const std::uint32_t small = mss(1300);
+  const std::uint32_t third = begin + 2 * mss(1500);
+  const std::uint32_t expected[] = {begin, begin + small, third, third + small, third + 2 * small};
+  for (std::size_t i = 0; i < sent.size(); ++i) EXPECT_EQ(sent[i].segment.seq, expected[i]) << i;
+  EXPECT_EQ(sent[1].payload.size(), mss(1500) - small);
+  EXPECT_EQ(sent[4].payload.size(), 2 * (mss(1500) - small));
+}
+
+TEST_P(PathMtu, AFinGoesAgainWithTheLastPart) {
+  Open();
+  ASSERT_TRUE(peer.stack->Send(peer.now, id, Bytes(std::string(2 * mss(1500), 'w'))));
+  ASSERT_TRUE(peer.stack->Shutdown(peer.now, id, How::kWrite));
+  ASSERT_EQ(peer.Take().size(), 2u);
+  TooBig(1300);
+  const auto sent = peer.Take();
+  ASSERT_EQ(sent.size(), 3u);
+  EXPECT_TRUE(sent[2].segment.Has(kFin));
+  EXPECT_FALSE(sent[1].segment.Has(kFin));
+  EXPECT_EQ(sent[2].payload.size(), 2 * (mss(1500) - mss(1300)));
+}
+
+TEST_P(PathMtu, EchoRepliesGoByItToo) {
+  Open();
+  Write(mss(1500));
+  TooBig(1300);
+  peer.Take();
+  peer.TakeOthers();
+  peer.Inject(EchoOf(peer.theirs(), peer.ours(), 1400));
+  const auto sent = peer.TakeOthers();
+  ASSERT_EQ(sent.size(), 2u);
+  EXPECT_LE(sent[0].size(), 1300u);
+  EXPECT_LE(sent[1].size(), 1300u);
+}
+
 TEST_P(PathMtu, AMessageAboutNothingInFlightIsAForgery) {
   Open();
   Write(2 * mss(1500));
@@ -107,6 +154,9 @@ TEST_P(PathMtu, AMessageAboutNothingInFlightIsAForgery) {
   EXPECT_EQ(Sizes().size(), 0u);
   EXPECT_EQ(Info().path_mtu, 1500u);
   EXPECT_EQ(peer.TakeRules().back().name(), "icmp-stray");
+  const StackCounters counters = peer.stack->Counters();
+  EXPECT_EQ(counters.icmp_errors_stray, 2u);
+  EXPECT_EQ(counters.path_mtus, 0u);
 }
 
 TEST_P(PathMtu, NoMessageMakesThePathWider) {
@@ -118,6 +168,10 @@ TEST_P(PathMtu, NoMessageMakesThePathWider) {
   for (const std::uint32_t mtu : {1400u, 1500u, 9000u, 0xffffffffu}) TooBig(mtu);
   EXPECT_EQ(Sizes().size(), 0u);
   EXPECT_EQ(Info().path_mtu, 1300u);
+  const StackCounters counters = peer.stack->Counters();
+  EXPECT_EQ(counters.path_mtu_lowered, 1u);
+  EXPECT_EQ(counters.path_mtu_refused, 4u);
+  EXPECT_EQ(counters.path_mtus, 1u);
 }
 
 TEST_P(PathMtu, AFloodOfMessagesSendsEverythingOnceMore) {
@@ -129,7 +183,7 @@ TEST_P(PathMtu, AFloodOfMessagesSendsEverythingOnceMore) {
     TooBig(1300);
     packets += Sizes().size();
   }
-  EXPECT_EQ(packets, 8u);
+  EXPECT_EQ(packets, 5u);
   EXPECT_EQ(Info().path_mtu, 1300u);
 }
 
@@ -214,124 +268,6 @@ TEST_P(PathMtu, TheSynsOwnSizeIsNoneOfItsBusiness) {
   EXPECT_EQ(Info().send_mss, mss(1300));
 }
 
-// RFC 8201 §4: what is less than every link of IPv6 takes is discarded.
-TEST(PathMtuV6, LessThanEveryLinkTakesIsDiscarded) {
-  RawPeer peer(true);
-  peer.mss = 1440;
-  const SocketId id = peer.Established();
-  ASSERT_TRUE(peer.stack->Send(peer.now, id, Bytes(std::string(1428, 'w'))));
-  peer.Take();
-  for (const std::uint32_t mtu : {0u, 68u, 1279u}) peer.Icmp(kTooBigV6, 0, peer.iss + 1, mtu);
-  EXPECT_EQ(peer.Take().size(), 0u);
-  EXPECT_EQ(peer.stack->GetInfo(peer.now, id)->path_mtu, 1500u);
-  peer.Icmp(kTooBigV6, 0, peer.iss + 1, 1280);
-  EXPECT_EQ(peer.Take().size(), 2u);
-  EXPECT_EQ(peer.stack->GetInfo(peer.now, id)->path_mtu, 1280u);
-}
-
-/// One connection over IPv4 with settings and an option of its own.
-struct OverIpv4 {
-  void Open(MtuDiscovery how = MtuDiscovery::kBySetting) {
-    id = peer.Connect();
-    peer.Segment(kSyn | kAck, peer.irs, peer.iss + 1);
-    peer.Take();
-    SocketOptions options = *peer.stack->GetOptions(id);
-    options.mtu_discovery = how;
-    ASSERT_TRUE(peer.stack->SetOptions(peer.now, id, options));
-  }
-  // The sizes of the packets with data that now go out.
-  std::vector<std::size_t> Sizes() {
-    std::vector<std::size_t> sizes;
-    for (const Sent& s : peer.Take()) {
-      if (s.payload.empty()) continue;
-      sizes.push_back(s.packet.size());
-      dont_fragment = (std::to_integer<unsigned>(s.packet[6]) & 0x40) != 0;
-      identification = s.packet[4] != std::byte{0} || s.packet[5] != std::byte{0};
-    }
-    return sizes;
-  }
-  std::vector<std::size_t> Send(std::size_t bytes) {
-    EXPECT_TRUE(peer.stack->Send(peer.now, id, Bytes(std::string(bytes, 'w'))));
-    return Sizes();
-  }
-  void TooBig(std::uint32_t mtu) { peer.Icmp(kUnreachable, kTooBig, peer.iss + 1, mtu); }
-  std::uint32_t Mtu() { return peer.stack->GetInfo(peer.now, id)->path_mtu; }
-
-  RawPeer peer;
-  SocketId id;
-  bool dont_fragment = false;   // of the last packet
-  bool identification = false;  // it had one
-};
-
-// Old routers say 0. What is less than we go down to has to be fragmented on the way: no DF.
-TEST(PathMtuV4, LessThanMinPmtuIsTakenForThatWithoutDf) {
-  for (const std::uint32_t mtu : {0u, 68u, 551u}) {
-    OverIpv4 path;
-    path.Open();
-    path.Send(1448);
-    EXPECT_TRUE(path.dont_fragment);
-    path.TooBig(mtu);
-    EXPECT_EQ(path.Sizes(), (std::vector<std::size_t>{552, 552, 500})) << mtu;
-    EXPECT_FALSE(path.dont_fragment);
-    EXPECT_TRUE(path.identification);
-  }
-  OverIpv4 path;
-  path.Open();
-  path.Send(1448);
-  path.TooBig(552);
-  EXPECT_EQ(path.Sizes().size(), 3u);
-  EXPECT_TRUE(path.dont_fragment);
-}
-
-TEST(PathMtuV4, MinPmtuIsASettingAndTheMssHasALeast) {
-  OverIpv4 path;
-  path.peer.Set("net.ipv4.route.min_pmtu", "68");
-  path.Open();
-  path.Send(96);
-  path.TooBig(1);
-  EXPECT_EQ(path.Mtu(), 68u);
-  EXPECT_EQ(path.Sizes(), std::vector<std::size_t>(2, 48 + 52)) << "tcp_min_snd_mss";
-}
-
-TEST(PathMtuV4, IpMtuDiscoverDecidesAboutDf) {
-  struct {
-    MtuDiscovery how;
-    bool df, df_locked;
-  } const cases[] = {
-      {MtuDiscovery::kBySetting, true, false}, {MtuDiscovery::kDont, false, false},
-      {MtuDiscovery::kWant, true, false},      {MtuDiscovery::kDo, true, true},
-      {MtuDiscovery::kProbe, false, false},    {MtuDiscovery::kInterface, false, false},
-      {MtuDiscovery::kOmit, false, false}};
-  for (const auto& c : cases) {
-    OverIpv4 path;
-    path.Open(c.how);
-    path.Send(1448);
-    EXPECT_EQ(path.dont_fragment, c.df) << static_cast<int>(c.how);
-    path.TooBig(500);
-    // Without DF nothing was dropped, and so nothing goes again; but the path is known now.
-    EXPECT_EQ(path.Sizes().empty(), !c.df && c.how != MtuDiscovery::kProbe);
-    EXPECT_EQ(path.Send(500).at(0), 552u);
-    EXPECT_EQ(path.dont_fragment, c.df_locked) << static_cast<int>(c.how);
-  }
-}
-
-TEST(PathMtuV4, NoPmtuDiscSaysWhatToBelieve) {
-  for (const char* value : {"0", "1", "2", "3"}) {
-    OverIpv4 path;
-    path.peer.Set("net.ipv4.ip_no_pmtu_disc", value);
-    path.Open(MtuDiscovery::kWant);
-    path.Send(1448);
-    path.TooBig(1400);
-    path.Sizes();
-    EXPECT_EQ(path.Mtu(), *value == '1' ? 552u : *value == '2' ? 1500u : 1400u) << value;
-    OverIpv4 by_setting;
-    by_setting.peer.Set("net.ipv4.ip_no_pmtu_disc", value);
-    by_setting.Open();
-    by_setting.Send(1448);
-    EXPECT_EQ(by_setting.dont_fragment, *value == '0') << value;
-  }
-}
-
 // Places for the paths of a thousand destinations; the oldest of a set make way.
 TEST(PathCache, IsBounded) {
   TestAllocator allocator;
@@ -345,6 +281,7 @@ TEST(PathCache, IsBounded) {
     EXPECT_EQ(cache.Find(key, IpAddress::V4(i), At(0))->mtu, 552 + i % 900);
   }
   EXPECT_LE(memory.used(), 64u << 10);
+  EXPECT_EQ(cache.size(), 1024u);
   std::size_t kept = 0;
   for (std::uint32_t i = 1; i <= 100'000; ++i) {
     kept += cache.Find(key, IpAddress::V4(i), At(0)) != nullptr;
@@ -363,6 +300,7 @@ TEST(PathCache, KeepsTheLastWord) {
     cache.Store(key, IpAddress::V4(1), {mtu, false}, At(1000));
     cache.Store(key, IpAddress::V4(2), {mtu + 1000, true}, At(1000));
   }
+  EXPECT_EQ(cache.size(), 2u);
   EXPECT_EQ(cache.Find(key, IpAddress::V4(1), At(0))->mtu, 699u);
   EXPECT_EQ(cache.Find(key, IpAddress::V4(2), At(0))->mtu, 1699u);
   EXPECT_TRUE(cache.Find(key, IpAddress::V4(2), At(0))->locked);

@@ -25,6 +25,31 @@ Pair Establish(ScenarioContext& ctx, const SocketOptions& a, const SocketOptions
   return pair;
 }
 
+std::string Transfer(ScenarioContext& ctx, const Pair& pair, const std::string& data,
+                     Duration limit) {
+  std::string got;
+  std::size_t written = 0;
+  std::string piece(65536, '\0');
+  ctx.world().SetStepHook([&] {
+    if (written < data.size()) {
+      const auto n = ctx.a().stack().Send(ctx.world().now(), pair.a,
+                                          std::as_bytes(std::span(data).subspan(written)));
+      if (n) written += *n;
+    }
+    const auto n =
+        ctx.b().stack().Read(ctx.world().now(), pair.b, std::as_writable_bytes(std::span(piece)));
+    if (n) got += piece.substr(0, *n);
+  });
+  const Duration end = ctx.now() + limit;
+  while (ctx.now() < end && got.size() < data.size()) ctx.Run(milliseconds(1));
+  ctx.Run(4 * ctx.world().path(Side::kA).config().delay);
+  ctx.world().SetStepHook({});
+  ctx.PlayCall(Side::kB, fmt::format("recv(), {} bytes in all", got.size()),
+               got == data ? "as A sent them" : "NOT as A sent them");
+  ctx.Expect(got == data, "B reads what A wrote: in order, once, unchanged");
+  return got;
+}
+
 std::vector<ExpectedSegment> Handshake(Duration delay) {
   return {{Duration::zero(), "A S seq=x"},
           {delay, "B S. seq=y ack=x+1"},

@@ -54,6 +54,11 @@ struct Pair {
 /// B listens at port 80, A connects from port 40000, B accepts. Three delays pass.
 Pair Establish(ScenarioContext& ctx, const SocketOptions& a = {}, const SocketOptions& b = {});
 
+/// A writes `data` as fast as it may, B reads what there is, until all is there or `limit` passes;
+/// what B has read, which is expected to be the same.
+std::string Transfer(ScenarioContext& ctx, const Pair& pair, const std::string& data,
+                     Duration limit);
+
 /// The three segments of Establish, begun at 0.
 std::vector<ExpectedSegment> Handshake(Duration delay);
 

@@ -14,32 +14,6 @@ using namespace std::chrono_literals;
 constexpr Duration kBegin = 200ms;  // when A begins to send
 constexpr Parameter kDelayOnly[] = {kDelay};
 
-// A writes `data` as fast as it may, B reads what there is, until all is there or `limit` passes.
-std::string Transfer(ScenarioContext& ctx, const Pair& pair, const std::string& data,
-                     Duration limit) {
-  std::string got;
-  std::size_t written = 0;
-  std::string piece(65536, '\0');
-  ctx.world().SetStepHook([&] {
-    if (written < data.size()) {
-      const auto n = ctx.a().stack().Send(ctx.world().now(), pair.a,
-                                          std::as_bytes(std::span(data).subspan(written)));
-      if (n) written += *n;
-    }
-    const auto n =
-        ctx.b().stack().Read(ctx.world().now(), pair.b, std::as_writable_bytes(std::span(piece)));
-    if (n) got += piece.substr(0, *n);
-  });
-  const Duration end = ctx.now() + limit;
-  while (ctx.now() < end && got.size() < data.size()) ctx.Run(1ms);
-  ctx.Run(4 * ctx.world().path(Side::kA).config().delay);
-  ctx.world().SetStepHook({});
-  ctx.PlayCall(Side::kB, fmt::format("recv(), {} bytes in all", got.size()),
-               got == data ? "as A sent them" : "NOT as A sent them");
-  ctx.Expect(got == data, "B reads what A wrote: in order, once, unchanged");
-  return got;
-}
-
 // How often A sent each byte range beyond the first time.
 std::size_t Repeated(const ScenarioContext& ctx) {
   std::size_t repeats = 0;

@@ -31,6 +31,7 @@ std::span<const Scenario> MachineScenarios();
 std::span<const Scenario> DataScenarios();
 std::span<const Scenario> DataRateScenarios();
 std::span<const Scenario> DataWindowScenarios();
+std::span<const Scenario> DataPathScenarios();
 std::span<const Scenario> HostileScenarios();
 std::span<const Scenario> TimerScenarios();
 std::span<const Scenario> DemoScenarios();

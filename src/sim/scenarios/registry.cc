@@ -46,7 +46,8 @@ const std::vector<const Scenario*>& AllScenarios() {
           ResetScenarios(),     ResetMoreScenarios(),    HalfOpenScenarios(),
           TimeoutScenarios(),   TimerScenarios(),        TimerMoreScenarios(),
           DataScenarios(),      DataWindowScenarios(),   DataRateScenarios(),
-          MachineScenarios(),   HostileScenarios(),      DemoScenarios()}) {
+          DataPathScenarios(),  MachineScenarios(),      HostileScenarios(),
+          DemoScenarios()}) {
       for (const Scenario& scenario : group) list.push_back(&scenario);
     }
     return list;
