@@ -98,6 +98,9 @@ void BeginOpen(Context& cx, Tcb& tcb, std::uint32_t mtu) {
   SetCall(cx, CallKind::kConnect);
   tcb.mtu_most = static_cast<std::uint16_t>(mtu);
   tcb.announced_mss = AnnouncedMss(mtu, tcb.tuple.remote.address.is_v4(), *tcb.options);
+  if (tcb.options->max_segment != 0) {  // what it would send if the peer told no MSS
+    tcb.send_mss = std::min(tcb.options->max_segment, tcb.announced_mss);
+  }
   const Offer offer = MakeOffer(cx.settings, *tcb.options, tcb.announced_mss);
   tcb.timestamps = offer.timestamps;
   tcb.window_scaling = offer.window_scaling;
