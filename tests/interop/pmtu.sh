@@ -1,0 +1,56 @@
+#!/bin/bash
+# shellcheck disable=SC1091,SC2015,SC2154
+# A path that takes less than the links at its ends: the kernel is the router that says so, and the
+# client behind it.
+here=$(dirname "$0")
+# shellcheck source=tests/interop/lib.sh
+. "$here/lib.sh"
+
+make_link
+unshare -n sleep 120 &
+client=$!
+in_client() {
+  nsenter -t $client -n "$@"
+}
+wait_for 5 bash -c "[ \$(readlink /proc/$client/ns/net) != \$(readlink /proc/self/ns/net) ]" ||
+  fail "no namespace for the client"
+ip link add veth0 type veth peer name veth1 netns $client 2>"$work/veth" ||
+  skip "no veth here ($(cat "$work/veth"))"
+ip address add 198.51.100.1/24 dev veth0
+ip -6 address add 2001:db8:1::1/64 dev veth0 nodad
+ip link set veth0 up
+in_client ip link set lo up
+in_client ip address add 198.51.100.2/24 dev veth1
+in_client ip -6 address add 2001:db8:1::2/64 dev veth1 nodad
+in_client ip link set veth1 up
+in_client ip route add 192.0.2.0/24 via 198.51.100.1
+in_client ip -6 route add 2001:db8::/64 via 2001:db8:1::1
+echo 1 >/proc/sys/net/ipv4/ip_forward
+echo 1 >/proc/sys/net/ipv6/conf/all/forwarding
+# Towards the client no more than 1300 bytes, which only the router knows.
+ip route replace 198.51.100.0/24 dev veth0 src 198.51.100.1 mtu lock 1300
+ip -6 route del 2001:db8:1::/64 dev veth0
+ip -6 route add 2001:db8:1::/64 dev veth0 mtu lock 1300
+
+random_file sent 2097152
+serve --route 198.51.100.0/24=192.0.2.1 --route 2001:db8:1::/64=2001:db8::1 --echo 7 \
+  --control "$work/control"
+lowered() {
+  "$estab" ss --control "$work/control" --counters | awk '$2 == "path_mtu_lowered" {print $1}'
+}
+[ "$(lowered)" -eq 0 ] || fail "it knows before anything was sent"
+times=0
+for host in 192.0.2.2 2001:db8::2; do
+  times=$((times + 1))
+  within 60 nsenter -t $client -n nc -N $host 7 <"$work/sent" >"$work/back" ||
+    fail "echo over $host through a narrow path"
+  same sent back
+  [ "$(lowered)" -eq $times ] || fail "$host: the path was lowered $(lowered) times"
+  # The next connection knows it.
+  within 60 nsenter -t $client -n nc -N $host 7 <"$work/sent" >"$work/back" || fail "again $host"
+  same sent back
+  [ "$(lowered)" -eq $times ] || fail "$host: it did not remember"
+done
+stop_server
+none_was_reset
+exit 0
