@@ -264,8 +264,8 @@ ESTAB_API int estab_setsockopt(estab_stack* stack, int s, int level, int name, c
 /* Asks for an option: those of estab_setsockopt, and SO_ERROR (the pending error, cleared by
  * asking), SO_TYPE, SO_DOMAIN, SO_PROTOCOL, SO_ACCEPTCONN, SO_SNDLOWAT (1), TCP_TIMESTAMP, IP_MTU
  * and IPV6_MTU (of the path; ENOTCONN without a peer), TCP_INFO (struct tcp_info of <linux/tcp.h>;
- * what is not known is 0), TCP_CC_INFO (struct tcp_bbr_info of <linux/inet_diag.h> with bbr, nothing
- * with others). The value is cut to *length, and *length becomes what was written. */
+ * what is not known is 0), TCP_CC_INFO (struct tcp_bbr_info of <linux/inet_diag.h> with bbr,
+ * nothing with others). The value is cut to *length, and *length becomes what was written. */
 ESTAB_API int estab_getsockopt(estab_stack* stack, int s, int level, int name, void* value,
                                socklen_t* length);
 
