@@ -40,6 +40,9 @@ void AddHeldFin(const Runs::Pool& pool, const Reassembly& waiting, std::uint8_t 
 
 void NoteDuplicate(Context& cx, Tcb& tcb, RcvSeq begin, RcvSeq end) {
   if (!tcb.sack || cx.settings.dsack == 0 || begin >= end) return;
+  // What lies before all that has come has not come twice.
+  const bool behind = begin < tcb.rcv.nxt;
+  if (behind && static_cast<std::uint32_t>(tcb.rcv.nxt - begin) > tcb.bytes_received + 1) return;
   Reassembly* waiting = cx.buffers.AttachReassembly(tcb);
   if (waiting == nullptr || waiting->duplicate_count == Reassembly::kMaxDuplicates) return;
   waiting->duplicates[waiting->duplicate_count++] = {begin, end};

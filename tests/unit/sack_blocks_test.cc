@@ -59,6 +59,13 @@ TEST_F(SackBlocks, WhatChangedLastLeadsThenWhatChangedBefore) {
   EXPECT_EQ(Give(400, 500), (Blocks{{300, 650}, {900, 950}, {700, 800}}));  // joins two
 }
 
+TEST_F(SackBlocks, WhatLiesBeforeTheStreamIsNone) {
+  Give(0, 100);
+  EXPECT_EQ(Give(0, 100), (Blocks{{0, 100}}));
+  peer.Segment(kAck, peer.irs + 1 - 5000, peer.iss + 1, {.data = Text(0, 100)});
+  for (const Sent& sent : peer.Take()) EXPECT_EQ(BlocksOf(sent), Blocks{});
+}
+
 TEST_F(SackBlocks, WhatFillsTheGapAndReachesOverWhatWaitedIsOneInPart) {
   Give(500, 600);
   EXPECT_EQ(Give(0, 550), (Blocks{{500, 550}}));
