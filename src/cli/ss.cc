@@ -32,7 +32,7 @@ Examples:
 
 Recv-Q: bytes not read; of a listener, connections not accepted. Send-Q: bytes not acknowledged; of
 a listener, its backlog. Idle: since the peer was last heard. Timer: the next to run out, and how
-often it has.
+often it has. PMTU: what the path takes, as far as is known.
 
 Exit status: 0 it worked, 1 nobody serves at PATH, 2 it was asked wrongly.)";
 
@@ -106,7 +106,7 @@ std::string Notes(const Json& row) {
   return out;
 }
 
-using Row = std::array<std::string, 9>;
+using Row = std::array<std::string, 10>;
 
 // Columns as wide as what is in them; lines without trailing blanks.
 void PrintTable(const std::vector<Row>& rows) {
@@ -117,7 +117,7 @@ void PrintTable(const std::vector<Row>& rows) {
   for (const Row& row : rows) {
     std::string line;
     for (std::size_t i = 0; i < row.size(); ++i) {
-      const bool number = i == 1 || i == 2 || i == 6;
+      const bool number = i == 1 || i == 2 || i == 6 || i == 8;
       line += number ? fmt::format("{:>{}}  ", row[i], widths[i])
                      : fmt::format("{:<{}}  ", row[i], widths[i]);
     }
@@ -130,7 +130,8 @@ int List(const SsOptions& options) {
   const std::vector<std::string> states = WantedStates(options);
   if (!options.port.empty()) static_cast<void>(ParsePort("--port", options.port));
   std::vector<Row> rows;
-  rows.push_back({"State", "Recv-Q", "Send-Q", "Local", "Peer", "Id", "Idle", "Timer", "Notes"});
+  rows.push_back(
+      {"State", "Recv-Q", "Send-Q", "Local", "Peer", "Id", "Idle", "Timer", "PMTU", "Notes"});
   Ask(options.control, {{"verb", "list"}}, [&](const Json& row) {
     const std::string state = row.value("state", "");
     if (states.empty()) {
@@ -146,7 +147,8 @@ int List(const SsOptions& options) {
     rows.push_back(
         {state, std::to_string(row.value("recv_q", 0u)), std::to_string(row.value("send_q", 0u)),
          row.value("local", ""), state == "LISTEN" ? "*" : row.value("remote", ""),
-         std::to_string(row.value("id", 0u)), Seconds(row, "idle_ms"), TimerText(row), Notes(row)});
+         std::to_string(row.value("id", 0u)), Seconds(row, "idle_ms"), TimerText(row),
+         row.contains("pmtu") ? std::to_string(row.value("pmtu", 0u)) : "-", Notes(row)});
   });
   if (!options.json) PrintTable(rows);
   return 0;

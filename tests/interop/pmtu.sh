@@ -38,6 +38,13 @@ serve --route 198.51.100.0/24=192.0.2.1 --route 2001:db8:1::/64=2001:db8::1 --ec
 lowered() {
   "$estab" ss --control "$work/control" --counters | awk '$2 == "path_mtu_lowered" {print $1}'
 }
+# A connection that stays, for ss to show.
+nsenter -t $client -n bash -c 'exec 3<>/dev/tcp/192.0.2.2/7; exec sleep 60' &
+held=$!
+path_shown() {
+  "$estab" ss --control "$work/control" | awk -v mtu="$1" '$1 == "ESTABLISHED" && $0 ~ " " mtu "( |$)" {n++} END {exit n == 0}'
+}
+wait_for 5 path_shown 1500 || fail "ss does not show what the link takes"
 [ "$(lowered)" -eq 0 ] || fail "it knows before anything was sent"
 times=0
 for host in 192.0.2.2 2001:db8::2; do
@@ -51,6 +58,8 @@ for host in 192.0.2.2 2001:db8::2; do
   same sent back
   [ "$(lowered)" -eq $times ] || fail "$host: it did not remember"
 done
+path_shown 1300 || fail "ss does not show what the path takes"
+kill $held
 stop_server
 none_was_reset
 exit 0
