@@ -393,6 +393,27 @@ TEST_F(Probing, ALostProbeIsRepairedWithoutAReduction) {
   EXPECT_EQ(Info().rto < seconds(1), true);
 }
 
+// What did not pass may pass later: the search begins again after tcp_probe_interval.
+TEST_F(Probing, TriesAgainAfterTheInterval) {
+  peer.Set("net.ipv4.tcp_mtu_probing", "2");
+  peer.Set("net.ipv4.tcp_probe_interval", "120");
+  peer.Set("net.ipv4.tcp_slow_start_after_idle", "0");
+  Open();
+  Write(2'000'000);
+  for (int i = 0; i < 30; ++i) Round(1300);
+  EXPECT_LE(Info().send_mss, 1300u - 52);
+  for (int i = 0; i < 30; ++i) Round(1500);
+  EXPECT_LE(Info().send_mss, 1300u - 52) << "too early";
+  peer.Pass(seconds(180));
+  Write(2'000'000);
+  for (int i = 0; i < 30; ++i) Round(1500);
+  EXPECT_GT(Info().send_mss, 1448u - 16);
+  const StackCounters counters = peer.stack->Counters();
+  EXPECT_GE(counters.mtu_probes_lost, 1u);
+  EXPECT_GE(counters.mtu_probes_passed, 4u);
+  EXPECT_EQ(counters.mtu_probes, counters.mtu_probes_passed + counters.mtu_probes_lost);
+}
+
 TEST_F(Probing, DoesNotBeginByItself) {
   Open();
   EXPECT_EQ(Info().send_mss, 1448u);

@@ -135,6 +135,21 @@ TEST(PathMtuV4, NoPmtuDiscSaysWhatToBelieve) {
   }
 }
 
+// tcp_min_snd_mss needs more than the path takes: only fragments arrive.
+TEST(PathMtuV4, WhatCannotBeMadeSmallEnoughMayBeFragmented) {
+  OverIpv4 path;
+  path.Open();
+  path.peer.Set("net.ipv4.tcp_min_snd_mss", "700");
+  path.Send(1448);
+  path.TooBig(600);
+  EXPECT_EQ(path.Sizes(), (std::vector<std::size_t>{740, 740, 124}));
+  EXPECT_EQ(path.Mtu(), 600u);
+  EXPECT_FALSE(path.dont_fragment);
+  path.peer.Set("net.ipv4.tcp_min_snd_mss", "48");
+  path.Send(1096);
+  EXPECT_TRUE(path.dont_fragment);
+}
+
 // RFC 1191 §5, §7.1: an old router tells no MTU; the next smaller one that links have is tried.
 TEST(PathMtuV4, WithoutAnMtuTheNextPlateauIsTried) {
   OverIpv4 path;
