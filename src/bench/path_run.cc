@@ -19,6 +19,8 @@ constexpr std::int64_t kBbrRampRoundTrips = 60;
 constexpr std::uint64_t kMeasuredLosses = 400;
 constexpr std::uint64_t kLeastPackets = 40'000;
 constexpr std::uint32_t kMeasuredEpochs = 10;
+constexpr std::chrono::seconds kMeasuredBbr(41);  // four periods and a probe
+constexpr std::int64_t kMeasuredBbrRoundTrips = 200;
 // Whatever happens, virtual time ends.
 constexpr std::int64_t kMostRoundTrips = 40'000;
 
@@ -101,9 +103,14 @@ class Measurement {
     result.warm_up_time = world_.now().time_since_epoch();
   }
 
-  // Chance needs many losses; a full queue some whole periods, from loss to loss.
-  bool Enough(std::uint64_t packets, bool epoch_begins) const {
+  // Chance needs many losses; a full queue some whole periods, from loss to loss. BBR, which fills
+  // no queue, has a period of its own: every ten seconds it probes the round trip.
+  bool Enough(std::uint64_t packets, bool epoch_begins, Duration measured) const {
     if (packets >= options_.most_packets) return true;
+    if (cell_.cc == "bbr") {
+      if (measured < kMeasuredBbrRoundTrips * cell_.least_rtt()) return false;
+      if (cell_.loss_ppm == 0) return packets >= kLeastPackets && measured >= kMeasuredBbr;
+    }
     if (!epoch_begins || packets < kLeastPackets) return false;
     if (cell_.loss_ppm == 0) return epochs_ >= kMeasuredEpochs;
     return packets * cell_.loss_ppm >= kMeasuredLosses * 1'000'000;
@@ -118,7 +125,7 @@ class Measurement {
     bool enough = false;
     while (!enough && !Stuck(begin)) {
       const bool epoch_begins = Step();
-      enough = Enough(counters().offered - before.offered, epoch_begins);
+      enough = Enough(counters().offered - before.offered, epoch_begins, world_.now() - begin);
     }
     result.measured_time = world_.now() - begin;
     const double seconds = std::chrono::duration<double>(result.measured_time).count();
@@ -148,7 +155,11 @@ CellResult MeasureCell(const Cell& cell, const PathOptions& options,
 }
 
 std::uint64_t CellWindow(const Cell& cell) {
-  return std::min<std::uint64_t>(2 * (cell.bdp() + cell.buffer()) + (256 << 10), 1 << 30);
+  std::uint64_t window = 2 * (cell.bdp() + cell.buffer());
+  // BBR begins with three times what the path holds, loses some of it, and sends as much again
+  // while that is repaired, and again while the repeats that were lost are.
+  if (cell.cc == "bbr") window = std::max(window, 10 * cell.bdp());
+  return std::min<std::uint64_t>(window + (256 << 10), 1 << 30);
 }
 
 sim::WorldConfig CellWorld(const Cell& cell, const PathOptions& options) {

@@ -57,7 +57,8 @@ CellResult MeasureCell(const Cell& cell, const PathOptions& options,
 /// The world of a cell: its path from A to B, and hosts whose buffers never limit.
 sim::WorldConfig CellWorld(const Cell& cell, const PathOptions& options);
 /// Bytes of receive and of send buffer that its hosts have: twice what may be in flight, because a
-/// repair takes a round trip in which the next window is sent.
+/// repair takes a round trip in which the next window is sent; with bbr, which does not send less
+/// then, ten times what the path holds.
 std::uint64_t CellWindow(const Cell& cell);
 
 /// Whether a stack takes that congestion control.

@@ -68,7 +68,7 @@ void PrintHead(std::FILE* out, const std::vector<Cell>& cells, std::uint64_t see
       out,
       "{} cells, seed {}. Goodput: payload read in order, {} bytes in a packet of {}, ramp-up left "
       "out.\ntcp_rmem and tcp_wmem: {}twice (bandwidth-delay product + queue) and 256 KiB, so that "
-      "neither limits.\n\n{}",
+      "neither limits (bbr: ten products at least).\n\n{}",
       cells.size(), seed, bench::kPayloadBytes, bench::kPacketBytes, bytes, bench::CellTableHead());
 }
 

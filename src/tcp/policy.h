@@ -80,7 +80,8 @@ inline std::uint32_t UnsentLowWater(const Settings& settings, const Tcb& tcb) {
 /// that the buffer never is what limits a fast path (Linux: tcp_sndbuf_expand).
 inline std::uint32_t SendLimit(const Settings& settings, const Tcb& tcb) {
   if (tcb.options->send_buffer != 0) return tcb.options->send_buffer;
-  const auto wanted = static_cast<std::int64_t>(tcb.cwnd) * 2;
+  // BBR may go on as in slow start while losses are repaired (Linux: bbr_sndbuf_expand).
+  const auto wanted = static_cast<std::int64_t>(tcb.cwnd) * (tcb.modelled ? 3 : 2);
   std::int64_t limit = settings.wmem[1] > wanted ? settings.wmem[1] : wanted;
   if (limit > settings.wmem[2]) limit = settings.wmem[2];
   return static_cast<std::uint32_t>(limit);

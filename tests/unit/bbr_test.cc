@@ -4,7 +4,9 @@
 #include <gtest/gtest.h>
 
 #include "tcp/congestion/bbr_path.h"
+#include "tcp/delivery.h"
 #include "tcp/pacing.h"
+#include "tcp/policy.h"
 #include "tcp/recovery.h"
 
 namespace estab::tcp {
@@ -101,6 +103,37 @@ TEST_F(Bbr, BeginsPacedAtTheInitialWindowsRate) {
   EXPECT_EQ(PacingRate(cx, tcb), 50'000u);
 }
 
+TEST_F(Bbr, AFirstLowSampleDoesNotSlowItDown) {
+  const std::uint64_t rate = PacingRate(cx, tcb);
+  Round(50'000);
+  EXPECT_EQ(PacingRate(cx, tcb), rate);
+  Round(500'000);
+  EXPECT_GT(PacingRate(cx, tcb), rate);
+}
+
+// ACKs that come in a bunch say nothing of the path: it takes as long as the sending took.
+TEST_F(Bbr, ABunchOfAcksIsNoRate) {
+  const auto sample = [&](Duration sending, Duration arriving, bool limited) {
+    AckNews news;
+    news.delivered = 15'000;
+    news.sample.marked = true;
+    news.sample.app_limited = limited;
+    news.sample.prior_delivered = loss().deliveries.delivered;
+    news.sample.interval = sending;
+    news.sample.prior_at = cx.now - arriving;
+    FinishSample(cx, tcb, loss(), news);
+    return news.sample.valid;
+  };
+  EXPECT_TRUE(sample(milliseconds(150), milliseconds(10), false));
+  EXPECT_EQ(tcb.delivery_rate * kRateUnit, 100'000u);
+  EXPECT_TRUE(sample(milliseconds(10), milliseconds(300), true));
+  EXPECT_EQ(tcb.delivery_rate * kRateUnit, 100'000u);  // less, but for want of data
+  EXPECT_TRUE(sample(milliseconds(10), milliseconds(300), false));
+  EXPECT_EQ(tcb.delivery_rate * kRateUnit, 50'000u);
+  EXPECT_FALSE(sample(milliseconds(10), milliseconds(20), false));  // less than a round trip
+  EXPECT_EQ(tcb.delivery_rate * kRateUnit, 50'000u);
+}
+
 TEST_F(Bbr, ThreeRoundsWithoutGrowthEndStartup) {
   Round(400'000);
   Round(800'000);
@@ -117,7 +150,7 @@ TEST_F(Bbr, ThreeRoundsWithoutGrowthEndStartup) {
 
 TEST_F(Bbr, WhatTheUserLimitsSaysNothing) {
   Round(800'000);
-  for (int i = 0; i < 9; ++i) {
+  for (int i = 0; i < 30; ++i) {
     cx.now += milliseconds(100);
     Ack(10'000, milliseconds(100), 0, true);
   }
@@ -186,6 +219,20 @@ TEST_F(Bbr, FirstRoundOfRecoveryAsMuchLeavesAsArrives) {
   tcb.recovery = Recovery::kOpen;
   kBbr.control(cx, tcb, news);
   EXPECT_GE(tcb.cwnd, window);
+}
+
+TEST_F(Bbr, ALostTailIsRepeatedAtOnceButOnLinux) {
+  for (const bool as_linux : {false, true}) {
+    settings.policy.probes_as_linux = as_linux;
+    tcb.recovery = Recovery::kOpen;
+    Round(1'000'000);
+    loss().tail_lost = true;
+    tcb.recovery = Recovery::kFast;
+    AckNews news;
+    news.delivered = 1000;
+    kBbr.control(cx, tcb, news);
+    EXPECT_EQ(tcb.cwnd, as_linux ? 1 * kMss : 10 * kMss);
+  }
 }
 
 TEST_F(Bbr, ATimeOutIsOutlasted) {
@@ -278,6 +325,28 @@ TEST_F(Bbr, SwitchingInAllDirections) {
   EXPECT_EQ(model().min_rtt, milliseconds(100));
   SwitchControl(cx, tcb, Congestion::kReno);
   EXPECT_EQ(buffers.models.live(), 0u);
+}
+
+TEST_F(Bbr, TheSendBufferHoldsThreeWindows) {
+  tcb.cwnd = 100 * kMss;
+  EXPECT_EQ(SendLimit(settings, tcb), 300'000u);
+  SwitchControl(cx, tcb, Congestion::kCubic);
+  EXPECT_EQ(SendLimit(settings, tcb), 200'000u);
+}
+
+TEST_F(Bbr, ARecoveryAfterATimeOutConservesToo) {
+  FillThePipe();
+  kBbr.reduced(cx, tcb);
+  kBbr.timed_out(cx, tcb);
+  tcb.recovery = Recovery::kLoss;
+  Round(10'000);
+  EXPECT_FALSE(model().conserving);
+  tcb.recovery = Recovery::kFast;  // a repeat was lost
+  cx.now += milliseconds(10);
+  AckNews news;
+  news.delivered = 1000;
+  kBbr.control(cx, tcb, news);
+  EXPECT_TRUE(model().conserving);
 }
 
 TEST_F(Bbr, WithoutMemoryItIsReno) {

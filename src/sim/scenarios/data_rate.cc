@@ -144,6 +144,11 @@ class Probing {
                     "segments",
                     SecondsOf(until), share_ * 100, SecondsOf(info.srtt) * 1e3,
                     info.congestion_window / info.send_mss));
+    ctx_.Draw();
+    ctx_.Note(fmt::format("{:.0f} % used, round trip {:.0f} ms, window {} segments", share_ * 100,
+                          SecondsOf(info.srtt) * 1e3, info.congestion_window / info.send_mss),
+              Side::kA);
+    ctx_.ladder().SetPaused(true);
   }
   double share() const { return share_; }
   Duration longest() const { return longest_; }

@@ -19,6 +19,10 @@ constexpr std::uint32_t kWindowGain = 2 * kGainUnit;
 constexpr std::uint32_t kCycle[] = {320, 192, 256, 256, 256, 256, 256, 256};
 constexpr std::uint32_t kLeastWindow = 4;  // segments
 
+// Word of congestion_state, beside the model's slot: losses were repaired as of the last ACK, and
+// not after a time-out.
+constexpr std::size_t kWasFast = 1;
+
 constexpr std::chrono::seconds kMinRttLasts(10);
 constexpr std::chrono::milliseconds kProbeRttLasts(200);
 
@@ -207,15 +211,21 @@ bool WindowInRecovery(const BbrStep& step, std::uint64_t& cwnd) {
   const std::uint64_t least = step.tcb.send_mss;
   cwnd = std::max(cwnd - std::min<std::uint64_t>(cwnd, step.news.lost), least);
   const bool recovering = step.tcb.recovery >= Recovery::kFast;
-  if (step.tcb.recovery == Recovery::kFast && !model.in_recovery) {
+  const bool fast = step.tcb.recovery == Recovery::kFast;
+  std::uint32_t& was_fast = step.tcb.congestion_state[kWasFast];
+  if (fast && was_fast == 0) {
     model.conserving = true;
     model.round_end = step.loss.deliveries.delivered;
     cwnd = pipe + step.news.delivered;
+    // As in Reduce: after a tail loss probe no ACKs are there to go by.
+    const bool by_acks = !step.loss.tail_lost || step.cx.settings.policy.probes_as_linux;
+    if (!by_acks) cwnd = std::max<std::uint64_t>(cwnd, InitialWindow(step.tcb));
   } else if (!recovering && model.in_recovery) {
     cwnd = std::max<std::uint64_t>(cwnd, model.prior_cwnd);
     model.conserving = false;
   }
   model.in_recovery = recovering;
+  was_fast = fast ? 1 : 0;
   if (model.conserving) cwnd = std::max(cwnd, pipe + step.news.delivered);
   return model.conserving;
 }
@@ -300,6 +310,7 @@ std::uint32_t Reduced(const Context& cx, Tcb& tcb) {
 void TimedOut(const Context& cx, Tcb& tcb) {
   BbrModel& model = *cx.buffers.ModelOf(tcb);
   model.in_recovery = true;
+  tcb.congestion_state[kWasFast] = 0;
   model.full_bandwidth = 0;
   model.round_start = true;
   WatchForPolicer(cx, tcb, LossOf(cx, tcb)->deliveries, model, true, false);
