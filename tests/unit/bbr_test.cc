@@ -158,6 +158,14 @@ TEST_F(Bbr, WhatTheUserLimitsSaysNothing) {
   EXPECT_EQ(BbrRate(model()), 800'000u);
 }
 
+TEST_F(Bbr, TheRateOfTenRoundsAgoIsForgotten) {
+  FillThePipe();
+  for (int i = 0; i < 10; ++i) Round(600'000);
+  EXPECT_EQ(BbrRate(model()), 1'000'000u);
+  Round(600'000);
+  EXPECT_EQ(BbrRate(model()), 600'000u);
+}
+
 TEST_F(Bbr, TheWindowIsTwiceThePathAndSomeBursts) {
   FillThePipe();
   // 100,000 bytes in the path, twice; three bursts of 2 segments; and 2 more while probing.
