@@ -88,6 +88,15 @@ void InfoOfAges(const tcp::Context& cx, const tcp::Tcb& tcb, ConnectionInfo& inf
   info.timestamp = cx.stamp() + tcb.ts.offset;
 }
 
+void InfoOfAgreement(const tcp::Tcb& tcb, ConnectionInfo& info) {
+  info.timestamps = tcb.timestamps;
+  info.sack = tcb.sack;
+  info.ecn = tcb.ecn;
+  info.ecn_seen = tcb.ecn_seen;
+  info.window_scaling = tcb.window_scaling;
+  info.syn_data = tcb.fast_open == tcp::FastOpen::kAccepted;
+}
+
 void InfoOfSizes(const tcp::Tcb& tcb, ConnectionInfo& info) {
   info.send_window_scale = tcb.send_scale;
   info.receive_window_scale = tcb.receive_scale;
@@ -141,12 +150,7 @@ ConnectionInfo Stack::Impl::Info(Time now, const Socket& socket) const {
     info.idle = std::chrono::milliseconds(cx.stamp() - tcb.last_heard);
   }
   if (tcp::EarliestDeadline(tcb) != kNever) NextTimer(cx, tcb, info);
-  info.timestamps = tcb.timestamps;
-  info.sack = tcb.sack;
-  info.ecn = tcb.ecn;
-  info.ecn_seen = tcb.ecn_seen;
-  info.window_scaling = tcb.window_scaling;
-  info.syn_data = tcb.fast_open == tcp::FastOpen::kAccepted;
+  InfoOfAgreement(tcb, info);
   InfoOfSizes(tcb, info);
   if (socket.attached && socket.state != State::kListen) {
     info.path_mtu = PathTo(tcb.tuple.remote.address, tcb.link, now).mtu;
