@@ -6,6 +6,12 @@
 
 namespace estab {
 
+/// Whether count `a` comes before `b`, modulo 2^32: clocks, turns, bytes. Meaningful for counts
+/// less than 2^31 apart.
+constexpr bool Precedes(std::uint32_t a, std::uint32_t b) {
+  return static_cast<std::int32_t>(a - b) < 0;
+}
+
 /// A sequence number of one direction. `Side` keeps the two directions apart at compile time:
 /// comparing SND.NXT with RCV.NXT is a type error, not a bug to be found. Comparison is modulo 2^32
 /// (RFC 9293 §3.4): meaningful for numbers less than 2^31 apart.

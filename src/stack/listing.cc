@@ -174,9 +174,7 @@ ConnectionInfo Stack::Impl::Info(Time now, const Socket& socket) const {
   info.segments_retransmitted = tcb.segments_repeated;
   info.segments_marked = tcb.segments_marked;
   info.send_queue = buffers.SendSize(tcb);
-  if (tcp::IsIn(tcb.state, tcp::kSynchronized) && tcp::DataEnd(cx, tcb) > tcb.snd.nxt) {
-    info.unsent = static_cast<std::uint32_t>(tcp::DataEnd(cx, tcb) - tcb.snd.nxt);
-  }
+  info.unsent = tcp::Unsent(cx, tcb);
   info.receive_queue = buffers.ReceiveSize(tcb);
   info.readable = tcp::ReadableBytes(cx, tcb);
   info.at_mark = tcp::AtMark(cx, tcb);

@@ -68,7 +68,7 @@ tcp::Stamp PackOptions(tcp::Stamp now, const tcp::HalfOpen& half) {
   if (half.sack) bits |= kSack;
   if (half.ecn) bits |= kEcn;
   const tcp::Stamp packed = (now & ~kAllBits) | bits;
-  return static_cast<std::int32_t>(packed - now) > 0 ? packed - (kAllBits + 1) : packed;
+  return Precedes(now, packed) ? packed - (kAllBits + 1) : packed;
 }
 
 wire::TcpOptions UnpackOptions(std::uint32_t packed) {

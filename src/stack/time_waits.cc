@@ -92,7 +92,7 @@ stack::TimerNode& Stack::Impl::TimeWaitNode(Ref ref) {
 tcp::Stamp Stack::Impl::RestartedAt(Ref ref, tcp::Stamp now) {
   const Time deadline = stack::TimerWheel::DeadlineOf(TimeWaitNode(ref));
   const tcp::Stamp began = tcp::StampOf(deadline) - static_cast<tcp::Stamp>(2 * settings.msl_ms);
-  return static_cast<std::int32_t>(now - began) < 0 ? now : began;
+  return Precedes(now, began) ? now : began;
 }
 
 void Stack::Impl::RemoveTimeWait(Ref ref, const Tuple& tuple) {

@@ -34,7 +34,7 @@ void TrimToWindow(const ReceiveWindow& window, Arriving& segment) {
 bool PawsRejects(std::uint32_t recent, Stamp age, const wire::Segment& segment) {
   constexpr Stamp kOutdated = 24u * 24 * 3600 * 1000;
   if (!segment.options.has_timestamp || segment.Has(kRst)) return false;
-  return static_cast<std::int32_t>(segment.options.ts_value - recent) < 0 && age < kOutdated;
+  return Precedes(segment.options.ts_value, recent) && age < kOutdated;
 }
 
 }  // namespace estab::tcp

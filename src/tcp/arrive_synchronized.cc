@@ -295,6 +295,7 @@ Verdict ArriveSynchronized(Context& cx, Tcb& tcb, Arriving& segment) {
   tcb.last_heard = cx.stamp();
   tcb.keepalive_probes = 0;
   const Verdict verdict = TakeTextAndFin(cx, tcb, segment, ack.verdict.rule);
+  AckReduction(tcb, segment);
   // Rules that moved the state have been applied where they did; the others are written down here.
   if (!GetRule(verdict.rule).moves) Apply(cx, tcb, verdict.rule);
   return verdict;

@@ -9,8 +9,6 @@
 namespace estab::tcp {
 namespace {
 
-bool Later32(std::uint32_t a, std::uint32_t b) { return static_cast<std::int32_t>(a - b) > 0; }
-
 // What TCP_INFO tells: the last rate, but one that the user has kept low does not replace a higher.
 void KeepRate(Tcb& tcb, const RateSample& sample) {
   const std::uint64_t rate =
@@ -40,7 +38,7 @@ void NoteArrival(const Context& cx, Tcb& tcb, LossState& loss, Flight::Index i, 
   if (mark == nullptr) return;
   mark->known = false;
   // What was sent last says most of what the path is like now.
-  if (sample.marked && static_cast<std::int32_t>(segment.turn - sample.turn) < 0) return;
+  if (sample.marked && Precedes(segment.turn, sample.turn)) return;
   sample.marked = true;
   sample.turn = segment.turn;
   sample.app_limited = mark->app_limited;
@@ -55,7 +53,7 @@ void FinishSample(const Context& cx, Tcb& tcb, LossState& loss, AckNews& news) {
   RateSample& sample = news.sample;
   d.delivered += news.delivered;
   d.lost += news.lost;
-  if (d.app_limited && Later32(d.delivered, d.limited_until)) d.app_limited = false;
+  if (d.app_limited && Precedes(d.limited_until, d.delivered)) d.app_limited = false;
   if (news.delivered != 0) d.delivered_at = cx.now;
   if (!sample.marked) return;
   sample.delivered = d.delivered - sample.prior_delivered;
@@ -69,10 +67,7 @@ void FinishSample(const Context& cx, Tcb& tcb, LossState& loss, AckNews& news) {
 
 void NoteAppLimit(const Context& cx, const Tcb& tcb, LossState& loss) {
   const std::uint32_t pipe = Pipe(cx, tcb);
-  const SndSeq end = DataEnd(cx, tcb);
-  const std::uint32_t unsent =
-      tcb.syn_acked && end > tcb.snd.nxt ? static_cast<std::uint32_t>(end - tcb.snd.nxt) : 0;
-  if (unsent >= tcb.send_mss || pipe >= tcb.cwnd || loss.flight.lost_count() != 0) return;
+  if (Unsent(cx, tcb) >= tcb.send_mss || pipe >= tcb.cwnd || loss.flight.lost_count() != 0) return;
   loss.deliveries.app_limited = true;
   loss.deliveries.limited_until = loss.deliveries.delivered + pipe;
 }

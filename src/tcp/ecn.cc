@@ -25,8 +25,11 @@ bool IsEcnCapable(const Tcb& tcb, const Plan& plan) {
 void TakeCwr(Tcb& tcb, const Arriving& segment) {
   if (!tcb.ecn || !segment.Has(kCwr)) return;
   tcb.ecn_echo = false;
-  // Whoever has just reduced its window may have one segment left in it: no delay.
-  if (!segment.header.payload.empty()) AckOnce(tcb);
+}
+
+void AckReduction(Tcb& tcb, const Arriving& segment) {
+  const bool reduced = tcb.ecn && segment.Has(kCwr);
+  if (reduced && !segment.header.payload.empty()) AckOnce(tcb);
 }
 
 void TakeMark(Tcb& tcb, const Arriving& segment) {

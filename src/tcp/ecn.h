@@ -43,6 +43,9 @@ bool IsEcnCapable(const Tcb& tcb, const Plan& plan);
 
 /// A segment has been found acceptable: its CWR ends our echo.
 void TakeCwr(Tcb& tcb, const Arriving& segment);
+/// Its data has been taken in: with CWR it is acknowledged without delay, for whoever has just
+/// reduced its window may have one segment left in it (as Linux).
+void AckReduction(Tcb& tcb, const Arriving& segment);
 /// Data is taken in: its mark begins the echo (RFC 3168 §6.1.3).
 void TakeMark(Tcb& tcb, const Arriving& segment);
 

@@ -33,7 +33,7 @@ static_assert(sizeof(SentSegment) == 32, "two segments in flight share a cache l
 
 /// Whether `a` was sent (the last time) after `b` was.
 constexpr bool SentAfter(const SentSegment& a, const SentSegment& b) {
-  return static_cast<std::int32_t>(a.turn - b.turn) > 0;
+  return Precedes(b.turn, a.turn);
 }
 
 /// What a scoreboard for so many segments takes: the ring, and two sets of bits.
@@ -117,9 +117,7 @@ class Flight {
   /// were sent before it are overtaken. Before MarkSacked or PopFirst.
   void NoteLatest(Index i);
   /// Whether `segment` was sent before the latest that has arrived.
-  bool Overtaken(const SentSegment& segment) const {
-    return static_cast<std::int32_t>(segment.turn - latest_turn_) < 0;
-  }
+  bool Overtaken(const SentSegment& segment) const { return Precedes(segment.turn, latest_turn_); }
   /// The last sent of what is overtaken and still in flight; false if nothing is.
   bool LastOvertaken(Index& i) const {
     i = edge_;

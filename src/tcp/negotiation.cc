@@ -33,7 +33,7 @@ std::uint8_t ScaleFor(const Settings& settings, const SocketOptions& options) {
 }  // namespace
 
 std::uint16_t AnnouncedMss(std::uint32_t mtu, bool v4, const SocketOptions& options) {
-  const std::uint32_t room = std::min<std::uint32_t>(mtu - (v4 ? 40 : 60), 65535);
+  const std::uint32_t room = std::min<std::uint32_t>(mtu - HeaderRoom(v4), 65535);
   const std::uint32_t wanted = options.max_segment != 0 ? options.max_segment : room;
   return static_cast<std::uint16_t>(std::min(room, wanted));
 }

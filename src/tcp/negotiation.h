@@ -2,11 +2,19 @@
 #pragma once
 
 #include "tcp/context.h"
+#include "wire/ip.h"
 #include "wire/segment.h"
+#include "wire/tcp.h"
 
 namespace estab::tcp {
 
 constexpr std::uint16_t kTimestampRoom = 12;  // nop nop TS, in every segment
+
+/// What the two headers take of a packet, without options.
+constexpr std::uint32_t HeaderRoom(bool v4) {
+  return static_cast<std::uint32_t>(wire::kTcpHeaderSize +
+                                    (v4 ? wire::kIpv4HeaderSize : wire::kIpv6HeaderSize));
+}
 
 /// What we say in a SYN or SYN|ACK, and what came of the peer's.
 struct Offer {

@@ -15,12 +15,12 @@ constexpr std::uint32_t kInfinite = 0x7fffffff;  // Linux's TCP_INFINITE_SSTHRES
 
 // What a packet holds besides payload: the headers and what goes with every segment.
 std::uint32_t Overhead(const Tcb& tcb) {
-  return (tcb.tuple.remote.address.is_v4() ? 40u : 60u) + (tcb.timestamps ? kTimestampRoom : 0u);
+  return HeaderRoom(tcb.tuple.remote.address.is_v4()) + (tcb.timestamps ? kTimestampRoom : 0u);
 }
 
 // The payload of a full segment in packets of `mtu` bytes.
 std::uint32_t MssWithin(const Settings& settings, const Tcb& tcb, std::uint32_t mtu) {
-  const std::uint32_t headers = tcb.tuple.remote.address.is_v4() ? 40 : 60;
+  const std::uint32_t headers = HeaderRoom(tcb.tuple.remote.address.is_v4());
   // The least counts before timestamps are taken off (Linux: tcp_mtu_to_mss).
   const auto least = static_cast<std::uint32_t>(settings.min_snd_mss);
   const std::uint32_t room = std::clamp<std::uint32_t>(mtu - headers, least, UINT16_MAX);
@@ -29,7 +29,7 @@ std::uint32_t MssWithin(const Settings& settings, const Tcb& tcb, std::uint32_t 
 
 // The largest packet that the peer takes.
 std::uint16_t MostToPeer(const Tcb& tcb) {
-  const std::uint32_t headers = tcb.tuple.remote.address.is_v4() ? 40 : 60;
+  const std::uint32_t headers = HeaderRoom(tcb.tuple.remote.address.is_v4());
   return static_cast<std::uint16_t>(std::min<std::uint32_t>(tcb.peer_mss + headers, UINT16_MAX));
 }
 
@@ -139,10 +139,7 @@ MtuProbe NextMtuProbe(const Context& cx, const Tcb& tcb) {
   if (length <= mss) return {};
   // Its loss must show by what follows it.
   const std::uint32_t needed = length + (tcb.reordering + 1u) * mss;
-  const SndSeq end = DataEnd(cx, tcb);
-  const std::uint32_t unsent =
-      end > tcb.snd.nxt ? static_cast<std::uint32_t>(end - tcb.snd.nxt) : 0;
-  if (unsent < needed || tcb.snd.wnd < needed) return {};
+  if (Unsent(cx, tcb) < needed || tcb.snd.wnd < needed) return {};
   if (UsableWindow(tcb) < needed) return {What::kWait};
   const std::uint32_t pipe = Pipe(cx, tcb);
   if (pipe != 0 && pipe + 2 * mss > tcb.cwnd) return {What::kWait};

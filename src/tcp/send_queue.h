@@ -18,6 +18,12 @@ inline SndSeq SendEnd(const Context& cx, const Tcb& tcb) {
   return DataEnd(cx, tcb) + (tcb.fin_queued && !tcb.fin_acked ? 1u : 0u);
 }
 
+/// Bytes of data that wait and have never been sent; none counts before our SYN is acknowledged.
+inline std::uint32_t Unsent(const Context& cx, const Tcb& tcb) {
+  const SndSeq end = DataEnd(cx, tcb);
+  return tcb.syn_acked && end > tcb.snd.nxt ? static_cast<std::uint32_t>(end - tcb.snd.nxt) : 0;
+}
+
 /// Sequence numbers sent and not acknowledged.
 inline std::uint32_t Outstanding(const Tcb& tcb) {
   return static_cast<std::uint32_t>(tcb.snd.nxt - tcb.snd.una);

@@ -13,7 +13,7 @@ namespace {
 bool ProvablyNew(const TimeWait& record, const wire::Segment& syn, bool paws_rejects) {
   if (paws_rejects) return false;
   if (record.timestamps && syn.options.has_timestamp &&
-      static_cast<std::int32_t>(syn.options.ts_value - record.ts_recent) > 0) {
+      Precedes(record.ts_recent, syn.options.ts_value)) {
     return true;
   }
   return RcvSeq(syn.seq) > record.rcv_nxt;

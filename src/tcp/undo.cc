@@ -17,7 +17,7 @@ void BeginUndo(Tcb& tcb, LossState& loss) {
 
 bool AnswersOriginal(const Tcb& tcb, const LossState& loss, const AckNews& news) {
   if (!loss.repeated || !tcb.timestamps || !news.has_echo) return false;
-  return static_cast<std::int32_t>(news.echo - loss.repeated_stamp) < 0;
+  return Precedes(news.echo, loss.repeated_stamp);
 }
 
 bool AllRepeatsNeedless(const LossState& loss) {

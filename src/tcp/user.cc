@@ -58,12 +58,6 @@ void CloseSending(Context& cx, Tcb& tcb) {
   }
 }
 
-// Bytes that are queued and have not been sent.
-std::uint32_t Unsent(const Context& cx, const Tcb& tcb) {
-  const SndSeq end = DataEnd(cx, tcb);
-  return tcb.syn_acked && end > tcb.snd.nxt ? static_cast<std::uint32_t>(end - tcb.snd.nxt) : 0;
-}
-
 // What the windows let go at once.
 std::uint32_t GoesNow(const Context& cx, const Tcb& tcb) {
   const std::uint32_t pipe = Pipe(cx, tcb);

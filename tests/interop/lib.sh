@@ -54,6 +54,31 @@ make_link() {
 }
 estab_addresses=(--link tun:estab0 --address 192.0.2.2/24 2001:db8::2/64)
 
+# A client in a namespace of its own (process $client), and a router, which this namespace becomes,
+# between it and estab: 198.51.100.0/24 and 2001:db8:1::/64. False, and $work/veth says why, if there
+# is no veth here.
+make_client() {
+  unshare -n sleep 120 &
+  client=$!
+  wait_for 5 bash -c "[ \$(readlink /proc/$client/ns/net) != \$(readlink /proc/self/ns/net) ]" ||
+    fail "no namespace for the client"
+  ip link add veth0 type veth peer name veth1 netns $client 2>"$work/veth" || return
+  ip address add 198.51.100.1/24 dev veth0
+  ip -6 address add 2001:db8:1::1/64 dev veth0 nodad
+  ip link set veth0 up
+  in_client ip link set lo up
+  in_client ip address add 198.51.100.2/24 dev veth1
+  in_client ip -6 address add 2001:db8:1::2/64 dev veth1 nodad
+  in_client ip link set veth1 up
+  in_client ip route add 192.0.2.0/24 via 198.51.100.1
+  in_client ip -6 route add 2001:db8::/64 via 2001:db8:1::1
+  echo 1 >/proc/sys/net/ipv4/ip_forward
+  echo 1 >/proc/sys/net/ipv6/conf/all/forwarding
+}
+in_client() {
+  nsenter -t "$client" -n "$@"
+}
+
 # within SECONDS COMMAND...: fails if it takes longer.
 within() {
   local limit=$1

@@ -36,26 +36,12 @@ done
 
 # A client beyond a router whose way to estab takes no more than 600 bytes, and whose packets may be
 # cut: what it sends arrives in fragments. What comes back need not be.
-unshare -n sleep 120 &
-client=$!
-in_client() {
-  nsenter -t $client -n "$@"
-}
-wait_for 5 bash -c "[ \$(readlink /proc/$client/ns/net) != \$(readlink /proc/self/ns/net) ]" ||
-  fail "no namespace for the client"
-if ! ip link add veth0 type veth peer name veth1 netns $client 2>"$work/veth"; then
+if ! make_client; then
   echo "no veth here ($(cat "$work/veth")): TCP in fragments not tried"
   stop_server
   exit 0
 fi
-ip address add 198.51.100.1/24 dev veth0
-ip link set veth0 up
-in_client ip link set lo up
-in_client ip address add 198.51.100.2/24 dev veth1
-in_client ip link set veth1 up
-in_client ip route add 192.0.2.0/24 via 198.51.100.1
 in_client bash -c 'echo 1 >/proc/sys/net/ipv4/ip_no_pmtu_disc'
-echo 1 >/proc/sys/net/ipv4/ip_forward
 ip link set estab0 mtu 600
 within 60 nsenter -t $client -n nc -N 192.0.2.2 7 <"$work/sent" >"$work/back" ||
   fail "echo through a router that makes fragments"

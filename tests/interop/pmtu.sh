@@ -7,26 +7,7 @@ here=$(dirname "$0")
 . "$here/lib.sh"
 
 make_link
-unshare -n sleep 120 &
-client=$!
-in_client() {
-  nsenter -t $client -n "$@"
-}
-wait_for 5 bash -c "[ \$(readlink /proc/$client/ns/net) != \$(readlink /proc/self/ns/net) ]" ||
-  fail "no namespace for the client"
-ip link add veth0 type veth peer name veth1 netns $client 2>"$work/veth" ||
-  skip "no veth here ($(cat "$work/veth"))"
-ip address add 198.51.100.1/24 dev veth0
-ip -6 address add 2001:db8:1::1/64 dev veth0 nodad
-ip link set veth0 up
-in_client ip link set lo up
-in_client ip address add 198.51.100.2/24 dev veth1
-in_client ip -6 address add 2001:db8:1::2/64 dev veth1 nodad
-in_client ip link set veth1 up
-in_client ip route add 192.0.2.0/24 via 198.51.100.1
-in_client ip -6 route add 2001:db8::/64 via 2001:db8:1::1
-echo 1 >/proc/sys/net/ipv4/ip_forward
-echo 1 >/proc/sys/net/ipv6/conf/all/forwarding
+make_client || skip "no veth here ($(cat "$work/veth"))"
 # Towards the client no more than 1300 bytes, which only the router knows.
 ip route replace 198.51.100.0/24 dev veth0 src 198.51.100.1 mtu lock 1300
 ip -6 route del 2001:db8:1::/64 dev veth0

@@ -8,6 +8,7 @@
 #include "tcp/pacing.h"
 #include "tcp/policy.h"
 #include "tcp/recovery.h"
+#include "unit/bare_tcb.h"
 
 namespace estab::tcp {
 namespace {
@@ -41,10 +42,9 @@ TEST(WindowedMaxOf, WhatFallsForLongEndsAtWhatIs) {
   EXPECT_EQ(max.value(), 5u);
 }
 
-class Bbr : public testing::Test {
+class Bbr : public testing::Test, public BareTcb {
  protected:
   Bbr() {
-    tcb.options = &options;
     tcb.send_mss = kMss;
     tcb.state = State::kEstablished;
     tcb.congestion = Congestion::kBbr;
@@ -83,15 +83,6 @@ class Bbr : public testing::Test {
     for (int i = 0; i < 5; ++i) Round(1'000'000);
     ASSERT_EQ(model().mode, BbrModel::Mode::kProbeBandwidth);
   }
-
-  Memory memory{HeapAllocator()};
-  Settings settings;
-  Buffers buffers{memory};
-  Recorder recorder;
-  ChallengeBudget challenges;
-  Context cx{Time{} + seconds(100), settings, buffers, recorder, challenges, Cause{}};
-  SocketOptions options;
-  Tcb tcb;
 };
 
 TEST_F(Bbr, BeginsPacedAtTheInitialWindowsRate) {

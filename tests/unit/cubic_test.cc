@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "tcp/recovery.h"
+#include "unit/bare_tcb.h"
 
 namespace estab::tcp {
 namespace {
@@ -11,10 +12,9 @@ namespace {
 using std::chrono::milliseconds;
 constexpr std::uint32_t kMss = 1000;
 
-class Cubic : public testing::Test {
+class Cubic : public testing::Test, public BareTcb {
  protected:
   Cubic() {
-    tcb.options = &options;
     tcb.send_mss = kMss;
     tcb.congestion = Congestion::kCubic;
     tcb.rtt.min = 100'000;
@@ -39,15 +39,6 @@ class Cubic : public testing::Test {
     kCubic.acked(cx, tcb, news, limited);
   }
   double Segments() const { return static_cast<double>(tcb.cwnd) / kMss; }
-
-  Memory memory{HeapAllocator()};
-  Settings settings;
-  Buffers buffers{memory};
-  Recorder recorder;
-  ChallengeBudget challenges;
-  Context cx{Time{} + std::chrono::seconds(100), settings, buffers, recorder, challenges, Cause{}};
-  SocketOptions options;
-  Tcb tcb;
 };
 
 TEST(CubicCurveOf, CubeRootsAreExact) {

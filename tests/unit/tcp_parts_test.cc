@@ -13,6 +13,7 @@
 #include "tcp/negotiation.h"
 #include "tcp/rtt.h"
 #include "tcp/time_wait.h"
+#include "unit/bare_tcb.h"
 
 namespace estab::tcp {
 namespace {
@@ -111,20 +112,8 @@ TEST(Acceptance, Paws) {
 
 // --- Round-trip time: RFC 6298 by hand -----------------------------------------------------------
 
-struct Bench {
-  Memory memory{HeapAllocator()};
-  Settings settings;
-  Buffers buffers{memory};
-  Recorder recorder;
-  ChallengeBudget challenges;
-  Context cx{Time{} + std::chrono::seconds(100), settings, buffers, recorder, challenges, Cause{}};
-  SocketOptions options;
-  Tcb tcb;
-  Bench() { tcb.options = &options; }
-};
-
 TEST(Rtt, Rfc6298ByHand) {
-  Bench b;
+  BareTcb b;
   b.settings.policy.rto_min_of_whole = true;
   b.settings.rto_min_ms = 1;
   TakeRttSample(b.cx, b.tcb, milliseconds(400));
@@ -146,7 +135,7 @@ TEST(Rtt, Rfc6298ByHand) {
 // The other estimator: a deviation that shrinks counts for less when the round trip is shorter than
 // usual, and what the RTO adds comes down by a quarter in each round trip, not with each sample.
 TEST(Rtt, AsLinuxByHand) {
-  Bench b;
+  BareTcb b;
   b.settings.rto_min_ms = 10;
   TakeRttSample(b.cx, b.tcb, milliseconds(400));
   EXPECT_EQ(b.tcb.rtt.mdev4 / 4, 200'000u);
@@ -162,7 +151,7 @@ TEST(Rtt, AsLinuxByHand) {
 // The deviation comes down once in a round trip, wherever in sequence space the connection is.
 TEST(Rtt, ANarrowerDeviationIsLearnedAnywhereInSequenceSpace) {
   const auto margin_at = [](std::uint32_t una) {
-    Bench b;
+    BareTcb b;
     b.tcb.snd.una = SndSeq(una);
     b.tcb.snd.nxt = SndSeq(una + 1000);
     EXPECT_NE(b.buffers.AttachSend(b.tcb), nullptr);
@@ -180,7 +169,7 @@ TEST(Rtt, ANarrowerDeviationIsLearnedAnywhereInSequenceSpace) {
 }
 
 TEST(Rtt, TheMarginIsAtLeastTheMinimum) {
-  Bench b;
+  BareTcb b;
   for (int i = 0; i < 100; ++i) TakeRttSample(b.cx, b.tcb, milliseconds(30));
   EXPECT_EQ(BackedOffRto(b.cx, b.tcb), milliseconds(230));
   b.settings.rto_min_ms = 1000;
@@ -189,7 +178,7 @@ TEST(Rtt, TheMarginIsAtLeastTheMinimum) {
 }
 
 TEST(Rtt, BackOffDoublesToTheLimitAndASampleEndsIt) {
-  Bench b;
+  BareTcb b;
   ResetRto(b.cx, b.tcb, false);
   EXPECT_EQ(BackedOffRto(b.cx, b.tcb), milliseconds(1000));
   b.tcb.rtt.backoff = 3;
@@ -257,7 +246,7 @@ TEST(Negotiation, OnlyWhatBothOffered) {
 }
 
 TEST(Negotiation, ScalesOverFourteenCountAsFourteen) {
-  Bench b;
+  BareTcb b;
   b.tcb.window_scaling = true;
   b.tcb.announced_mss = 1460;
   wire::TcpOptions theirs;
@@ -277,7 +266,7 @@ AckNews Delivered(std::uint32_t bytes) {
 }
 
 TEST(Reno, InitialWindowSlowStartAndAvoidance) {
-  Bench b;
+  BareTcb b;
   b.tcb.send_mss = 1448;
   EXPECT_EQ(InitialWindow(b.tcb), 14480u);
   b.tcb.send_mss = 8948;

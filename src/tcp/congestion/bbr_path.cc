@@ -10,8 +10,6 @@ namespace {
 
 constexpr std::uint32_t kBandwidthRounds = 10;
 
-bool Before32(std::uint32_t a, std::uint32_t b) { return static_cast<std::int32_t>(a - b) < 0; }
-
 void BeginPolicerInterval(const Deliveries& deliveries, BbrModel& model) {
   auto& policer = model.policer;
   policer.at = deliveries.delivered_at;
@@ -95,7 +93,7 @@ void TakeBandwidth(const BbrStep& step) {
   const Deliveries& deliveries = step.loss.deliveries;
   model.round_start = false;
   if (!sample.valid) return;
-  if (!Before32(sample.prior_delivered, model.round_end)) {
+  if (!Precedes(sample.prior_delivered, model.round_end)) {
     model.round_end = deliveries.delivered;
     ++model.rounds;
     model.round_start = true;
