@@ -29,6 +29,7 @@ const Workload kWorkloads[] = {
     {"ports", "Connect and abort while so many ports to the destination are taken", MeasurePorts},
     {"bulk", "Data in one direction; --count and --warm are bytes", MeasureBulk},
     {"round", "A byte there and back over each of many connections", MeasureRound},
+    {"scale", "All that must not grow with the number of connections, in one run", MeasureScale},
     {"idle", "Many connections, and a millisecond passes", MeasureIdle},
     {"memory", "Bytes of idle ends, half-open and TIME_WAIT records", MeasureMemory},
     {"timers", "Cancel and set a timer among many", MeasureTimers},

@@ -1,35 +1,14 @@
 // What connections cost while nothing happens: memory, and time that passes.
-#include <unistd.h>
-
 #include <chrono>
-#include <fstream>
 
 #include "engine/pair.h"
 #include "engine/region.h"
+#include "engine/usage.h"
 #include "engine/workloads.h"
 #include "stack/socket.h"
 
 namespace bench_engine {
 namespace {
-
-// Bytes of the process that are in memory.
-double Resident() {
-  std::ifstream statm("/proc/self/statm");
-  std::uint64_t total = 0;
-  std::uint64_t resident = 0;
-  statm >> total >> resident;
-  return static_cast<double>(resident) * static_cast<double>(sysconf(_SC_PAGESIZE));
-}
-
-struct Usage {
-  explicit Usage(Pair& pair)
-      : client(static_cast<double>(pair.client().Counters().memory)),
-        server(static_cast<double>(pair.server().Counters().memory)),
-        resident(Resident()) {}
-  double client;
-  double server;
-  double resident;
-};
 
 // Connections that have carried a byte each way and then been silent for a second.
 void MakeIdle(Pair& pair, const std::vector<Open>& open) {

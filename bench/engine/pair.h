@@ -79,6 +79,9 @@ class Pair {
             static_cast<std::uint16_t>(kFirstPort + listener)};
   }
 
+  /// Receive gets so many packets at a time, at most.
+  void set_batch(std::size_t batch) { batch_ = batch; }
+
   /// A client's socket on its way to a listener.
   estab::SocketId Connect(std::uint64_t listener);
 

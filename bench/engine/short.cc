@@ -1,79 +1,18 @@
 // Connections that come and go.
 #include <chrono>
 
-#include "engine/pair.h"
+#include "engine/conversation.h"
 #include "engine/region.h"
 #include "engine/workloads.h"
 
 namespace bench_engine {
 namespace {
 
-using estab::Error;
 using estab::ReadyEvent;
 using estab::SocketId;
 
 std::uint64_t Or(std::uint64_t asked, std::uint64_t otherwise) {
   return asked != 0 ? asked : otherwise;
-}
-
-/// The programs at both ends, driven by readiness.
-class Conversation {
- public:
-  Conversation(Pair& pair, bool data) : pair_(pair), data_(data) {}
-
-  /// One connection to `listener`, from its opening to its end.
-  void Run(std::uint64_t listener) {
-    listener_ = pair_.listener(listener);
-    client_ = pair_.Connect(listener);
-    pair_.Run([this](const ReadyEvent& e) { OnClient(e); },
-              [this](const ReadyEvent& e) { OnServer(e); });
-    if (open_ != 0) Fail("a connection that did not end", Error::kBusy);
-  }
-
- private:
-  void OnClient(const ReadyEvent& e) {
-    if (e.socket != client_) return;
-    const bool opened = (e.raised & estab::kWritable) != 0;
-    const bool answered = (e.raised & estab::kReadable) != 0;
-    std::array<std::byte, 1> byte{};
-    if (answered) Must(pair_.client().Read(pair_.now(), client_, byte), "read");
-    if (answered || (opened && !data_)) {
-      Must(pair_.client().Close(pair_.now(), client_), "close");
-    } else if (opened) {
-      Must(pair_.client().Send(pair_.now(), client_, byte), "send");
-    }
-  }
-
-  void OnServer(const ReadyEvent& e) {
-    if (e.socket == listener_) {
-      while (pair_.server().Accept(pair_.now(), listener_)) ++open_;
-      return;
-    }
-    if ((e.readiness & estab::kReadable) == 0) return;
-    std::array<std::byte, 1> byte{};
-    for (;;) {
-      const auto n = pair_.server().Read(pair_.now(), e.socket, byte);
-      if (!n && n.error() == Error::kWouldBlock) return;
-      if (Must(n, "read") == 0) break;
-      Must(pair_.server().Send(pair_.now(), e.socket, byte), "send");
-    }
-    Must(pair_.server().Close(pair_.now(), e.socket), "close");
-    --open_;
-  }
-
-  Pair& pair_;
-  bool data_;
-  SocketId client_;
-  SocketId listener_;
-  int open_ = 0;
-};
-
-// Every 64 connections a jump over 2MSL: TIME_WAIT begins and ends, and does not pile up.
-void RunMany(Pair& pair, Conversation& conversation, std::uint64_t count) {
-  for (std::uint64_t i = 1; i <= count; ++i) {
-    conversation.Run(0);
-    if (i % 64 == 0) pair.Pass(std::chrono::seconds(61));
-  }
 }
 
 void AddCosts(Report& report, const Region& region, Pair& pair, std::uint64_t count,
@@ -93,11 +32,11 @@ Report MeasureShort(const Options& options, bool data) {
   Pair pair(options, ListenersFor(options.connections));
   const std::vector<Open> others = OpenMany(pair, options.connections);
   Conversation conversation(pair, data);
-  RunMany(pair, conversation, Or(options.warm, 20'000));
+  ConverseMany(pair, conversation, Or(options.warm, 20'000));
   const std::uint64_t packets = pair.packets();
   const std::uint64_t allocations = pair.allocations();
   Region region;
-  RunMany(pair, conversation, count);
+  ConverseMany(pair, conversation, count);
   region.Stop();
   Report report(data ? "short" : "open_close");
   report.Add("connections", static_cast<double>(others.size()));

@@ -2,8 +2,8 @@
 #include <algorithm>
 #include <chrono>
 
-#include "engine/pair.h"
 #include "engine/region.h"
+#include "engine/rounds.h"
 #include "engine/workloads.h"
 
 namespace bench_engine {
@@ -74,68 +74,6 @@ class Bulk {
   std::vector<std::byte> sink_;
 };
 
-/// Many connections that each carry a byte there and a byte back.
-class Rounds {
- public:
-  Rounds(Pair& pair, std::vector<Open> open, std::size_t batch)
-      : pair_(pair), open_(std::move(open)), batch_(std::min(batch, open_.size())) {
-    for (std::size_t i = 0; i < open_.size(); ++i) {
-      Must(pair_.client().SetUser(open_[i].client, &open_[i]), "user");
-      Must(pair_.server().SetUser(open_[i].server, &open_[i]), "user");
-    }
-    const auto nobody = [](const estab::ReadyEvent&) {};
-    Pair::Dispatch(pair_.client(), nobody);
-    Pair::Dispatch(pair_.server(), nobody);
-  }
-
-  /// At least `rounds` of them, a whole number of batches; returns how many.
-  std::uint64_t Run(std::uint64_t rounds) {
-    std::uint64_t done = 0;
-    while (done < rounds) done += Batch();
-    return done;
-  }
-  std::size_t size() const { return open_.size(); }
-
- private:
-  // Time passes a millisecond in each walk over all of them, so that every connection's timers have
-  // the same to do however many there are.
-  std::size_t Batch() {
-    if (next_ + batch_ > open_.size()) {
-      next_ = 0;
-      pair_.Pass(std::chrono::milliseconds(1));
-    }
-    std::array<std::byte, 1> byte{};
-    for (std::size_t i = 0; i < batch_; ++i) {
-      Must(pair_.client().Send(pair_.now(), open_[next_ + i].client, byte), "send");
-    }
-    next_ += batch_;
-    std::size_t echoed = 0;
-    std::size_t back = 0;
-    while (pair_.ToServer() == Wire::kPackets) {
-    }
-    Pair::Dispatch(pair_.server(), [&](const estab::ReadyEvent& e) {
-      if ((e.raised & estab::kReadable) == 0) return;
-      Must(pair_.server().Read(pair_.now(), e.socket, byte), "read");
-      Must(pair_.server().Send(pair_.now(), e.socket, byte), "send");
-      ++echoed;
-    });
-    while (pair_.ToClient() == Wire::kPackets) {
-    }
-    Pair::Dispatch(pair_.client(), [&](const estab::ReadyEvent& e) {
-      if ((e.raised & estab::kReadable) == 0) return;
-      Must(pair_.client().Read(pair_.now(), e.socket, byte), "read");
-      ++back;
-    });
-    if (echoed != batch_ || back != batch_) Fail("a byte did not come", Error::kBusy);
-    return batch_;
-  }
-
-  Pair& pair_;
-  std::vector<Open> open_;
-  std::size_t batch_;
-  std::size_t next_ = 0;
-};
-
 }  // namespace
 
 Report MeasureBulk(const Options& options) {
@@ -165,7 +103,8 @@ Report MeasureBulk(const Options& options) {
 Report MeasureRound(const Options& options) {
   const std::uint64_t connections = options.connections != 0 ? options.connections : 10;
   Pair pair(options, ListenersFor(connections));
-  Rounds rounds(pair, OpenMany(pair, connections), options.batch);
+  Rounds rounds(pair, OpenMany(pair, connections), false);
+  rounds.set_batch(options.batch);
   // Twice over all: what happens once in a connection's life is over, and each has its memory.
   rounds.Run(options.warm != 0 ? options.warm : std::max<std::uint64_t>(2 * rounds.size(), 50'000));
   const std::uint64_t packets = pair.packets();

@@ -17,6 +17,9 @@ Report MeasureBulk(const Options& options);
 /// A byte there and a byte back over each of `connections` in an order without order, `batch` of
 /// them at a time. An operation is one segment of one byte.
 Report MeasureRound(const Options& options);
+/// All of these with one setting-up: a byte over each of `connections`, singly and in batches of
+/// 32; connections that come and go beside them; a millisecond that passes; memory.
+Report MeasureScale(const Options& options);
 /// `connections` open and nothing happens: what a millisecond costs, and the memory of an end.
 Report MeasureIdle(const Options& options);
 /// Memory of `connections` idle ends, half-open records and TIME_WAIT records.
