@@ -29,6 +29,7 @@ void MakeLinux(Settings& s) {
   s.policy.crossed_syn_ack_as_linux = true;
   s.policy.probes_wait_from_answer = true;
   s.policy.probes_as_linux = true;
+  s.policy.bbr_as_linux = true;
   s.policy.repairs_as_linux = true;
   s.policy.window_shrinks_with_news = true;
   s.policy.paws_spares_overtaken = false;

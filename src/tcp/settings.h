@@ -94,6 +94,9 @@ struct Policy {
   /// takes its place, and is not counted. Else such a segment is left to the retransmission timer,
   /// and a probe comes in time or not at all.
   bool probes_as_linux = false;
+  /// BBR looks for the round trip with four segments in flight, also where that itself takes longer
+  /// than the 200 ms that it is meant to last (bbr.h).
+  bool bbr_as_linux = false;
   /// Without SACK the next hole waits for room in the window (RFC 6582 repeats it at once).
   bool repairs_as_linux = false;
   /// A window that is smaller than before counts only in a segment that brings something new, or

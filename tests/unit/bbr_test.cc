@@ -83,6 +83,24 @@ class Bbr : public testing::Test, public BareTcb {
     for (int i = 0; i < 5; ++i) Round(1'000'000);
     ASSERT_EQ(model().mode, BbrModel::Mode::kProbeBandwidth);
   }
+
+  // Fills a path of 600 ms, waits until its round trip is to be probed, and goes on until no more
+  // ACKs of `while_probing` leave it there; tells the window of each round.
+  std::vector<std::uint32_t> ProbeLongPath(Duration while_probing) {
+    const auto round = [&](Duration trip) {
+      cx.now += trip;
+      Ack(600'000, trip);
+    };
+    for (int i = 0; i < 30; ++i) round(milliseconds(600));
+    EXPECT_EQ(model().min_rtt, milliseconds(600));
+    while (model().mode != BbrModel::Mode::kProbeRoundTrip) round(milliseconds(900));
+    std::vector<std::uint32_t> windows;
+    while (model().mode == BbrModel::Mode::kProbeRoundTrip && windows.size() < 20) {
+      windows.push_back(tcb.cwnd);
+      round(while_probing);
+    }
+    return windows;
+  }
 };
 
 TEST_F(Bbr, BeginsPacedAtTheInitialWindowsRate) {
@@ -203,6 +221,40 @@ TEST_F(Bbr, TheRoundTripIsProbedEveryTenSeconds) {
   EXPECT_GT(tcb.cwnd, window / 10 * 9);  // what was for bunches of ACKs may go
 }
 
+class BbrOnALongPath : public Bbr {
+ protected:
+  BbrOnALongPath() {
+    SwitchControl(cx, tcb, Congestion::kReno);
+    tcb.rtt.srtt8 = 8 * 600'000;
+    tcb.rtt.min = 600'000;
+    SwitchControl(cx, tcb, Congestion::kBbr);
+  }
+};
+
+// A round trip that takes longer than the 200 ms of the probe: three quarters of the path's
+// 600,000 bytes go on.
+TEST_F(BbrOnALongPath, IsProbedWithMostOfItFull) {
+  const std::vector<std::uint32_t> windows = ProbeLongPath(milliseconds(620));
+  EXPECT_EQ(windows, std::vector<std::uint32_t>{450'000});
+  EXPECT_EQ(model().min_rtt, milliseconds(620));
+  EXPECT_EQ(model().clear_rtt, milliseconds(600));  // until it was seen with four segments
+}
+
+TEST_F(BbrOnALongPath, OthersQueueIsSeenThroughWithFourSegments) {
+  std::vector<std::uint32_t> windows = ProbeLongPath(milliseconds(700));
+  EXPECT_EQ(windows, (std::vector<std::uint32_t>{450'000, 4000, 4000}));
+  EXPECT_EQ(model().clear_rtt, milliseconds(700));
+  // Then it is the path itself that is so long.
+  windows = ProbeLongPath(milliseconds(700));
+  EXPECT_EQ(windows.front(), 450'000u);
+}
+
+TEST_F(BbrOnALongPath, IsProbedWithFourSegmentsOnLinux) {
+  settings.policy.bbr_as_linux = true;
+  const std::vector<std::uint32_t> windows = ProbeLongPath(milliseconds(620));
+  EXPECT_EQ(windows, std::vector<std::uint32_t>{4000});
+}
+
 TEST_F(Bbr, FirstRoundOfRecoveryAsMuchLeavesAsArrives) {
   FillThePipe();
   const std::uint32_t window = tcb.cwnd;
@@ -273,6 +325,28 @@ TEST_F(Bbr, LossesOfChanceAreNoPolicer) {
   for (int i = 0; i < 100; ++i) Round(1'000'000, 10'000);  // a tenth
   EXPECT_FALSE(model().policer.used);
   EXPECT_EQ(BbrRate(model()), 1'000'000u);
+}
+
+// Fifty of 256 lost, and not one byte less.
+TEST_F(Bbr, WhereAPolicerBegins) {
+  for (const std::uint32_t lost : {9'999u, 10'000u}) {
+    FillThePipe();
+    for (int i = 0; i < 16 && !model().policer.used; ++i) Round(512'000, lost);
+    EXPECT_EQ(model().policer.used, lost == 10'000);
+  }
+}
+
+// Two intervals running whose rates differ by an eighth at most.
+TEST_F(Bbr, APolicersRateIsTheSameTwice) {
+  for (const std::uint64_t second : {455'000, 445'000}) {
+    kBbr.undone(cx, tcb, 0);
+    FillThePipe();
+    const auto bandwidth = [&] { return model().policer.bandwidth; };
+    for (int i = 0; i < 12 && bandwidth() == 0; ++i) Round(400'000, 100'000);
+    ASSERT_EQ(bandwidth(), 400'000u);
+    for (int i = 0; i < 12 && bandwidth() == 400'000; ++i) Round(second, 100'000);
+    EXPECT_EQ(model().policer.used, second == 445'000);
+  }
 }
 
 TEST_F(Bbr, BunchesOfAcksMakeRoom) {

@@ -25,6 +25,7 @@ constexpr std::size_t kWasFast = 1;
 
 constexpr std::chrono::seconds kMinRttLasts(10);
 constexpr std::chrono::milliseconds kProbeRttLasts(200);
+constexpr std::uint32_t kModerateGain = kGainUnit * 3 / 4;
 
 std::uint64_t PacingRateOf(std::uint64_t rate, std::uint32_t gain) {
   return rate * gain / kGainUnit * 99 / 100;  // 1 % below, so that queues do not grow for ever
@@ -139,8 +140,37 @@ void EndProbeRttWhenDone(const Context& cx, Tcb& tcb, const Deliveries& deliveri
                          BbrModel& model) {
   if (model.probe_rtt_done == kNever || cx.now <= model.probe_rtt_done) return;
   model.min_rtt_at = cx.now;
+  if (model.probe_is_deep) model.clear_rtt = model.min_rtt;
   tcb.cwnd = std::max(tcb.cwnd, model.prior_cwnd);
   BeginMode(cx, tcb, deliveries, model);
+}
+
+// Down to four segments.
+void ProbeDeep(const Tcb& tcb, BbrModel& model) {
+  model.probe_window = kLeastWindow * tcb.send_mss;
+  model.probe_rtt_done = kNever;
+  model.probe_is_deep = true;
+}
+
+// Before what is known of the round trip is renewed by a sample that a queue may be in.
+void BeginProbeRtt(const BbrStep& step) {
+  BbrModel& model = step.model;
+  SaveWindow(step.tcb, model);
+  model.mode = Mode::kProbeRoundTrip;
+  ProbeDeep(step.tcb, model);
+  // To wait for a round trip longer than the 200 ms that this is meant to take would cost a tenth
+  // of the time: there a moderate step has to do.
+  if (step.cx.settings.policy.bbr_as_linux || model.clear_rtt <= kProbeRttLasts) return;
+  const std::uint64_t most = BytesInPath(step.tcb, model, BbrRate(model), kModerateGain);
+  const auto moderate = static_cast<std::uint32_t>(std::min<std::uint64_t>(most, kLargestWindow));
+  model.probe_window = std::max(model.probe_window, moderate);
+  model.probe_is_deep = false;
+}
+
+// With some of it still in flight: does a queue stay that others keep? Then the round trip has not
+// been seen.
+bool SeesQueue(const BbrModel& model) {
+  return !model.probe_is_deep && model.min_rtt - model.clear_rtt > model.clear_rtt / 8;
 }
 
 void ProbeRoundTrip(const BbrStep& step) {
@@ -150,14 +180,17 @@ void ProbeRoundTrip(const BbrStep& step) {
   deliveries.app_limited = true;  // the rate is low now, and means nothing
   deliveries.limited_until = deliveries.delivered + pipe;
   if (model.probe_rtt_done == kNever) {
-    if (pipe > kLeastWindow * step.tcb.send_mss) return;
+    if (pipe > model.probe_window) return;
     model.probe_rtt_done = step.cx.now + kProbeRttLasts;
     model.probe_rtt_round = false;
     model.round_end = deliveries.delivered;
     return;
   }
   if (model.round_start) model.probe_rtt_round = true;
-  if (model.probe_rtt_round) EndProbeRttWhenDone(step.cx, step.tcb, deliveries, model);
+  if (!model.probe_rtt_round) return;
+  const bool over = step.cx.now > model.probe_rtt_done;
+  if (over && SeesQueue(model)) return ProbeDeep(step.tcb, model);
+  EndProbeRttWhenDone(step.cx, step.tcb, deliveries, model);
 }
 
 // One segment that is not full, and nothing else: its ACK may have been delayed.
@@ -170,14 +203,12 @@ void TakeRoundTrip(const BbrStep& step) {
   const Duration trip = step.news.sample.rtt;
   const bool old = step.cx.now > model.min_rtt_at + kMinRttLasts;
   const bool renews = old && !MaybeDelayed(step.tcb, step.news);
+  const bool begins = old && !model.idle_restart && model.mode != Mode::kProbeRoundTrip;
+  if (begins) BeginProbeRtt(step);
   if (trip >= Duration(0) && (trip < model.min_rtt || renews)) {
     model.min_rtt = std::max(trip, Duration(1));
     model.min_rtt_at = step.cx.now;
-  }
-  if (old && !model.idle_restart && model.mode != Mode::kProbeRoundTrip) {
-    SaveWindow(step.tcb, model);
-    model.mode = Mode::kProbeRoundTrip;
-    model.probe_rtt_done = kNever;
+    model.clear_rtt = std::min(model.clear_rtt, model.min_rtt);
   }
   if (model.mode == Mode::kProbeRoundTrip) ProbeRoundTrip(step);
   if (step.news.sample.marked) model.idle_restart = false;
@@ -255,7 +286,7 @@ std::uint64_t NextWindow(const BbrStep& step) {
 void SetWindow(const BbrStep& step) {
   std::uint64_t cwnd = std::min<std::uint64_t>(NextWindow(step), kLargestWindow);
   if (step.model.mode == Mode::kProbeRoundTrip) {
-    cwnd = std::min<std::uint64_t>(cwnd, kLeastWindow * step.tcb.send_mss);
+    cwnd = std::min<std::uint64_t>(cwnd, step.model.probe_window);
   }
   step.tcb.cwnd = static_cast<std::uint32_t>(cwnd);
 }
@@ -273,6 +304,7 @@ void TakeOver(const Context& cx, Tcb& tcb) {
   model->round_end = model->kept.delivered;
   model->min_rtt_at = model->bunches.began = cx.now;
   if (tcb.rtt.srtt8 != 0) model->min_rtt = std::chrono::microseconds(std::max(tcb.rtt.min, 1u));
+  model->clear_rtt = model->min_rtt;
   tcb.ssthresh = UINT32_MAX;
   SetFirstRate(tcb, *model);
   ForgetPolicer(model->kept, *model);

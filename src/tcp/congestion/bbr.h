@@ -2,8 +2,12 @@
 // sends at the rate at which the path delivers, and keeps no more in flight than that takes. Losses
 // do not reduce it.
 //
-// Unlike Linux everything counts in bytes, and what a tail loss probe finds lost may go out at
-// once, as with the others (profile `linux`: not so). Nothing else is known to differ.
+// Unlike Linux everything counts in bytes, and, but for the profile `linux`:
+// - what a tail loss probe finds lost may go out at once, as with the others;
+// - where the path's round trip is longer than 200 ms, three quarters of what the path holds stay
+//   in flight while the round trip without a queue is looked for (as an option of Google's QUIC has
+//   it), instead of four segments; and four after all, if that shows a queue that others keep.
+// Nothing else is known to differ.
 #pragma once
 
 #include "tcp/congestion/congestion.h"

@@ -19,7 +19,7 @@ struct BbrModel {
     kStartup,         // faster and faster, until the rate grows no more
     kDrain,           // what that has queued goes
     kProbeBandwidth,  // at the path's rate; now and then a little more, and less
-    kProbeRoundTrip,  // almost nothing in flight: what is the round trip without a queue?
+    kProbeRoundTrip,  // little or almost nothing in flight: what is the round trip without a queue?
   };
   Mode mode = Mode::kStartup;
   bool round_start = false;   // this ACK begins a round trip
@@ -43,8 +43,11 @@ struct BbrModel {
   Duration min_rtt = Duration::max();
   Time min_rtt_at{};
   Time phase_at{};
-  Time probe_rtt_done = kNever;  // kNever: the pipe is not empty enough yet
-  bool probe_rtt_round = false;  // a round trip of it has passed
+  Time probe_rtt_done = kNever;          // kNever: the pipe is not empty enough yet
+  bool probe_rtt_round = false;          // a round trip of it has passed
+  bool probe_is_deep = false;            // it goes down to four segments
+  std::uint32_t probe_window = 0;        // bytes in flight meanwhile
+  Duration clear_rtt = Duration::max();  // the least since a deep one ended
 
   // A policer lets so much pass and no more (Linux: lt_bw): told by loss at the same rate twice.
   struct {
