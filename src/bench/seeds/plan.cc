@@ -31,6 +31,7 @@ class Maker {
     }
     plan.abort_at_last = Percent(50);
     ChooseControls(seed, plan);
+    Narrow(seed, plan);
     return plan;
   }
 
@@ -100,6 +101,30 @@ class Maker {
     }
   }
 
+  // By dice of their own, too. Black holes are found where hosts look for them.
+  static void Narrow(std::uint64_t seed, Plan& plan) {
+    Prng dice(seed * 2 + 0x6d7475);
+    if (!dice.Chance(25, 100)) return;
+    bool ipv6 = false;
+    for (const ConversationPlan& c : plan.conversations) ipv6 = ipv6 || c.ipv6;
+    NarrowPlan narrow;
+    narrow.at = Time(std::chrono::milliseconds(dice.Chance(20, 100) ? 0 : dice.Below(3'000)));
+    if (dice.Chance(30, 100)) narrow.span = std::chrono::milliseconds(dice.Below(30'000));
+    narrow.from[dice.Below(2)] = true;
+    if (dice.Chance(50, 100)) narrow.from = {true, true};
+    const std::uint32_t least = ipv6 ? 1'280 : 300;
+    narrow.mtu = least + static_cast<std::uint32_t>(dice.Below(1'500 - least));
+    constexpr sim::Router kAny[] = {sim::Router::kTells, sim::Router::kTells, sim::Router::kOld,
+                                    sim::Router::kSilent};
+    narrow.router = kAny[dice.Below(std::size(kAny))];
+    const bool probes = narrow.router == sim::Router::kSilent || dice.Chance(20, 100);
+    for (sim::HostConfig& host : plan.world.host) {
+      if (!probes) break;
+      host.settings.emplace_back("net.ipv4.tcp_mtu_probing", dice.Chance(50, 100) ? "1" : "2");
+    }
+    plan.narrow = narrow;
+  }
+
   std::uint32_t Amount() {
     if (Percent(15)) return 0;
     if (Percent(30)) return Small(1, 2'000);
@@ -164,6 +189,18 @@ class Maker {
   bool heavy_ = false;
 };
 
+std::string NarrowText(const NarrowPlan& narrow) {
+  constexpr const char* kRouters[] = {"tells", "is old", "is silent"};
+  const auto [a, b] = narrow.from;
+  return fmt::format("{} bytes wide from {} ms{}, from {}; the router {}\n", narrow.mtu,
+                     narrow.at.time_since_epoch() / 1ms,
+                     narrow.span ? fmt::format(" for {} ms", *narrow.span / 1ms) : "",
+                     a && b ? "both"
+                     : a    ? "A"
+                            : "B",
+                     kRouters[static_cast<std::size_t>(narrow.router)]);
+}
+
 std::string EndText(const EndPlan& end) {
   const SocketOptions& o = end.options;
   return fmt::format(
@@ -206,6 +243,7 @@ std::string PlanText(const Plan& plan) {
     }
   }
   if (plan.cut) text += fmt::format("cut at {} ms\n", plan.cut->time_since_epoch() / 1ms);
+  if (plan.narrow) text += NarrowText(*plan.narrow);
   if (plan.crash) text += fmt::format("crash at {} ms\n", plan.crash->at.time_since_epoch() / 1ms);
   for (const ConversationPlan& c : plan.conversations) {
     text += fmt::format("{} by {} at {} ms, IPv{}\n   client: {}\n   server: {}\n",

@@ -62,12 +62,22 @@ struct CrashPlan {
   Duration down{};
 };
 
+/// The path becomes narrower than the links at its ends.
+struct NarrowPlan {
+  Time at{};
+  std::optional<Duration> span;  // until it is as wide as it was
+  std::array<bool, 2> from{};    // by the side that sends
+  std::uint32_t mtu = 1500;
+  sim::Router router = sim::Router::kTells;  // silent: then both hosts probe
+};
+
 struct Plan {
   sim::WorldConfig world;
   std::vector<ConversationPlan> conversations;
   std::optional<Time> cut;           // nothing passes from then on
   std::optional<Duration> cut_span;  // until it is mended
   std::optional<CrashPlan> crash;
+  std::optional<NarrowPlan> narrow;
   bool abort_at_last = false;  // how applications give up when their patience ends
 };
 

@@ -107,8 +107,14 @@ class Run {
 
   void PrepareHarm() {
     if (plan_.cut) {
-      world_.At(*plan_.cut, [this] { SetLoss(true); });
-      if (plan_.cut_span) world_.At(*plan_.cut + *plan_.cut_span, [this] { SetLoss(false); });
+      world_.At(*plan_.cut, [this] { SetPath(cut_, true); });
+      if (plan_.cut_span) world_.At(*plan_.cut + *plan_.cut_span, [this] { SetPath(cut_, false); });
+    }
+    if (plan_.narrow) {
+      world_.At(plan_.narrow->at, [this] { SetPath(narrow_, true); });
+      if (const auto span = plan_.narrow->span) {
+        world_.At(plan_.narrow->at + *span, [this] { SetPath(narrow_, false); });
+      }
     }
     if (!plan_.crash) return;
     world_.At(plan_.crash->at, [this] { Crash(plan_.crash->side); });
@@ -116,10 +122,15 @@ class Run {
               [this] { world_.host(plan_.crash->side).Restart(); });
   }
 
-  void SetLoss(bool cut) {
+  void SetPath(bool& what, bool on) {
+    what = on;
     for (const Side side : {Side::kA, Side::kB}) {
       sim::PathConfig config = plan_.world.path[Index(side)];
-      if (cut) config.loss_ppm = sim::kAlways;
+      if (cut_) config.loss_ppm = sim::kAlways;
+      if (narrow_ && plan_.narrow->from[Index(side)]) {
+        config.mtu = plan_.narrow->mtu;
+        config.router = plan_.narrow->router;
+      }
       world_.path(side).set_config(config);
     }
   }
@@ -232,6 +243,7 @@ class Run {
   }
 
   bool Lossless() const {
+    if (plan_.narrow) return false;
     for (const sim::PathConfig& path : plan_.world.path) {
       if (path.loss_ppm != 0 || path.corrupt_ppm != 0 || path.queue_bytes != 0) return false;
     }
@@ -293,6 +305,8 @@ class Run {
 
   Plan plan_;
   Verdict verdict_;
+  bool cut_ = false;     // nothing passes now
+  bool narrow_ = false;  // the path is narrow now
   std::array<Tracer, 2> tracers_{Tracer(Side::kA), Tracer(Side::kB)};
   sim::World world_;
   std::vector<std::unique_ptr<Conversation>> conversations_;
