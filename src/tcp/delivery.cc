@@ -55,7 +55,11 @@ void FinishSample(const Context& cx, Tcb& tcb, LossState& loss, AckNews& news) {
   d.lost += news.lost;
   if (d.app_limited && Precedes(d.limited_until, d.delivered)) d.app_limited = false;
   if (news.delivered != 0) d.delivered_at = cx.now;
-  if (!sample.marked) return;
+  // What was SACKed, given up as thrown away, and acknowledged after all counts twice: that makes
+  // no rate, up to the ACK that ends the repair (Linux: is_sack_reneg).
+  const bool reneged = loss.reneged;
+  if (tcb.recovery <= Recovery::kDisorder) loss.reneged = false;
+  if (!sample.marked || reneged) return;
   sample.delivered = d.delivered - sample.prior_delivered;
   sample.interval = std::max(sample.interval, cx.now - sample.prior_at);
   // Less than a round trip: what was delivered was sent before the mark, and arrived in a bunch.

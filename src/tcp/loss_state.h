@@ -54,6 +54,7 @@ struct LossState {
   SndSeq undo_from;                  // SND.UNA as of the reduction
   std::uint32_t undo_repeats = 0;    // repeats that no D-SACK has shown to be needless
   std::uint32_t forgiven = 0;        // repairs in flight of what was not lost after all
+  bool reneged = false;              // what was SACKed is lost again: it may arrive a second time
   bool repeated = false;             // something of this flight was sent again ...
   std::uint32_t repeated_stamp = 0;  // ... first when our timestamp clock said this
 

@@ -264,6 +264,7 @@ void Grow(Context& cx, Tcb& tcb, LossState& loss, const AckNews& news) {
 void MarkTimedOut(const Context& cx, const Tcb& tcb, LossState& loss) {
   Flight& flight = loss.flight;
   const bool reneged = flight[flight.first()].where == SentSegment::Where::kSacked;
+  if (reneged) loss.reneged = true;
   for (std::uint32_t n = 0; n < flight.count(); ++n) {
     const Flight::Index i = flight.first() + n;
     const SentSegment& segment = flight[i];

@@ -112,6 +112,19 @@ TEST_F(Bbr, BeginsPacedAtTheInitialWindowsRate) {
   EXPECT_EQ(PacingRate(cx, tcb), 50'000u);
 }
 
+TEST(BbrNumbers, DoNotWrap) {
+  EXPECT_EQ(BbrBytesIn(1'000'000, milliseconds(-1)), 0u);
+  EXPECT_EQ(BbrBytesIn(1'000'000, seconds(250)), 250'000'000u);
+  EXPECT_EQ(BbrBytesIn(std::uint64_t{1} << 50, seconds(100)), kMostBbrBytes);
+  EXPECT_EQ(BbrBytesIn(UINT64_MAX, Duration::max()), kMostBbrBytes);
+}
+
+TEST_F(Bbr, TwoAcksAtNearlyTheSameMomentMakeAFiniteRate) {
+  cx.now += milliseconds(100);
+  Ack(1'000'000'000, Duration(1));
+  EXPECT_EQ(PacingRate(cx, tcb), (std::uint64_t{1} << 50) * 739 / 256 * 99 / 100);
+}
+
 TEST_F(Bbr, AFirstLowSampleDoesNotSlowItDown) {
   const std::uint64_t rate = PacingRate(cx, tcb);
   Round(50'000);
@@ -141,6 +154,33 @@ TEST_F(Bbr, ABunchOfAcksIsNoRate) {
   EXPECT_EQ(tcb.delivery_rate * kRateUnit, 50'000u);
   EXPECT_FALSE(sample(milliseconds(10), milliseconds(20), false));  // less than a round trip
   EXPECT_EQ(tcb.delivery_rate * kRateUnit, 50'000u);
+}
+
+// A peer that has taken back what it SACKed, or only seemed to: it is delivered twice.
+TEST_F(Bbr, WhatIsTakenBackMakesNoRate) {
+  const auto sample = [&] {
+    AckNews news;
+    news.delivered = 15'000;
+    news.sample.marked = true;
+    news.sample.prior_delivered = loss().deliveries.delivered;
+    news.sample.interval = milliseconds(150);
+    FinishSample(cx, tcb, loss(), news);
+    return news.sample.valid;
+  };
+  Flight& flight = loss().flight;
+  const SndSeq begin = tcb.snd.una;
+  for (std::uint32_t i = 0; i < 2; ++i) {
+    ASSERT_TRUE(flight.Reserve(buffers.rings));
+    flight.Add(begin + i * kMss, begin + (i + 1) * kMss, cx.now);
+  }
+  flight.MarkSacked(flight.first());
+  EXPECT_TRUE(sample());
+  EnterLossRecovery(cx, tcb);
+  EXPECT_EQ(flight.lost_count(), 2u);
+  EXPECT_FALSE(sample());
+  tcb.recovery = Recovery::kOpen;
+  EXPECT_FALSE(sample());  // the ACK that ends the repair
+  EXPECT_TRUE(sample());
 }
 
 TEST_F(Bbr, ThreeRoundsWithoutGrowthEndStartup) {

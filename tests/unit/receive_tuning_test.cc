@@ -57,6 +57,15 @@ TEST_F(ReceiveTuning, StaysWhereThePeerSendsLittle) {
   EXPECT_LE(Window(), 65536u + 128);
 }
 
+// What a round trip brings is more than half of it.
+TEST_F(ReceiveTuning, GrowsBeyondHalf) {
+  peer.Set("net.ipv4.tcp_rmem", "4096 65536 1048576");
+  Open();
+  for (int i = 0; i < 10; ++i) RoundTrip(32'769);
+  EXPECT_GT(Window(), 65536u + 128);
+  EXPECT_LE(Window(), 2 * 65536u + 128);
+}
+
 TEST_F(ReceiveTuning, StaysWhereNobodyReads) {
   peer.Set("net.ipv4.tcp_rmem", "4096 65536 1048576");
   Open();

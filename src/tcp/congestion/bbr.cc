@@ -28,7 +28,10 @@ constexpr std::chrono::milliseconds kProbeRttLasts(200);
 constexpr std::uint32_t kModerateGain = kGainUnit * 3 / 4;
 
 std::uint64_t PacingRateOf(std::uint64_t rate, std::uint32_t gain) {
-  return rate * gain / kGainUnit * 99 / 100;  // 1 % below, so that queues do not grow for ever
+  // What two ACKs at nearly the same moment make of a rate must not wrap.
+  constexpr std::uint64_t kMost = std::uint64_t{1} << 50;
+  // 1 % below, so that queues do not grow for ever.
+  return std::min(rate, kMost) * gain / kGainUnit * 99 / 100;
 }
 
 // Rate times round trip, in whole segments.

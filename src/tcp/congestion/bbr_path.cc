@@ -51,10 +51,10 @@ void OutlastPolicer(const Context& cx, const Tcb& tcb, const Deliveries& deliver
 }  // namespace
 
 std::uint64_t BbrBytesIn(std::uint64_t rate, Duration time) {
-  constexpr Duration kLongest = std::chrono::seconds(100);
-  const auto us = std::chrono::duration_cast<std::chrono::microseconds>(
-      std::clamp(time, Duration(0), kLongest));
-  return rate * static_cast<std::uint64_t>(us.count()) / 1'000'000;
+  const auto us = std::chrono::duration_cast<std::chrono::microseconds>(time).count();
+  if (us <= 0) return 0;
+  const auto span = static_cast<std::uint64_t>(us);
+  return std::min(std::min(rate, UINT64_MAX / span) * span / 1'000'000, kMostBbrBytes);
 }
 
 void ForgetPolicer(const Deliveries& deliveries, BbrModel& model) {

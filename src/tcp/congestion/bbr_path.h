@@ -20,7 +20,9 @@ inline std::uint64_t BbrRate(const BbrModel& model) {
   return model.policer.used ? model.policer.bandwidth : model.bandwidth.value();
 }
 
-/// Bytes that so much time brings; of more than 100 s no more than that.
+/// More than any window, and little enough to be multiplied by any gain.
+constexpr std::uint64_t kMostBbrBytes = std::uint64_t{1} << 40;
+/// Bytes that so much time brings, at most that.
 std::uint64_t BbrBytesIn(std::uint64_t rate, Duration time);
 
 /// Counts the round, and takes the sample's rate.
