@@ -44,14 +44,12 @@ static inline uint64_t or_else(uint64_t asked, uint64_t otherwise) {
   return asked != 0 ? asked : otherwise;
 }
 
-static inline uint64_t clock_ns(clockid_t clock) {
+/* The time that this process has had: on a busy machine the world's says less. */
+static inline uint64_t process_ns(void) {
   struct timespec t;
-  clock_gettime(clock, &t);
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
   return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
-/* The time of the world, and of the process alone: on a busy machine they differ. */
-static inline uint64_t real_ns(void) { return clock_ns(CLOCK_MONOTONIC); }
-static inline uint64_t process_ns(void) { return clock_ns(CLOCK_PROCESS_CPUTIME_ID); }
 
 /* Between these two the process's time is measured, and callgrind counts. */
 static inline uint64_t region_start(void) {
