@@ -14,8 +14,9 @@ using LinkId = std::uint16_t;
 struct RxPacket {
   std::span<const std::byte> data;  // from the IP header on; trailing link padding is tolerated
   LinkId link = 0;
-  bool checksum_ok = false;    // the link has verified the TCP checksum already
-  std::uint16_t gso_size = 0;  // of a merged packet; no link merges yet, nothing counts them
+  bool checksum_ok = false;    // the link vouches for the checksum of TCP or UDP; it is not read
+  std::uint16_t gso_size = 0;  // non-zero: merged of TCP segments with this much payload each, the
+                               // last with the rest; the headers are the first one's
   void* owner = nullptr;       // for links that lend buffers; the engine does not interpret it yet
 };
 
@@ -31,9 +32,14 @@ struct TxPacket {
   std::span<const std::byte> header;  // IP and TCP headers; for a reply, the whole packet
   std::span<const Slice> payload;     // in order; may be empty
   LinkId link = 0;
-  std::uint16_t checksum_start = 0;   // where the checksum's coverage begins; 0: it is filled in
-  std::uint16_t checksum_offset = 0;  // from checksum_start to the checksum field
-  std::uint16_t gso_size = 0;         // non-zero: a super-segment, to be cut into this many bytes
+  // Where the checksum's coverage begins, and from there to its field, which holds the sum of the
+  // pseudo-header. 0: the checksum is filled in. Only for a sink that declares `checksum`.
+  std::uint16_t checksum_start = 0;
+  std::uint16_t checksum_offset = 0;
+  // Non-zero: a super-segment, to be cut into TCP segments with this many bytes of payload each,
+  // the last with the rest. PSH and FIN belong to the last. Only for a sink that declares
+  // `max_size`; its checksum is never filled in.
+  std::uint16_t gso_size = 0;
   std::uint64_t token = 0;  // names the packet in TransmitComplete; 0: it must not be held
 
   std::size_t payload_size() const {
@@ -44,12 +50,12 @@ struct TxPacket {
   std::size_t size() const { return header.size() + payload_size(); }
 };
 
-/// What a link can do for the engine. So far only `holds` is used: checksums are always filled in,
-/// and no super-segments are made.
+/// What a link can do for the engine.
 struct SinkCapabilities {
   bool checksum = false;       // it fills in TCP checksums; without it the engine does
   bool holds = false;          // it may answer kHeld
-  std::uint32_t max_size = 0;  // largest packet it takes with gso_size set; 0: no super-segments
+  std::uint32_t max_size = 0;  // largest packet it takes with gso_size set, up to 65535; 0, or
+                               // without `checksum`: no super-segments
 };
 
 /// What became of a packet that was offered to a sink.

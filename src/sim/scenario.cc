@@ -148,6 +148,7 @@ WorldConfig ScenarioContext::MakeWorld(const Scenario& scenario, const ScenarioO
                                        std::string& usage_error) {
   WorldConfig config;
   config.seed = options.seed;
+  for (HostConfig& host : config.host) host.offload = options.offload;
   for (PathConfig& path : config.path) path.delay = kDefaultDelay;
   std::vector<std::pair<std::string, std::string>> settings;
   if (!options.profile.empty()) settings.emplace_back("estab.profile", options.profile);

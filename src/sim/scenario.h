@@ -76,6 +76,7 @@ struct ScenarioOptions {
   std::vector<std::pair<std::string, std::string>> values = {};
   bool verdicts = false;  // record rules that changed no state
   bool packets = false;   // keep the packets, each with the reasons for it
+  bool offload = false;   // both hosts' links cut super-segments; nothing else changes
 };
 
 /// A parameter as it was in this run.

@@ -7,6 +7,7 @@
 #include "base/prng.h"
 #include "observe/format.h"
 #include "sim/router.h"
+#include "wire/super_segment.h"
 
 namespace estab::sim {
 namespace {
@@ -119,7 +120,10 @@ Result<void> Host::Set(std::string_view name, std::string_view value) {
 class World::Sink : public PacketSink {
  public:
   Sink(World& world, Side from) : world_(world), from_(from) {}
-  SinkCapabilities Capabilities(LinkId) const override { return {}; }
+  SinkCapabilities Capabilities(LinkId) const override {
+    if (!world_.config_.host[Index(from_)].offload) return {};
+    return {.checksum = true, .max_size = 65535};
+  }
   SinkResult Send(const TxPacket& packet) override {
     if (world_.in_flight(from_) >= world_.config_.most_in_flight) return SinkResult::kBusy;
     world_.SendOnPath(from_, packet);
@@ -242,10 +246,21 @@ Fate World::Decide(Side from, const PacketView* view, std::span<const std::byte>
 }
 
 void World::SendOnPath(Side from, const TxPacket& packet) {
-  scratch_.assign(packet.header.begin(), packet.header.end());
+  std::vector<std::byte>& bytes = packet.checksum_start == 0 ? scratch_ : whole_;
+  bytes.assign(packet.header.begin(), packet.header.end());
   for (const Slice& slice : packet.payload) {
-    scratch_.insert(scratch_.end(), slice.data, slice.data + slice.size);
+    bytes.insert(bytes.end(), slice.data, slice.data + slice.size);
   }
+  if (packet.checksum_start == 0) return SendSegment(from);
+  for (wire::SuperSegmentCutter cutter(whole_, packet.gso_size); !cutter.done();) {
+    scratch_.resize(whole_.size());
+    scratch_.resize(cutter.Next(scratch_));
+    SendSegment(from);
+  }
+}
+
+// What is in `scratch_` goes on its way.
+void World::SendSegment(Side from) {
   // Nobody looks into packets unless somebody asks.
   std::optional<PacketView> view;
   if (!taps_.empty() || !faults_.empty()) view = ViewPacket(scratch_);

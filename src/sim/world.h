@@ -28,6 +28,8 @@ using observe::Other;
 struct HostConfig {
   std::vector<Prefix> addresses;  // empty: 192.0.2.1/24 and 2001:db8::1/64 for A, ...2 for B
   std::uint32_t mtu = 1500;
+  /// Its link fills in checksums and cuts super-segments. The path sees no difference.
+  bool offload = false;
   /// Settings by name, applied in order whenever the host starts.
   std::vector<std::pair<std::string, std::string>> settings;
 };
@@ -187,6 +189,7 @@ class World {
   std::uint32_t NewPacket(std::span<const std::byte> bytes);
   void Drain();
   void SendOnPath(Side from, const TxPacket& packet);
+  void SendSegment(Side from);
   void PushCopies(Side from, const Fate& fate);
   Fate Decide(Side from, const PacketView* view, std::span<const std::byte> packet,
               const Fault** cause);
@@ -213,7 +216,8 @@ class World {
   std::vector<std::uint32_t> free_packets_;
   std::vector<std::function<void()>> actions_;
   std::vector<std::uint32_t> free_actions_;
-  std::vector<std::byte> scratch_;
+  std::vector<std::byte> scratch_;  // the segment that is being sent ...
+  std::vector<std::byte> whole_;    // ... and the super-segment that it is cut from
   std::vector<Tap*> taps_;
   std::function<void()> hook_;
   std::array<Host, 2> hosts_;  // last: their stacks go first

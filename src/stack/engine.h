@@ -55,15 +55,22 @@ struct Stack::Impl {
   Context MakeContext(Time now);
 
   // --- receive.cc: from packets to records ---
+  /// How a packet came.
+  struct Arrival {
+    LinkId link = 0;
+    bool checksum_ok = false;    // TCP's or UDP's is known to be right
+    bool from_us = false;        // it never was on a link
+    std::uint16_t gso_size = 0;  // as in RxPacket
+  };
   void ReceivePacket(Time now, const RxPacket& packet);
-  void ReceiveIp(Time now, const wire::IpPacket& ip, LinkId link, bool checksum_ok, bool looped);
+  void ReceiveIp(Time now, const wire::IpPacket& ip, const Arrival& arrival);
   /// A whole datagram goes to its protocol.
-  void Deliver(Time now, const wire::IpPacket& ip, LinkId link, bool checksum_ok, bool looped);
+  void Deliver(Time now, const wire::IpPacket& ip, const Arrival& arrival);
   /// RFC 1122 §3.2.1.3: no host has such a source address, so nothing shall be sent there.
   bool BadSource(const IpAddress& source, bool looped) const;
   /// `bad_source`: no peer can have sent it.
-  void ReceiveTcp(Time now, const wire::IpPacket& ip, LinkId link, bool bad_source);
-  void ReceiveUdp(Time now, const wire::IpPacket& ip, LinkId link);
+  void ReceiveTcp(Time now, const wire::IpPacket& ip, const Arrival& arrival, bool bad_source);
+  void ReceiveUdp(Time now, const wire::IpPacket& ip, const Arrival& arrival);
   void ArriveForNobody(Context& cx, const Tuple& tuple, LinkId link, const wire::Segment& segment);
 
   // --- receive_fragment.cc ---
@@ -247,8 +254,14 @@ struct Stack::Impl {
   /// Points `slices` at the plan's payload and returns how many they are.
   std::size_t GatherPayload(Socket& socket, tcp::Plan& plan, std::span<Slice> slices,
                             Chunk** chunks);
-  /// Sends the socket's next segment. False: nothing to send, or the link is busy (`busy`).
-  bool TransmitSegment(Context& cx, PacketSink& sink, Socket& socket, bool holds, bool& busy);
+  /// What goes next, in one packet for a link that can do so much.
+  static tcp::Plan NextPlan(const Context& cx, const Socket& socket, SinkCapabilities can);
+  /// Sends it; returns how many segments that are on the wire. 0: nothing to send, or the link is
+  /// busy (`busy`).
+  std::size_t TransmitSegment(Context& cx, PacketSink& sink, Socket& socket, SinkCapabilities can,
+                              bool& busy);
+  void RecordSent(const Context& cx, const Socket& socket, const tcp::Plan& plan,
+                  const wire::Segment& segment);
   void TransmitComplete(std::uint64_t token);
   /// Delivers packets from ourselves to ourselves; returns how many.
   std::size_t DeliverLooped(Time now, std::size_t budget);

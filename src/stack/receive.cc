@@ -29,7 +29,8 @@ void Stack::Impl::ReceivePacket(Time now, const RxPacket& packet) {
   }
   const auto ip = wire::DecodeIp(packet.data);
   if (!ip) return ReportRefusal(now, packet.data, packet.link);
-  ReceiveIp(now, *ip, packet.link, packet.checksum_ok, false);
+  ReceiveIp(now, *ip,
+            {.link = packet.link, .checksum_ok = packet.checksum_ok, .gso_size = packet.gso_size});
 }
 
 void Stack::Impl::ReportRefusal(Time now, std::span<const std::byte> bytes, LinkId link) {
@@ -44,23 +45,22 @@ bool Stack::Impl::BadSource(const IpAddress& source, bool from_us) const {
          (!from_us && (IsLoopback(source) || network.IsLocal(source)));
 }
 
-void Stack::Impl::ReceiveIp(Time now, const wire::IpPacket& ip, LinkId link, bool checksum_ok,
-                            bool from_us) {
+void Stack::Impl::ReceiveIp(Time now, const wire::IpPacket& ip, const Arrival& arrival) {
   // As Linux without accept_source_route: whoever chooses the way chooses who answers.
   if (!network.IsLocal(ip.destination) || ip.source_route) {
     ++counters.not_for_us;
     return;
   }
-  if (!ip.fragment) return Deliver(now, ip, link, checksum_ok, from_us);
-  if (!BadSource(ip.source, from_us)) return ReceiveFragment(now, ip, link);
+  if (!ip.fragment) return Deliver(now, ip, arrival);
+  if (!BadSource(ip.source, arrival.from_us)) return ReceiveFragment(now, ip, arrival.link);
   ++counters.not_for_us;
 }
 
-void Stack::Impl::Deliver(Time now, const wire::IpPacket& ip, LinkId link, bool checksum_ok,
-                          bool from_us) {
-  const bool bad_source = BadSource(ip.source, from_us);
+void Stack::Impl::Deliver(Time now, const wire::IpPacket& ip, const Arrival& arrival) {
+  const bool bad_source = BadSource(ip.source, arrival.from_us);
   if (ip.Is(wire::Protocol::kTcp)) {
-    if (checksum_ok || wire::TcpChecksumValid(ip)) return ReceiveTcp(now, ip, link, bad_source);
+    const bool valid = arrival.checksum_ok || wire::TcpChecksumValid(ip);
+    if (valid) return ReceiveTcp(now, ip, arrival, bad_source);
     ++counters.bad_packets;
     return;
   }
@@ -70,31 +70,35 @@ void Stack::Impl::Deliver(Time now, const wire::IpPacket& ip, LinkId link, bool 
   }
   const bool v4 = ip.destination.is_v4();
   if (ip.Is(v4 ? wire::Protocol::kIcmp : wire::Protocol::kIcmpV6)) {
-    return ReceiveIcmp(now, ip, link);
+    return ReceiveIcmp(now, ip, arrival.link);
   }
-  if (ip.Is(wire::Protocol::kUdp)) return ReceiveUdp(now, ip, link);
+  if (ip.Is(wire::Protocol::kUdp)) return ReceiveUdp(now, ip, arrival);
   ++counters.not_for_us;
   // Membership of groups is nothing to a host that is in none, and no next header is no error.
   const bool silent = v4 ? ip.Is(wire::Protocol::kIgmp) : ip.protocol == wire::kNoNextHeader;
-  if (!silent) ReportUnknownProtocol(now, ip, link);
+  if (!silent) ReportUnknownProtocol(now, ip, arrival.link);
 }
 
-void Stack::Impl::ReceiveUdp(Time now, const wire::IpPacket& ip, LinkId link) {
-  if (!wire::UdpValid(ip)) {
+void Stack::Impl::ReceiveUdp(Time now, const wire::IpPacket& ip, const Arrival& arrival) {
+  if (!wire::UdpValid(ip, arrival.checksum_ok)) {
     ++counters.bad_packets;
     return;
   }
   ++counters.not_for_us;
-  ReportUnknownPort(now, ip, link);
+  ReportUnknownPort(now, ip, arrival.link);
 }
 
-void Stack::Impl::ReceiveTcp(Time now, const wire::IpPacket& ip, LinkId link, bool bad_source) {
+void Stack::Impl::ReceiveTcp(Time now, const wire::IpPacket& ip, const Arrival& arrival,
+                             bool bad_source) {
   auto segment = wire::DecodeTcp(ip.payload);
   if (!segment) {
     ++counters.bad_packets;
     return;
   }
   segment->tos = ip.tos;
+  segment->piece = arrival.gso_size;
+  counters.packets_in += segment->count() - 1;
+  const LinkId link = arrival.link;
   const Tuple tuple{{ip.destination, segment->destination_port}, {ip.source, segment->source_port}};
   Context cx = MakeContext(now);
   cx.cause.trigger = Trigger::kSegment;

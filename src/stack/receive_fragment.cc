@@ -27,7 +27,7 @@ void Stack::Impl::ReceiveFragment(Time now, const wire::IpPacket& ip, LinkId lin
     ++counters.bad_packets;
     return;
   }
-  Deliver(now, *datagram, link, false, false);
+  Deliver(now, *datagram, {.link = link});
 }
 
 void Stack::Impl::OnDatagramDeadline(Time now, stack::Datagram& datagram) {

@@ -14,7 +14,7 @@
 namespace estab {
 namespace {
 
-constexpr std::size_t kMaxHeader = wire::kIpv6HeaderSize + wire::kMaxTcpHeaderSize;
+constexpr std::uint32_t kMaxHeader = wire::kIpv6HeaderSize + wire::kMaxTcpHeaderSize;
 constexpr std::size_t kBurst = 16;  // segments of one connection before the next has its turn
 
 wire::IpHeader IpHeaderFor(const Tuple& tuple, std::uint8_t tos, std::uint8_t ttl) {
@@ -27,17 +27,28 @@ wire::IpHeader IpHeaderFor(const Tuple& tuple, std::uint8_t tos, std::uint8_t tt
   return header;
 }
 
-// IP and TCP headers of `segment` with their checksums; returns their size.
+// IP and TCP headers of `segment` with their checksums, that of TCP only begun if the link does the
+// rest (`offload`); returns their size.
 std::size_t BuildHeaders(std::span<std::byte> out, const wire::IpHeader& ip,
-                         const wire::Segment& segment, std::span<const Slice> payload) {
+                         const wire::Segment& segment, std::span<const Slice> payload,
+                         bool offload = false) {
   std::size_t payload_size = 0;
   for (const Slice& slice : payload) payload_size += slice.size;
   const std::size_t ip_size = wire::IpHeaderSize(ip.destination);
   const std::size_t tcp_size = wire::EncodeTcp(out.subspan(ip_size), segment);
   wire::EncodeIp(out, ip, tcp_size + payload_size);
   const std::span<std::byte> tcp = out.subspan(ip_size, tcp_size);
-  wire::StoreTcpChecksum(tcp, wire::TcpChecksum(ip.source, ip.destination, tcp, payload));
+  const auto length = static_cast<std::uint32_t>(tcp_size + payload_size);
+  wire::StoreTcpChecksum(tcp, offload ? wire::TcpPartialChecksum(ip.source, ip.destination, length)
+                                      : wire::TcpChecksum(ip.source, ip.destination, tcp, payload));
   return ip_size + tcp_size;
+}
+
+// A link that cuts super-segments fills in their checksums too.
+SinkCapabilities Usable(SinkCapabilities can) {
+  constexpr std::uint32_t kLongest = 65535;  // what the headers' length fields hold
+  can.max_size = can.checksum ? std::min(can.max_size, kLongest) : 0;
+  return can;
 }
 
 }  // namespace
@@ -151,18 +162,43 @@ std::size_t Stack::Impl::GatherPayload(Socket& socket, tcp::Plan& plan, std::spa
   for (;;) {
     const std::size_t pieces = bytes.Gather(plan.offset, plan.length, slices, chunks);
     if (pieces != 0) return pieces;
-    plan.length /= 2;
-    plan.flags = static_cast<std::uint16_t>(plan.flags & ~(kPsh | kFin));
+    tcp::HalvePlan(plan);
   }
 }
 
-bool Stack::Impl::TransmitSegment(Context& cx, PacketSink& sink, Socket& socket, bool holds,
-                                  bool& busy) {
+// What is written down of a packet that has gone: each of its segments on the wire.
+void Stack::Impl::RecordSent(const Context& cx, const Socket& socket, const tcp::Plan& plan,
+                             const wire::Segment& segment) {
+  counters.packets_out += plan.count();
+  if (plan.repeat) ++counters.retransmissions;
+  if (!recorder.Wants(Observer::kSegments)) return;
+  SegmentSummary summary = tcp::Summarize(segment);
+  std::uint32_t left = plan.length;
+  for (std::uint32_t n = plan.count(); n > 1; --n, left -= plan.piece, summary.seq += plan.piece) {
+    summary.length = plan.piece;
+    summary.flags = static_cast<std::uint16_t>(segment.flags & ~(kPsh | kFin));
+    recorder.Segment(cx.now, socket.number, socket.tuple, true, summary);
+  }
+  summary.flags = segment.flags;
+  summary.length = left;
+  recorder.Segment(cx.now, socket.number, socket.tuple, true, summary);
+}
+
+tcp::Plan Stack::Impl::NextPlan(const Context& cx, const Socket& socket, SinkCapabilities can) {
   tcp::Plan plan = tcp::PlanSegment(cx, socket);
-  if (plan.kind == tcp::Plan::Kind::kNothing) return false;
-  Loan local;
-  const std::uint32_t slot = holds ? loans.Create() : kNoSlot;
-  Loan& loan = slot != kNoSlot ? loans[slot] : local;
+  if (can.max_size > kMaxHeader) tcp::GrowPlan(cx, socket, can.max_size - kMaxHeader, plan);
+  return plan;
+}
+
+std::size_t Stack::Impl::TransmitSegment(Context& cx, PacketSink& sink, Socket& socket,
+                                         SinkCapabilities can, bool& busy) {
+  const bool local = network.IsLocal(socket.tuple.remote.address);
+  if (local) can = SinkCapabilities{};
+  tcp::Plan plan = NextPlan(cx, socket, can);
+  if (plan.kind == tcp::Plan::Kind::kNothing) return 0;
+  Loan own;
+  const std::uint32_t slot = can.holds ? loans.Create() : kNoSlot;
+  Loan& loan = slot != kNoSlot ? loans[slot] : own;
   std::array<Slice, std::tuple_size_v<decltype(loan.chunks)>> slices;
   const std::size_t pieces = GatherPayload(socket, plan, slices, loan.chunks.data());
   wire::Segment segment = tcp::MakeSegment(cx, socket, plan);
@@ -170,17 +206,19 @@ bool Stack::Impl::TransmitSegment(Context& cx, PacketSink& sink, Socket& socket,
   const std::span<const Slice> payload(slices.data(), pieces);
   wire::IpHeader ip = HeaderFor(socket.tuple, *socket.options, socket.mtu_locked);
   ip.tos = segment.tos;
+  if (!ip.dont_fragment) datagrams_fragmented += plan.count() - 1;  // each has a number of its own
   TxPacket packet;
-  packet.header = {loan.header.data(), BuildHeaders(loan.header, ip, segment, payload)};
+  packet.header = {loan.header.data(),
+                   BuildHeaders(loan.header, ip, segment, payload, can.checksum)};
   packet.payload = payload;
   packet.link = socket.link;
   packet.token = slot == kNoSlot ? 0 : std::uint64_t{slot} + 1;
-  SinkResult result;
-  if (network.IsLocal(socket.tuple.remote.address)) {
-    result = LoopBack(packet);
-  } else {
-    result = sink.Send(packet);
+  packet.gso_size = plan.piece;
+  if (can.checksum) {
+    packet.checksum_start = static_cast<std::uint16_t>(wire::IpHeaderSize(ip.destination));
+    packet.checksum_offset = wire::kTcpChecksumOffset;
   }
+  const SinkResult result = local ? LoopBack(packet) : sink.Send(packet);
   if (result == SinkResult::kHeld) {
     ESTAB_CHECK(slot != kNoSlot);
     loan.count = static_cast<std::uint32_t>(pieces);
@@ -189,14 +227,10 @@ bool Stack::Impl::TransmitSegment(Context& cx, PacketSink& sink, Socket& socket,
     loans.Destroy(slot);
   }
   busy = result == SinkResult::kBusy;
-  if (busy) return false;
-  ++counters.packets_out;
-  if (plan.repeat) ++counters.retransmissions;
-  SegmentSummary summary = tcp::Summarize(segment);
-  summary.length = plan.length;
-  recorder.Segment(cx.now, socket.number, socket.tuple, true, summary);
+  if (busy) return 0;
+  RecordSent(cx, socket, plan, segment);
   tcp::CommitSegment(cx, socket, plan, segment);
-  return true;
+  return plan.count();
 }
 
 SinkResult Stack::Impl::LoopBack(const TxPacket& packet) {
@@ -214,7 +248,7 @@ SinkResult Stack::Impl::LoopBack(const TxPacket& packet) {
 std::size_t Stack::Impl::TransmitLink(Time now, PacketSink& sink, LinkId id, std::size_t budget) {
   stack::Link& link = network.link(id);
   if (link.output.empty()) return 0;
-  const bool holds = sink.Capabilities(id).holds;
+  const SinkCapabilities can = Usable(sink.Capabilities(id));
   Context cx = MakeContext(now);
   std::size_t sent = 0;
   bool busy = false;
@@ -222,13 +256,19 @@ std::size_t Stack::Impl::TransmitLink(Time now, PacketSink& sink, LinkId id, std
     Socket& socket = *link.output.front();
     IntrusiveList<Socket, stack::OutputTag>::Remove(socket);
     SyncPath(cx, socket);
-    const std::size_t burst = std::min(kBurst, budget - sent);
-    std::size_t n = 0;
-    while (n < burst && TransmitSegment(cx, sink, socket, holds, busy)) ++n;
-    sent += n;
+    std::size_t packets = 0;
+    std::size_t segments = 0;
+    bool more = true;
+    while (more && segments < kBurst && sent + packets < budget) {
+      const std::size_t n = TransmitSegment(cx, sink, socket, can, busy);
+      more = n != 0;
+      segments += n;
+      packets += more ? 1 : 0;
+    }
+    sent += packets;
     // Not finished: it goes behind the others, or waits in its place for the link.
-    if (n == burst || busy) link.output.PushBack(socket);
-    if (n != 0) SettleAfterSending(cx, socket);
+    if (more || busy) link.output.PushBack(socket);
+    if (packets != 0) SettleAfterSending(cx, socket);
   }
   return sent;
 }
@@ -253,7 +293,7 @@ std::size_t Stack::Impl::DeliverLooped(Time now, std::size_t budget) {
     looped.Pop();
     const auto ip = wire::DecodeIp({copy, size});
     ESTAB_CHECK(ip.has_value());
-    ReceiveIp(now, *ip, link, true, true);
+    ReceiveIp(now, *ip, {.link = link, .checksum_ok = true, .from_us = true});
   }
   return delivered;
 }

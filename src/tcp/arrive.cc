@@ -24,7 +24,7 @@ Verdict Arrive(Context& cx, Tcb& tcb, const wire::Segment& segment) {
   cx.cause = Cause{};
   cx.cause.trigger = Trigger::kSegment;
   cx.cause.segment = Summarize(segment);
-  ++tcb.segments_in;
+  tcb.segments_in += segment.count();
   Arriving arriving(segment);
   return tcb.state == State::kSynSent ? ArriveSynSent(cx, tcb, arriving)
                                       : ArriveSynchronized(cx, tcb, arriving);

@@ -96,6 +96,12 @@ class Flight {
   bool HasRoom() const { return count_ <= mask_; }
   /// Makes that sure; false without memory.
   bool Reserve(RingPool& pool) { return HasRoom() || Grow(pool); }
+  /// Makes room for `segments` more, or as many as memory allows; returns for how many there is.
+  std::uint32_t Reserve(RingPool& pool, std::uint32_t segments) {
+    while (capacity() - count_ < segments && Grow(pool)) {
+    }
+    return capacity() - count_;
+  }
   /// Adds [end(), `to`), sent at `now`; begins a new flight at `from` if it is empty. There must be
   /// room.
   SentSegment& Add(SndSeq from, SndSeq to, Time now);

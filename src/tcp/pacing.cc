@@ -42,6 +42,23 @@ std::uint32_t PacingQuantum(const Tcb& tcb, std::uint64_t rate) {
   return std::max(burst, segments) * mss;
 }
 
+std::uint32_t BurstGoal(const Context& cx, const Tcb& tcb) {
+  constexpr std::uint32_t kMost = 65536;
+  constexpr std::uint32_t kTripUnit = 512;  // microseconds; each halves what is added
+  const std::uint32_t shift = tcb.rtt.min / kTripUnit;
+  const std::uint32_t near = shift < 32 ? kMost >> shift : 0;
+  return PacingQuantum(tcb, PacingRate(cx, tcb)) + near;
+}
+
+std::uint32_t PaceRoom(const Context& cx, const Tcb& tcb, const LossState& loss) {
+  if (!tcb.paced) return UINT32_MAX;
+  if (Begins(tcb)) return tcb.send_mss;
+  if (loss.pace.next > cx.now)
+    return (loss.pace.left + tcb.send_mss - 1) / tcb.send_mss * tcb.send_mss;
+  const std::uint64_t rate = PacingRate(cx, tcb);
+  return rate == kNoRate || rate == 0 ? UINT32_MAX : PacingQuantum(tcb, rate);
+}
+
 bool PaceHolds(const Context& cx, const Tcb& tcb, const LossState& loss) {
   if (!tcb.paced || loss.pace.next <= cx.now) return false;
   return loss.pace.left == 0 || loss.pace.burst_at != cx.now;

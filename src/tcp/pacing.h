@@ -17,6 +17,12 @@ std::uint64_t PacingRate(const Context& cx, const Tcb& tcb);
 /// least two (or as few as the congestion control says) and at most 64 KiB.
 std::uint32_t PacingQuantum(const Tcb& tcb, std::uint64_t rate);
 
+/// What one super-segment may hold at most: a millisecond of the rate, and more of it the shorter
+/// the round trip is, since what leaves at once matters less there (Linux: tcp_tso_autosize).
+std::uint32_t BurstGoal(const Context& cx, const Tcb& tcb);
+
+/// Bytes, in whole segments, that pacing lets go now one after the other, if it lets any.
+std::uint32_t PaceRoom(const Context& cx, const Tcb& tcb, const LossState& loss);
 /// Whether data has to wait for its time.
 bool PaceHolds(const Context& cx, const Tcb& tcb, const LossState& loss);
 /// So many bytes of data have gone.

@@ -124,16 +124,19 @@ void RenewMtuSearch(const Context& cx, Tcb& tcb, std::uint32_t mtu) {
   tcb.search_began = Minutes(cx);
 }
 
+bool MtuSearchGoesOn(const Context& cx, const Tcb& tcb) {
+  if (tcb.mtu_shown == 0 || tcb.recovery != Recovery::kOpen) return false;
+  const LossState* loss = LossOf(cx, tcb);
+  return (loss == nullptr || loss->mtu_probe.size == 0) && Distance(tcb) >= EndOfSearch(cx);
+}
+
 MtuProbe NextMtuProbe(const Context& cx, const Tcb& tcb) {
   using What = MtuProbe::What;
   constexpr std::uint32_t kLeastWindow = 11;  // segments
   const std::uint32_t mss = tcb.send_mss;
-  if (tcb.mtu_shown == 0 || tcb.recovery != Recovery::kOpen) return {};
-  const LossState* loss = LossOf(cx, tcb);
-  if (loss != nullptr && loss->mtu_probe.size != 0) return {};
+  if (!MtuSearchGoesOn(cx, tcb)) return {};
   // SACK blocks would make the headers larger than was reckoned.
   if (tcb.cwnd < kLeastWindow * mss || tcb.reassembly != kNoSlot) return {};
-  if (Distance(tcb) < EndOfSearch(cx)) return {};
   const std::uint32_t length =
       MssWithin(cx.settings, tcb, (std::uint32_t{tcb.mtu_most} + tcb.mtu_shown) / 2);
   if (length <= mss) return {};

@@ -33,6 +33,9 @@ bool OnBlackHole(const Context& cx, Tcb& tcb);
 /// to the minute. The path takes packets of `mtu` bytes, as far as is known.
 void RenewMtuSearch(const Context& cx, Tcb& tcb, std::uint32_t mtu);
 
+/// Whether one of the next segments may be larger than the others, to find out what the path takes.
+bool MtuSearchGoesOn(const Context& cx, const Tcb& tcb);
+
 /// Whether the next new segment is to be larger than the path is known to take.
 struct MtuProbe {
   enum class What : std::uint8_t { kNone, kWait, kSend };

@@ -146,7 +146,7 @@ RuleId TakeText(Context& cx, Tcb& tcb, Arriving& segment) {
   if (segment.seq != tcb.rcv.nxt) return TakeOutOfOrder(cx, tcb, segment);
   const auto size = static_cast<std::uint32_t>(segment.data.size());
   // What had come before counts too: it shows how the peer sends.
-  NoteDataArrived(cx, tcb, static_cast<std::uint32_t>(segment.header.payload.size()));
+  NoteDataArrived(cx, tcb, segment.header.largest());
   TakeMark(tcb, segment);
   NoteOverlap(cx, tcb, segment.seq, segment.seq + size);
   const std::uint32_t taken = Deliver(cx, tcb, segment.data);

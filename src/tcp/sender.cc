@@ -177,6 +177,26 @@ Plan PlanData(const Context& cx, const Tcb& tcb) {
   return plan.kind != Plan::Kind::kNothing ? plan : PlanNew(cx, tcb);
 }
 
+// Whether what follows `plan` can be told from it alone: full segments of new data, with nothing
+// special about any of them.
+bool MayGrow(const Context& cx, const Tcb& tcb, const LossState& loss, const Plan& plan) {
+  const bool plain = plan.kind == Plan::Kind::kData && !plan.repeat && !plan.last &&
+                     plan.length == tcb.send_mss && !plan.mtu_probe && !plan.tail_probe;
+  const bool calm = !tcb.pending.force && !tcb.pending.tail && !tcb.cwr_owed &&
+                    !loss.new_data_first && loss.flight.lost_count() == 0;
+  return plain && calm && !MtuSearchGoesOn(cx, tcb) && !UrgentMode(cx, tcb);
+}
+
+// The last segment of a super-segment of `plan` that ends with what begins `offset` bytes into it:
+// a short one only if nothing but the end of the queue makes it short, and no SACK blocks could go
+// with it.
+Plan LastOf(const Context& cx, const Tcb& tcb, const Plan& plan, std::uint32_t offset) {
+  const Plan last = DataFrom(cx, tcb, plan.seq + offset, UsableWindow(tcb) - offset);
+  if (last.length == tcb.send_mss) return last;
+  const bool goes = last.last && last.length != 0 && !Holds(cx, tcb) && tcb.reassembly == kNoSlot;
+  return goes ? last : Plan{};
+}
+
 Plan PlanSyn(const Context& cx, const Tcb& tcb) {
   Plan plan;
   plan.kind = Plan::Kind::kSyn;
@@ -273,24 +293,42 @@ void TrackRepeat(Context& cx, Tcb& tcb, LossState& loss, Flight::Index i, SndSeq
   if (flight.BeginOf(i) < end) loss.repeat_from = end;  // but for this one
 }
 
+// New data, segment by segment: what a super-segment stands for is lost, SACKed and repeated by
+// itself.
+void TrackNew(Context& cx, Tcb& tcb, LossState& loss, const Plan& plan, SndSeq end) {
+  if (loss.flight.empty()) loss.repeat_from = plan.seq;
+  const std::uint32_t count = plan.count();
+  SndSeq from = plan.seq;
+  for (std::uint32_t n = 1; n <= count; ++n) {
+    const SndSeq to = n == count ? end : from + plan.piece;
+    loss.flight.Add(from, to, cx.now);
+    MarkSent(cx, tcb, loss, loss.flight.last());
+    const std::uint32_t bytes =
+        n == count ? plan.length - (n - 1) * plan.piece : std::uint32_t{plan.piece};
+    tcb.bytes_sent += bytes;
+    if (bytes != 0) NotePaced(cx, tcb, loss, bytes);
+    from = to;
+  }
+  (void)loss.flight.Reserve(cx.buffers.rings);  // for the next; without memory it waits
+}
+
 // Writes down what is in flight now. A FIN alone may go without a scoreboard, if there is no memory
 // for one: then the retransmission timer looks after it.
 void Track(Context& cx, Tcb& tcb, const Plan& plan, SndSeq end) {
   if (!plan.repeat) (void)cx.buffers.AttachSend(tcb);
   LossState* loss = LossOf(cx, tcb);
   if (loss == nullptr) {
+    tcb.bytes_sent += plan.length;
     tcb.pending.head = false;
     return;
   }
   if (!plan.repeat) {
-    if (loss->flight.empty()) loss->repeat_from = plan.seq;
-    loss->flight.Add(plan.seq, end, cx.now);
-    MarkSent(cx, tcb, *loss, loss->flight.last());
-    (void)loss->flight.Reserve(cx.buffers.rings);  // for the next; without memory it waits
-  } else if (plan.tracked) {
-    TrackRepeat(cx, tcb, *loss, plan.segment, end);
+    TrackNew(cx, tcb, *loss, plan, end);
+  } else {
+    if (plan.tracked) TrackRepeat(cx, tcb, *loss, plan.segment, end);
+    tcb.bytes_sent += plan.length;
+    if (plan.length != 0) NotePaced(cx, tcb, *loss, plan.length);
   }
-  if (plan.length != 0) NotePaced(cx, tcb, *loss, plan.length);
   NoteSent(cx, tcb, *loss, static_cast<std::uint32_t>(end - plan.seq),
            plan.repeat && !plan.tail_probe);
   // Something is repeated: the answers could not tell any more whose they are.
@@ -302,14 +340,14 @@ void Track(Context& cx, Tcb& tcb, const Plan& plan, SndSeq end) {
 
 void CommitData(Context& cx, Tcb& tcb, const Plan& plan) {
   const SndSeq end = plan.seq + plan.length + ((plan.flags & kFin) != 0 ? 1u : 0u);
-  tcb.bytes_sent += plan.length;
   if (tcb.last_sent != 0 && Pipe(cx, tcb) == 0) {
     Control(tcb).resumed(cx, tcb, cx.stamp() - tcb.last_sent);
   }
   tcb.last_sent = cx.stamp();
   tcb.pending.force = false;
   Track(cx, tcb, plan, end);
-  if (!plan.repeat && plan.length < tcb.send_mss && plan.length != 0) tcb.snd.small = end;
+  const std::uint32_t last = plan.piece == 0 ? plan.length : plan.length % plan.piece;
+  if (!plan.repeat && last < tcb.send_mss && last != 0) tcb.snd.small = end;
   tcb.snd.nxt = Later(tcb.snd.nxt, end);
   if (LossState* loss = LossOf(cx, tcb); loss != nullptr && !plan.repeat) {
     NoteWindowUse(cx, tcb, *loss);
@@ -359,6 +397,42 @@ Plan PlanSegment(const Context& cx, const Tcb& tcb) {
   return Plan{};
 }
 
+void GrowPlan(const Context& cx, const Tcb& tcb, std::uint32_t most, Plan& plan) {
+  LossState* loss = LossOf(cx, tcb);
+  if (loss == nullptr || !MayGrow(cx, tcb, *loss, plan)) return;
+  const std::uint32_t mss = tcb.send_mss;
+  const std::uint32_t pipe = Pipe(cx, tcb);
+  const std::uint32_t window = tcb.cwnd > pipe ? tcb.cwnd - pipe : 0;
+  const std::uint32_t bytes =
+      std::min({most, window, UsableWindow(tcb), PaceRoom(cx, tcb, *loss), BurstGoal(cx, tcb)});
+  const auto available = static_cast<std::uint32_t>(DataEnd(cx, tcb) - plan.seq);
+  const std::uint32_t slots =
+      loss->flight.Reserve(cx.buffers.rings, std::min(bytes, available) / mss + 1);
+  std::uint32_t count = std::min({bytes / mss, available / mss, slots});
+  const std::uint32_t rest = available % mss;
+  Plan last;
+  // One that is short may end it.
+  const bool ends = count == available / mss && rest != 0 && count < slots;
+  if (ends && count * mss + rest <= bytes) last = LastOf(cx, tcb, plan, count * mss);
+  if (last.length != 0) {
+    ++count;
+  } else if (count > 1) {
+    last = LastOf(cx, tcb, plan, (count - 1) * mss);
+  }
+  if (count < 2 || last.length == 0) return;
+  plan.piece = static_cast<std::uint16_t>(mss);
+  plan.length = (count - 1) * mss + last.length;
+  plan.flags = last.flags;
+  plan.last = last.last;
+}
+
+void HalvePlan(Plan& plan) {
+  plan.length /= 2;
+  if (plan.piece != 0) plan.length = std::max(plan.length / plan.piece, 1u) * plan.piece;
+  if (plan.length == plan.piece) plan.piece = 0;
+  plan.flags = static_cast<std::uint16_t>(plan.flags & ~(kPsh | kFin));
+}
+
 wire::Segment MakeSegment(const Context& cx, const Tcb& tcb, const Plan& plan) {
   wire::Segment segment;
   segment.source_port = tcb.tuple.local.port;
@@ -398,7 +472,7 @@ wire::Segment MakeReset(const Context& cx, const Tcb& tcb) {
 }
 
 void CommitSegment(Context& cx, Tcb& tcb, const Plan& plan, const wire::Segment& segment) {
-  ++tcb.segments_out;
+  tcb.segments_out += plan.count();
   if (plan.repeat) ++tcb.segments_repeated;
   switch (plan.kind) {
     case Plan::Kind::kSyn:

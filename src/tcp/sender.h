@@ -18,12 +18,25 @@ struct Plan {
   Flight::Index segment = 0;
   std::uint32_t offset = 0;  // of the payload, in the send buffer
   std::uint32_t length = 0;
-  std::uint16_t flags = 0;
+  std::uint16_t piece =
+      0;  // of a super-segment: payload of each segment but the last; 0: it is one
+  std::uint16_t flags = 0;  // the last segment's
   SndSeq seq;
+  /// Segments on the wire that it stands for.
+  std::uint32_t count() const { return piece == 0 ? 1 : (length + piece - 1) / piece; }
 };
 
 /// The next segment that `tcb` has to send now, or nothing.
 Plan PlanSegment(const Context& cx, const Tcb& tcb);
+
+/// Makes a super-segment of `plan` (from PlanSegment just now) if the segments that would follow it
+/// at this moment are new data too: up to `most` bytes of payload in all, and no more than the
+/// connection's rate makes of a millisecond (Linux: tcp_tso_autosize). What goes on the wire, and
+/// what is written down of it, is what it would have been without. It may take memory to write it
+/// down in.
+void GrowPlan(const Context& cx, const Tcb& tcb, std::uint32_t most, Plan& plan);
+/// About half of `plan`, which was too much in one packet; a super-segment stays whole segments.
+void HalvePlan(Plan& plan);
 
 /// The plan as a segment, payload apart.
 wire::Segment MakeSegment(const Context& cx, const Tcb& tcb, const Plan& plan);

@@ -47,9 +47,21 @@ struct Segment {
   std::uint16_t urgent = 0;
   TcpOptions options;
   std::span<const std::byte> payload;
-  std::uint8_t tos = 0;  // of its IP packet; codecs of TCP leave it alone
+  // Of its packet; codecs of TCP leave them alone.
+  std::uint8_t tos = 0;
+  std::uint16_t piece = 0;  // merged of segments with so much payload each, the last with the rest
 
   bool Has(TcpFlag flag) const { return (flags & flag) != 0; }
+  /// Segments that were on the wire.
+  std::uint32_t count() const {
+    const auto size = static_cast<std::uint32_t>(payload.size());
+    return piece == 0 || size == 0 ? 1 : (size + piece - 1) / piece;
+  }
+  /// The largest payload of one of them.
+  std::uint32_t largest() const {
+    const auto size = static_cast<std::uint32_t>(payload.size());
+    return piece != 0 && piece < size ? piece : size;
+  }
   /// SEG.LEN: payload, plus one each for SYN and FIN.
   std::uint32_t length() const {
     return static_cast<std::uint32_t>(payload.size()) + (Has(kSyn) ? 1u : 0u) +

@@ -6,7 +6,7 @@
 namespace estab::wire {
 
 /// True if the payload of `packet` is a UDP datagram of a sensible length whose checksum is right
-/// (IPv4: or absent).
-bool UdpValid(const IpPacket& packet);
+/// (IPv4: or absent), or known to be.
+bool UdpValid(const IpPacket& packet, bool checksum_ok = false);
 
 }  // namespace estab::wire

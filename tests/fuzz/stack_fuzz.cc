@@ -21,6 +21,7 @@
 #include "wire/checksum.h"
 #include "wire/fragment.h"
 #include "wire/ip.h"
+#include "wire/super_segment.h"
 #include "wire/tcp.h"
 
 namespace estab {
@@ -135,16 +136,19 @@ class Machine : public PacketSink {
   SinkCapabilities Capabilities(LinkId) const override {
     SinkCapabilities c;
     c.holds = holds_;
+    c.checksum = offload_;
+    c.max_size = offload_ ? 65535 : 0;
     return c;
   }
 
   SinkResult Send(const TxPacket& packet) override {
     if (room_ == 0) return SinkResult::kBusy;
     --room_;
-    FUZZ_CHECK(packet.size() <= kMtu);
+    FUZZ_CHECK(packet.size() <= (packet.gso_size == 0 ? kMtu : 65535));
+    FUZZ_CHECK(offload_ || packet.checksum_start == 0);
     std::vector<std::byte> bytes(packet.header.begin(), packet.header.end());
     for (const Slice& s : packet.payload) bytes.insert(bytes.end(), s.data, s.data + s.size);
-    Note(bytes);
+    NoteSegments(bytes, packet);
     if (!holds_ || packet.token == 0 || p_.Flag()) return SinkResult::kSent;
     Held held{packet.token, std::move(bytes), {}};
     held.pieces.push_back({packet.header.data(), packet.header.size()});
@@ -180,6 +184,27 @@ class Machine : public PacketSink {
   Flow* FindFlow(const Tuple& tuple) {
     const auto found = std::ranges::find(flows_, tuple, &Flow::tuple);
     return found == flows_.end() ? nullptr : &*found;
+  }
+
+  // What the link does, and how large the segments are that arriving packets are merged of.
+  void SetLink(std::uint8_t how) {
+    holds_ = (how & 1) != 0;
+    offload_ = (how & 2) != 0;
+    gso_size_ = static_cast<std::uint16_t>((how >> 2) * 64);
+  }
+
+  // As they would be on the wire.
+  void NoteSegments(const std::vector<std::byte>& bytes, const TxPacket& packet) {
+    if (packet.checksum_start == 0) {
+      FUZZ_CHECK(packet.gso_size == 0);
+      return Note(bytes);
+    }
+    std::vector<std::byte> segment(bytes.size());
+    for (wire::SuperSegmentCutter cutter(bytes, packet.gso_size); !cutter.done();) {
+      const std::size_t size = cutter.Next(segment);
+      FUZZ_CHECK(size <= kMtu);
+      Note(std::span(segment).first(size));
+    }
   }
 
   // Every packet that leaves is well-formed, and says what its user wrote.
@@ -225,6 +250,7 @@ class Machine : public PacketSink {
     RxPacket packet;
     packet.data = exact;
     packet.checksum_ok = checksum_ok;
+    packet.gso_size = gso_size_;
     stack_->Receive(now_, std::span<const RxPacket>(&packet, 1));
   }
 
@@ -695,8 +721,7 @@ class Machine : public PacketSink {
         return;
       case 12:
         room_ = p_.Flag() ? SIZE_MAX : p_.Below(8);
-        holds_ = p_.Flag();
-        return;
+        return SetLink(p_.Byte());
       case 13:
         return Complete(1 + p_.Below(4));
       case 14:
@@ -734,7 +759,7 @@ class Machine : public PacketSink {
   void End() {
     memory_.Leave(SIZE_MAX);
     room_ = SIZE_MAX;
-    holds_ = false;
+    holds_ = offload_ = false;
     const bool abort = p_.Flag();
     for (const User& user : users_) {
       static_cast<void>(abort ? stack_->Abort(now_, user.id) : stack_->Close(now_, user.id));
@@ -764,6 +789,8 @@ class Machine : public PacketSink {
   Time now_{1s};
   std::size_t room_ = SIZE_MAX;
   bool holds_ = false;
+  bool offload_ = false;
+  std::uint16_t gso_size_ = 0;
   bool checks_reads_ = true;
   std::vector<Flow> flows_;
   std::vector<Held> held_;

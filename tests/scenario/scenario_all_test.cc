@@ -40,6 +40,15 @@ TEST_P(EveryScenario, IsTheSameRunWithTheSameSeedOnly) {
   EXPECT_TRUE(other->passed()) << other->failures.front();
 }
 
+// What goes on the wire and what is decided does not hang on what the link can do.
+TEST_P(EveryScenario, IsTheSameOverALinkThatCutsSuperSegments) {
+  const auto plain = RunScenario(*GetParam(), {.seed = 9});
+  const auto offloaded = RunScenario(*GetParam(), {.seed = 9, .offload = true});
+  ASSERT_TRUE(plain && offloaded);
+  EXPECT_EQ(plain->trace_hash, offloaded->trace_hash);
+  EXPECT_TRUE(offloaded->passed()) << offloaded->failures.front();
+}
+
 std::string NameOf(const testing::TestParamInfo<const Scenario*>& info) {
   std::string name = info.param->id;
   for (char& c : name) {

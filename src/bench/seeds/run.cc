@@ -43,10 +43,19 @@ class Tracer : public sim::Tap, public Observer {
   Side side_;
 };
 
+constexpr std::size_t kNeverBusy = 4096;
+
+Plan PlanOf(std::uint64_t seed, const RunOptions& options) {
+  Plan plan = MakePlan(seed);
+  for (sim::HostConfig& host : plan.world.host) host.offload = options.offload;
+  return plan;
+}
+
 class Run {
  public:
-  explicit Run(std::uint64_t seed, bool trace) : plan_(MakePlan(seed)), world_(plan_.world) {
-    if (!trace) return;
+  Run(std::uint64_t seed, const RunOptions& options)
+      : plan_(PlanOf(seed, options)), world_(plan_.world) {
+    if (!options.trace) return;
     std::fputs(PlanText(plan_).c_str(), stdout);
     world_.AddTap(tracers_[0]);
     for (const Side side : {Side::kA, Side::kB})
@@ -298,6 +307,8 @@ class Run {
       for (std::size_t i = 0; i < counts.size(); ++i) out.rules[i] += counts[i];
     }
     out.failure = verdict_.failure;
+    out.same_with_offload =
+        plan_.conversations.size() == 1 && plan_.world.most_in_flight >= kNeverBusy;
     out.hash = world_.trace_hash();
     out.packets = world_.packets();
     return out;
@@ -315,6 +326,6 @@ class Run {
 
 }  // namespace
 
-Outcome RunSeed(std::uint64_t seed, bool trace) { return Run(seed, trace).Go(); }
+Outcome RunSeed(std::uint64_t seed, const RunOptions& options) { return Run(seed, options).Go(); }
 
 }  // namespace estab::bench

@@ -14,6 +14,9 @@ namespace estab::bench {
 struct Outcome {
   std::string failure;  // empty: every property held
   std::uint64_t hash = 0;
+  // Links that cut super-segments make no difference: there is one conversation, whose turn it
+  // always is, and the links are never busy.
+  bool same_with_offload = false;
   std::uint64_t packets = 0;
   std::uint64_t bytes_read = 0;
   std::uint64_t connections = 0;     // that both applications got hold of
@@ -22,7 +25,12 @@ struct Outcome {
   std::vector<std::uint64_t> rules;  // how often each fired, both hosts together
 };
 
-/// Runs `seed`. With `trace`, prints every packet and transition as it happens.
-Outcome RunSeed(std::uint64_t seed, bool trace = false);
+struct RunOptions {
+  bool trace = false;    // print every packet and transition as it happens
+  bool offload = false;  // links cut super-segments
+};
+
+/// Runs `seed`.
+Outcome RunSeed(std::uint64_t seed, const RunOptions& options = {});
 
 }  // namespace estab::bench
