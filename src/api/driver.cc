@@ -174,14 +174,14 @@ std::size_t Driver::RunOnce() {
   std::size_t done = 0;
   if (!virtual_ && stack_->NextDeadline() <= Clock()) done += stack_->Advance(now_);
   for (int round = 0; round < kRounds; ++round) {
-    const std::size_t packets =
+    const auto read =
         links_.Read([&](std::span<const RxPacket> batch) { stack_->Receive(Now(), batch); });
-    received_ += packets;
-    done += packets;
+    received_ += read.packets;
+    done += read.packets;
     const std::uint64_t sent = links_.sent();
     Settle();
     done += links_.sent() - sent;
-    if (packets < io::Tun::kBatch) break;
+    if (read.drained) break;
   }
   return done;
 }
@@ -199,7 +199,7 @@ std::size_t Driver::PollIo(int timeout_ms) {
     Notify();
     return moved();
   }
-  if (timeout_ms == 0 || (virtual_ && !links_.has_tun())) return 0;
+  if (timeout_ms == 0 || (virtual_ && !links_.has_device())) return 0;
   const Time deadline =
       timeout_ms < 0 ? kNever : io::MonotonicNow() + std::chrono::milliseconds(timeout_ms);
   // In virtual time this call does not count as waiting: its timeout is real.

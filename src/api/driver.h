@@ -96,7 +96,7 @@ class Driver {
   std::optional<Duration> UntilDeadline();
   /// Packets moved. `timeout_ms` as for poll.
   std::size_t PollIo(int timeout_ms);
-  /// Whether a TUN device was removed under us.
+  /// Whether a device was removed under us.
   bool LinkGone();
   Result<void> Inject(int link, std::span<const std::byte> packet);
   /// Takes the next packet of a memory link into `into`: its size, 0 if there is none, and when it

@@ -98,7 +98,7 @@ Result<LinkId> Driver::AddMemoryLink(int mtu) {
 }
 
 Result<LinkId> Driver::AddTun(std::string_view name, std::string* message) {
-  auto tun = io::Tun::Open(name);
+  auto tun = io::Tun::Open(name, {.offload = true});
   if (!tun) {
     if (message != nullptr) *message = tun.error().message;
     return std::unexpected(tun.error().error);
@@ -117,7 +117,7 @@ Result<LinkId> Driver::AddTun(std::string_view name, std::string* message) {
     }
     return id;
   }
-  links_.Add(*id, std::move(*tun));
+  links_.Add(*id, std::make_unique<io::Tun>(std::move(*tun)));
   Notify();
   if (leading_) Kick();
   return id;

@@ -11,9 +11,9 @@ Links::Link& Links::Place(LinkId id) {
 
 void Links::Add(LinkId id, MemoryLink link) { Place(id) = std::move(link); }
 
-void Links::Add(LinkId id, io::Tun tun) {
-  Place(id) = std::move(tun);
-  ++tuns_;
+void Links::Add(LinkId id, std::unique_ptr<io::Device> device) {
+  Place(id) = std::move(device);
+  ++devices_;
 }
 
 MemoryLink* Links::Memory(int id) {
@@ -23,32 +23,38 @@ MemoryLink* Links::Memory(int id) {
 
 io::Tun* Links::Tun(int id) {
   const auto index = static_cast<std::size_t>(id);
-  return id < 0 || index >= links_.size() ? nullptr : std::get_if<io::Tun>(&links_[index]);
+  return id < 0 || index >= links_.size() ? nullptr
+                                          : dynamic_cast<io::Tun*>(DeviceOf(links_[index]));
 }
 
 void Links::Watch(std::vector<pollfd>& fds) const {
   for (const Link& link : links_) {
-    const auto* tun = std::get_if<io::Tun>(&link);
-    if (tun == nullptr || tun->gone()) continue;
-    const int events = POLLIN | (tun->wants_write() ? POLLOUT : 0);
-    fds.push_back({tun->fd(), static_cast<short>(events), 0});
+    const io::Device* device = DeviceOf(link);
+    if (device == nullptr || device->gone()) continue;
+    const int events = POLLIN | (device->wants_write() ? POLLOUT : 0);
+    fds.push_back({device->fd(), static_cast<short>(events), 0});
   }
 }
 
-const io::Tun* Links::Gone() const {
+const io::Device* Links::Gone() const {
   for (const Link& link : links_) {
-    const auto* tun = std::get_if<io::Tun>(&link);
-    if (tun != nullptr && tun->gone()) return tun;
+    const io::Device* device = DeviceOf(link);
+    if (device != nullptr && device->gone()) return device;
   }
   return nullptr;
 }
 
 bool Links::wants_write() const {
   for (const Link& link : links_) {
-    const auto* tun = std::get_if<io::Tun>(&link);
-    if (tun != nullptr && tun->wants_write()) return true;
+    const io::Device* device = DeviceOf(link);
+    if (device != nullptr && device->wants_write()) return true;
   }
   return false;
+}
+
+SinkCapabilities Links::Capabilities(LinkId id) const {
+  const io::Device* device = id < links_.size() ? DeviceOf(links_[id]) : nullptr;
+  return device == nullptr ? SinkCapabilities{} : device->Capabilities();
 }
 
 SinkResult Links::Send(const TxPacket& packet) {
@@ -57,8 +63,8 @@ SinkResult Links::Send(const TxPacket& packet) {
   SinkResult result = SinkResult::kSent;
   if (auto* memory = std::get_if<MemoryLink>(&link)) {
     result = memory->Push(now_, packet);
-  } else if (auto* tun = std::get_if<io::Tun>(&link)) {
-    result = tun->Write(packet);
+  } else if (io::Device* device = DeviceOf(link)) {
+    result = device->Write(packet);
   }
   if (result == SinkResult::kSent) ++sent_;
   return result;

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <variant>
 #include <vector>
 
@@ -15,54 +16,63 @@
 
 namespace estab::api {
 
-/// Memory links and TUN devices under the ids that the stack gave them. Links are only ever added.
+/// Memory links and devices under the ids that the stack gave them. Links are only ever added.
 class Links final : public PacketSink {
  public:
   void Add(LinkId id, MemoryLink link);
-  void Add(LinkId id, io::Tun tun);
+  void Add(LinkId id, std::unique_ptr<io::Device> device);
 
   /// The memory link of that id; nullptr if it is none.
   MemoryLink* Memory(int id);
   /// The TUN device of that id; nullptr if it is none.
   io::Tun* Tun(int id);
-  bool has_tun() const { return tuns_ > 0; }
+  bool has_device() const { return devices_ > 0; }
 
   /// The time with which packets are stamped that are sent from here on.
   void set_now(Time now) { now_ = now; }
   /// Appends what poll is to watch: input always, room where a device was full.
   void Watch(std::vector<pollfd>& fds) const;
-  /// The first TUN device that was removed under us; nullptr if all are there.
-  const io::Tun* Gone() const;
+  /// The first device that was removed under us; nullptr if all are there.
+  const io::Device* Gone() const;
   /// Whether a device is full.
   bool wants_write() const;
 
-  /// Reads one batch from every TUN device and gives each to `receive(span<const RxPacket>)`;
-  /// returns how many packets that were.
-  template <class ReceiveBatch>
-  std::size_t Read(ReceiveBatch&& receive) {
+  /// What one round of reading came to.
+  struct ReadResult {
     std::size_t packets = 0;
+    bool drained = true;  // there was nothing more to read on any of them
+  };
+  /// Reads one batch from every device and gives each to `receive(span<const RxPacket>)`.
+  template <class ReceiveBatch>
+  ReadResult Read(ReceiveBatch&& receive) {
+    ReadResult result;
     for (std::size_t id = 0; id < links_.size(); ++id) {
-      auto* tun = std::get_if<io::Tun>(&links_[id]);
-      if (tun == nullptr) continue;
-      const auto batch = tun->ReadBatch(static_cast<LinkId>(id));
+      io::Device* device = DeviceOf(links_[id]);
+      if (device == nullptr) continue;
+      const auto batch = device->ReadBatch(static_cast<LinkId>(id));
       if (!batch.empty()) receive(batch);
-      packets += batch.size();
+      result.packets += batch.size();
+      result.drained = result.drained && device->drained();
     }
-    return packets;
+    return result;
   }
 
   /// Packets sent over all links since the start.
   std::uint64_t sent() const { return sent_; }
 
-  SinkCapabilities Capabilities(LinkId) const override { return {}; }
+  SinkCapabilities Capabilities(LinkId id) const override;
   SinkResult Send(const TxPacket& packet) override;
 
  private:
-  using Link = std::variant<std::monostate, MemoryLink, io::Tun>;
+  using Link = std::variant<std::monostate, MemoryLink, std::unique_ptr<io::Device>>;
   Link& Place(LinkId id);
+  static io::Device* DeviceOf(const Link& link) {
+    const auto* device = std::get_if<std::unique_ptr<io::Device>>(&link);
+    return device == nullptr ? nullptr : device->get();
+  }
 
   std::vector<Link> links_;  // by id
-  std::size_t tuns_ = 0;
+  std::size_t devices_ = 0;
   std::uint64_t sent_ = 0;
   Time now_{};
 };

@@ -12,6 +12,7 @@
 #include "cli/settings.h"
 #include "io/clock.h"
 #include "io/entropy.h"
+#include "io/tun.h"
 #include "observe/ladder_text.h"
 
 namespace estab::cli {
@@ -20,6 +21,7 @@ namespace {
 // Packets sent before the links are read again: enough to keep them busy, few enough not to sit on
 // acknowledgements.
 constexpr std::size_t kBurst = 256;
+constexpr unsigned kTurnsWithoutPoll = 8;
 
 Stack MakeStack() {
   StackConfig config;
@@ -68,7 +70,7 @@ void Machine::OpenLinks(const LinkOptions& options) {
     }
   }
   for (const std::string& name : options.links) {
-    auto tun = io::Tun::Open(name);
+    auto tun = io::Tun::Open(name, {.offload = true});
     if (!tun) Failed("--link tun:{}: {}", name, tun.error().message);
     const auto mtu = tun->Mtu();
     if (!mtu) Failed("--link tun:{}: {}", name, mtu.error().message);
@@ -79,7 +81,7 @@ void Machine::OpenLinks(const LinkOptions& options) {
           name, *mtu, name);
     }
     if (IsDown(name)) fmt::print(stderr, "estab: {0} is down: ip link set {0} up\n", name);
-    tuns_.push_back(std::move(*tun));
+    devices_.push_back(std::make_unique<io::Tun>(std::move(*tun)));
   }
   for (const LinkOptions::Address& a : options.addresses) {
     const auto added = stack_.AddAddress(static_cast<LinkId>(a.link), a.prefix);
@@ -135,42 +137,56 @@ int Machine::TakeSignal() {
   return n == sizeof(info) ? static_cast<int>(info.ssi_signo) : 0;
 }
 
+SinkCapabilities Machine::Capabilities(LinkId link) const { return devices_[link]->Capabilities(); }
+
 SinkResult Machine::Send(const TxPacket& packet) {
-  const SinkResult result = tuns_[packet.link].Write(packet);
+  const SinkResult result = devices_[packet.link]->Write(packet);
   if (pcap_ && result != SinkResult::kBusy) pcap_->Add(now_, packet.header, packet.payload);
   return result;
 }
 
 void Machine::Flush() { stack_.Transmit(now_, *this); }
 
-void Machine::ReceiveFrom(std::size_t link) {
-  const auto packets = tuns_[link].ReadBatch(static_cast<LinkId>(link));
-  if (tuns_[link].gone()) {
-    Failed("link tun:{} was removed under us; make the device again and start anew",
-           tuns_[link].name());
+std::size_t Machine::ReceiveFrom(std::size_t link) {
+  io::Device& device = *devices_[link];
+  const auto packets = device.ReadBatch(static_cast<LinkId>(link));
+  if (device.gone()) {
+    Failed("link {} was removed under us; make the device again and start anew", device.Describe());
   }
+  if (packets.empty()) return 0;
   if (pcap_) {
     for (const RxPacket& packet : packets) pcap_->Add(now_, packet.data, {});
   }
   stack_.Receive(now_, packets);
+  return packets.size();
 }
 
 void Machine::Turn(std::span<pollfd> others, Time until) {
   now_ = std::max(now_, io::MonotonicNow());
   stack_.Advance(now_);
   const bool more = stack_.Transmit(now_, *this, kBurst) == kBurst;
-  Wait(others, more ? now_ : std::min(until, stack_.NextDeadline()));
-  now_ = std::max(now_, io::MonotonicNow());
-  for (std::size_t i = 0; i < tuns_.size(); ++i) {
-    if (polled_[i].revents != 0) ReceiveFrom(i);
+  // While packets keep coming the links are not asked whether they do, but for the others' sake.
+  const bool look = !busy_ || more || ++turns_ % kTurnsWithoutPoll == 0;
+  Time wake = std::min(until, stack_.NextDeadline());
+  if (busy_ || more) wake = now_;
+  if (look) {
+    Wait(others, wake);
+    now_ = std::max(now_, io::MonotonicNow());
+  } else {
+    for (pollfd& other : others) other.revents = 0;
+  }
+  busy_ = false;
+  for (std::size_t i = 0; i < devices_.size(); ++i) {
+    if (look && polled_[i].revents == 0) continue;
+    if (ReceiveFrom(i) != 0) busy_ = true;
   }
 }
 
 void Machine::Wait(std::span<pollfd> others, Time until) {
   polled_.clear();
-  for (const io::Tun& tun : tuns_) {
-    const int events = POLLIN | (tun.wants_write() ? POLLOUT : 0);
-    polled_.push_back({tun.fd(), static_cast<short>(events), 0});
+  for (const auto& device : devices_) {
+    const int events = POLLIN | (device->wants_write() ? POLLOUT : 0);
+    polled_.push_back({device->fd(), static_cast<short>(events), 0});
   }
   polled_.insert(polled_.end(), others.begin(), others.end());
   const timespec limit = ToTimespec(until == kNever ? Duration::zero() : until - now_);
@@ -179,7 +195,7 @@ void Machine::Wait(std::span<pollfd> others, Time until) {
     for (pollfd& p : polled_) p.revents = 0;
   }
   for (std::size_t i = 0; i < others.size(); ++i) {
-    others[i].revents = polled_[tuns_.size() + i].revents;
+    others[i].revents = polled_[devices_.size() + i].revents;
   }
 }
 

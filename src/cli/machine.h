@@ -12,15 +12,15 @@
 #include "cli/link_options.h"
 #include "cli/pcap.h"
 #include "estab/stack.h"
+#include "io/device.h"
 #include "io/fd.h"
-#include "io/tun.h"
 #include "observe/fanout.h"
 #include "observe/journal.h"
 #include "observe/ladder_builder.h"
 
 namespace estab::cli {
 
-/// The stack of `serve` and `connect`, its TUN devices and its recordings. The program's loop is:
+/// The stack of `serve` and `connect`, its devices and its recordings. The program's loop is:
 /// Turn, then whatever is ready in the stack.
 class Machine : private PacketSink {
  public:
@@ -53,15 +53,15 @@ class Machine : private PacketSink {
   void WriteLadder();
 
  private:
-  SinkCapabilities Capabilities(LinkId) const override { return {}; }
+  SinkCapabilities Capabilities(LinkId link) const override;
   SinkResult Send(const TxPacket& packet) override;
   void OpenLinks(const LinkOptions& options);
   void OpenLadder(const LinkOptions& options);
-  void ReceiveFrom(std::size_t link);
+  std::size_t ReceiveFrom(std::size_t link);
   void Wait(std::span<pollfd> others, Time until);
 
   Stack stack_;
-  std::vector<io::Tun> tuns_;  // by LinkId
+  std::vector<std::unique_ptr<io::Device>> devices_;  // by LinkId
   std::optional<PcapFile> pcap_;
   std::unique_ptr<observe::LadderBuilder> ladder_;
   std::optional<observe::Journal> journal_;
@@ -70,6 +70,8 @@ class Machine : private PacketSink {
   io::Fd signals_;
   Time now_{};
   std::vector<pollfd> polled_;
+  bool busy_ = false;   // packets came in the last turn
+  unsigned turns_ = 0;  // since then
 };
 
 }  // namespace estab::cli

@@ -11,6 +11,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "io/vnet.h"
+
 namespace estab::io {
 namespace {
 
@@ -59,11 +61,9 @@ std::unexpected<OsError> CannotAttach(int os_errno, const std::string& name) {
   }
 }
 
-}  // namespace
-
-OsResult<Tun> Tun::Open(std::string_view name) {
+OsResult<Fd> Attach(const std::string& name, int flags) {
   if (name.empty() || name.size() >= IFNAMSIZ || name.find_first_of("/ %") != name.npos) {
-    return Refused(EINVAL, "'" + std::string(name) +
+    return Refused(EINVAL, "'" + name +
                                "' is not a device name; use 1 to 15 characters without blanks, "
                                "slashes and percent signs");
   }
@@ -71,38 +71,97 @@ OsResult<Tun> Tun::Open(std::string_view name) {
   if (!fd.valid()) return CannotOpenDevice(errno);
   ifreq request{};
   name.copy(request.ifr_name, name.size());
-  request.ifr_flags = IFF_TUN | IFF_NO_PI;
-  if (ioctl(fd.get(), TUNSETIFF, &request) != 0) return CannotAttach(errno, std::string(name));
-  Tun tun(std::move(fd), std::string(name));
-  if (auto prepared = tun.PrepareBuffers(); !prepared) return std::unexpected(prepared.error());
+  request.ifr_flags = static_cast<short>(flags);
+  int result = ioctl(fd.get(), TUNSETIFF, &request);
+  if (result != 0 && errno == EINVAL && (flags & IFF_MULTI_QUEUE) == 0) {
+    // It may have been made for many queues: then it wants to be told so.
+    request.ifr_flags = static_cast<short>(flags | IFF_MULTI_QUEUE);
+    result = ioctl(fd.get(), TUNSETIFF, &request);
+  }
+  if (result != 0) return CannotAttach(errno, name);
+  return fd;
+}
+
+}  // namespace
+
+OsResult<Tun> Tun::Open(std::string_view name, const TunOptions& options) {
+  const std::string text(name);
+  const int flags = IFF_TUN | IFF_NO_PI;
+  auto fd = Attach(text, options.offload ? flags | IFF_VNET_HDR : flags);
+  if (!fd) return std::unexpected(fd.error());
+  Tun tun(std::move(*fd), text);
+  if (options.offload) tun.PrepareOffload();
+  if (!tun.PrepareBuffers()) return Refused(ENOMEM, "no memory for the packets of " + text);
   return tun;
 }
 
-OsResult<void> Tun::PrepareBuffers() {
-  const OsResult<std::uint32_t> mtu = Mtu();
-  if (!mtu) return std::unexpected(mtu.error());
-  // An odd number of cache lines apart, so that the headers do not all compete for one set.
-  stride_ = (std::max<std::size_t>(*mtu, 1500) + 127) / 64 * 64 + 64;
-  if (stride_ / 64 % 2 == 0) stride_ += 64;
-  buffers_ = std::make_unique_for_overwrite<std::byte[]>(stride_ * kBatch);
-  return {};
+OsResult<std::vector<Tun>> Tun::OpenQueues(std::string_view name, std::size_t count,
+                                           const TunOptions& options) {
+  const std::string text(name);
+  const int flags = IFF_TUN | IFF_NO_PI | IFF_MULTI_QUEUE;
+  std::vector<Tun> queues;
+  while (queues.size() < count) {
+    auto fd = Attach(text, options.offload ? flags | IFF_VNET_HDR : flags);
+    if (!fd) return std::unexpected(fd.error());
+    Tun tun(std::move(*fd), text);
+    if (options.offload) tun.PrepareOffload();
+    if (!tun.PrepareBuffers()) return Refused(ENOMEM, "no memory for the packets of " + text);
+    queues.push_back(std::move(tun));
+  }
+  return queues;
+}
+
+// With IFF_VNET_HDR the header is there whatever the kernel offers; offloads may still be refused,
+// and then the kernel sends nothing that needs them.
+void Tun::PrepareOffload() {
+  offload_ = true;
+  constexpr unsigned kAll = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN;
+  (void)ioctl(fd_.get(), TUNSETOFFLOAD, kAll);
+}
+
+bool Tun::PrepareBuffers() {
+  buffer_ = std::make_unique_for_overwrite<std::byte[]>(kBufferSize);
+  return buffer_ != nullptr;
+}
+
+SinkCapabilities Tun::Capabilities() const {
+  if (!offload_) return {};
+  return {.checksum = true, .max_size = kLongestPacket};
+}
+
+// One packet to where `at` points, its header before it; 0 if there is none.
+std::size_t Tun::Read(std::byte* at, RxPacket& packet) {
+  const std::size_t lead = offload_ ? sizeof(VnetHeader) : 0;
+  for (;;) {
+    const ssize_t n = read(fd_.get(), at - lead, lead + kLongestPacket);
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= static_cast<ssize_t>(lead)) {
+      // EAGAIN: no more. EIO: it is down, and may come up again. EBADFD: it was removed.
+      gone_ = gone_ || (n < 0 && errno == EBADFD);
+      return 0;
+    }
+    packet = RxPacket{};
+    packet.data = {at, static_cast<std::size_t>(n) - lead};
+    if (!offload_) return packet.data.size();
+    VnetHeader header;
+    std::memcpy(&header, at - lead, sizeof(header));
+    TakeVnetHeader(header, packet);
+    return packet.data.size();
+  }
 }
 
 std::span<const RxPacket> Tun::ReadBatch(LinkId link) {
+  constexpr std::size_t kLine = 64;
   std::size_t count = 0;
-  while (count < kBatch) {
-    std::byte* buffer = buffers_.get() + count * stride_;
-    const ssize_t n = read(fd_.get(), buffer, stride_);
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) {
-      // EAGAIN: no more. EIO: it is down, and may come up again. EBADFD: it was removed.
-      gone_ = gone_ || (n < 0 && errno == EBADFD);
-      break;
-    }
-    packets_[count] = RxPacket{};
-    packets_[count].data = {buffer, static_cast<std::size_t>(n)};
-    packets_[count].link = link;
-    ++count;
+  std::size_t at = kLine;
+  drained_ = false;
+  while (count < kBatch && at + kLongestPacket <= kBufferSize) {
+    const std::size_t size = Read(buffer_.get() + at, packets_[count]);
+    drained_ = size == 0;
+    if (drained_) break;
+    packets_[count++].link = link;
+    // An odd number of cache lines apart, so that the headers do not all compete for one set.
+    at += ((size + sizeof(VnetHeader) + kLine - 1) / kLine | 1) * kLine;
   }
   return std::span(packets_).first(count);
 }
@@ -114,8 +173,10 @@ SinkResult Tun::Write(const TxPacket& packet) {
   const auto add = [&](const std::byte* data, std::size_t size) {
     pieces[static_cast<std::size_t>(count++)] = {const_cast<std::byte*>(data), size};
   };
+  const VnetHeader header = VnetHeaderOf(packet);
+  if (offload_) add(reinterpret_cast<const std::byte*>(&header), sizeof(header));
   add(packet.header.data(), packet.header.size());
-  if (packet.payload.size() < kPieces) {
+  if (packet.payload.size() + 2 <= kPieces) {
     for (const Slice& slice : packet.payload) add(slice.data, slice.size);
   } else {
     scratch_.clear();

@@ -89,7 +89,6 @@ OsResult<void> Tun::BringUp(const Setup& setup) {
   if (setup.mtu) {
     request.ifr_mtu = static_cast<int>(*setup.mtu);
     if (ioctl(control.get(), SIOCSIFMTU, &request) != 0) return Failed("set the MTU", name_);
-    if (auto prepared = PrepareBuffers(); !prepared) return prepared;
   }
   for (const Prefix& prefix : setup.kernel_addresses) {
     if (auto added = AddAddress(prefix); !added) return added;

@@ -78,6 +78,68 @@ TEST_F(ApiTun, BringUpSetsMtuAndAddresses) {
   close(s);
 }
 
+// A datagram of the kernel's own to `port` of 192.0.2.2, which is behind the device.
+void SendDatagram(std::uint16_t port) {
+  const int s = socket(AF_INET, SOCK_DGRAM, 0);
+  sockaddr_in to{};
+  to.sin_family = AF_INET;
+  to.sin_port = htons(port);
+  inet_pton(AF_INET, "192.0.2.2", &to.sin_addr);
+  EXPECT_EQ(sendto(s, "hello", 5, 0, reinterpret_cast<sockaddr*>(&to), sizeof(to)), 5);
+  close(s);
+}
+
+// How many packets of UDP there are to read, and whether each has its checksum vouched for.
+std::size_t ReadDatagrams(io::Tun& tun, bool vouched) {
+  std::size_t count = 0;
+  for (const RxPacket& packet : tun.ReadBatch(7)) {
+    EXPECT_EQ(packet.link, 7);
+    if (packet.data[0] != std::byte{0x45} || packet.data[9] != std::byte{17}) continue;
+    EXPECT_EQ(packet.data.size(), 20u + 8 + 5);
+    EXPECT_EQ(packet.checksum_ok, vouched);
+    ++count;
+  }
+  EXPECT_TRUE(tun.drained());
+  return count;
+}
+
+TEST_F(ApiTun, WhatTheKernelSendsHasNoChecksumWithOffload) {
+  for (const bool offload : {false, true}) {
+    auto tun = io::Tun::Open("estab-t3", {.offload = offload});
+    ASSERT_TRUE(tun) << tun.error().message;
+    EXPECT_EQ(tun->Capabilities().checksum, offload);
+    EXPECT_EQ(tun->Capabilities().max_size, offload ? 65535u : 0u);
+    ASSERT_TRUE(tun->BringUp({.kernel_addresses = {*Prefix::Parse("192.0.2.1/24")}}));
+    SendDatagram(9);
+    EXPECT_EQ(ReadDatagrams(*tun, offload), 1u);
+  }
+}
+
+TEST_F(ApiTun, ManyQueuesOfOneDevice) {
+  auto queues = io::Tun::OpenQueues("estab-t4", 3, {.offload = true});
+  ASSERT_TRUE(queues) << queues.error().message;
+  ASSERT_EQ(queues->size(), 3u);
+  // A program that wants one joins them, for the device was made for that.
+  const auto another = io::Tun::Open("estab-t4");
+  EXPECT_TRUE(another) << another.error().message;
+  ASSERT_TRUE(queues->front().BringUp({.kernel_addresses = {*Prefix::Parse("192.0.2.1/24")}}));
+  for (std::uint16_t port = 1; port <= 64; ++port) SendDatagram(port);
+  std::size_t all = 0;
+  std::size_t used = 0;
+  for (io::Tun& queue : *queues) {
+    const std::size_t n = ReadDatagrams(queue, true);
+    all += n;
+    if (n != 0) ++used;
+  }
+  EXPECT_GT(used, 1u);
+  EXPECT_LE(all, 64u);
+  const auto single = io::Tun::Open("estab-t5");
+  ASSERT_TRUE(single);
+  const auto more = io::Tun::OpenQueues("estab-t5", 2);
+  ASSERT_FALSE(more);
+  EXPECT_EQ(more.error().error, Error::kInvalid);
+}
+
 TEST_F(ApiTun, EchoesToTheKernel) {
   Host host = Host::Create().value();
   std::string message;
