@@ -46,6 +46,11 @@ def _connections(rounds):
     ]
 
 
+def _steady():
+    """So long that every port has been used: what is allocated at first has been."""
+    return [Job("steady", "short", {"estab": _arguments(count=100_000, warm=400_000)})]
+
+
 def _bulk(rounds):
     return [Job("bulk", "bulk", _each(estab=1024 * MIB, estab_c=768 * MIB, lwip=1024 * MIB,
                                       smoltcp=2048 * MIB, gvisor=192 * MIB, kernel=384 * MIB), rounds)]
@@ -69,7 +74,8 @@ def _bytes(rounds, sizes):
         for peer, count in _ROUNDS[n].items():
             warm = {"lwip": min(n, count), "smoltcp": min(n, count // 2)}.get(peer, 2 * n)
             arguments[peer] = _arguments(connections=n, count=count, warm=max(warm, 10))
-        jobs.append(Job(f"round/{n}", "round", arguments, rounds if n <= 1_000 else 2 if n <= 10_000 else 1))
+        most = 1 if n > 10_000 else 2 if n > 1_000 else rounds
+        jobs.append(Job(f"round/{n}", "round", arguments, min(rounds, most)))
     return jobs
 
 
@@ -77,7 +83,7 @@ def _time_wait(rounds, sizes):
     jobs = []
     for n in sizes:
         counts = {"estab": 20_000}
-        if n <= 10_000:
+        if n == 10_000:  # the others' with none is open_close
             counts |= {"lwip": 2_000, "gvisor": 4_000, "kernel": 8_000}
         jobs.append(Job(f"time_wait/{n}", "time_wait",
                         {peer: _arguments(connections=n, count=count, warm=min(count // 4, 2_000))
@@ -113,6 +119,10 @@ def _instructions(quick):
             more = job("time_wait", ["estab"], connections=n, count=2_000, warm=500)
             more.key += f"/{n}"
             jobs.append(more)
+        for n in (10, 10_000_000):
+            more = job("timers", ["estab"], connections=n, count=100_000, warm=10_000)
+            more.key += f"/{n}"
+            jobs.append(more)
     return jobs
 
 
@@ -120,11 +130,12 @@ def plan(quick, instructions):
     if quick:
         jobs = _times([*_connections(3), *_bulk(3), *_bytes(2, (10, 1_000)),
                        *_time_wait(2, (10, 10_000))], 0.3)
-        jobs += [*_alone("scale", 1, (10, 100_000), count=50_000),
+        jobs += [*_steady(), *_alone("scale", 1, (10, 100_000), count=50_000),
                  *_alone("ports", 1, (10, 60_000), count=10_000),
                  *_alone("timers", 1, (10, 100_000), count=500_000), *_memory(20_000)]
     else:
-        jobs = [*_connections(7), *_bulk(7), *_bytes(5, (10, 1_000, 10_000, 50_000, 100_000)),
+        jobs = [*_connections(7), *_steady(), *_bulk(7),
+                *_bytes(5, (10, 1_000, 10_000, 50_000, 100_000)),
                 *_time_wait(3, (10, 10_000, 1_000_000)),
                 *_alone("scale", 3, (10, 1_000, 10_000, 100_000, 1_000_000, 10_000_000),
                         count=200_000),

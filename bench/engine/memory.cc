@@ -1,4 +1,5 @@
 // What connections cost while nothing happens: memory, and time that passes.
+#include <algorithm>
 #include <chrono>
 
 #include "engine/pair.h"
@@ -45,6 +46,23 @@ void AddHalfOpen(Report& report, const Options& options, std::uint64_t n) {
   const std::uint32_t records = pair.server().Counters().half_open;
   report.Add("half_open_records", records);
   report.Add("half_open_bytes", (Usage(pair).server - before.server) / records);
+}
+
+// The same, answered by cookies.
+void AddSynCookies(Report& report, const Options& options, std::uint64_t n) {
+  Pair pair(options, ListenersFor(n));
+  Must(pair.server().SetSetting("net.ipv4.tcp_syncookies", "2"), "tcp_syncookies");
+  const auto syn = [&](std::uint64_t i) {
+    pair.Connect(i / Pair::kPerListener);
+    pair.ToServer();
+    pair.LoseToClient();
+  };
+  for (std::uint64_t i = 0; i < 100; ++i) syn(i);
+  const Usage before(pair);
+  for (std::uint64_t i = 100; i < n; ++i) syn(i);
+  report.Add("syn_cookies", static_cast<double>(pair.server().Counters().syn_cookies_sent));
+  report.Add("syn_cookie_bytes",
+             (Usage(pair).server - before.server) / static_cast<double>(n - 100));
 }
 
 void AddTimeWait(Report& report, const Options& options, std::uint64_t n) {
@@ -108,6 +126,7 @@ Report MeasureMemory(const Options& options) {
     AddIdle(report, before, Usage(pair), static_cast<double>(n));
   }
   AddHalfOpen(report, options, n);
+  AddSynCookies(report, options, std::max<std::uint64_t>(n, 200));
   AddTimeWait(report, options, n);
   return report;
 }

@@ -115,14 +115,14 @@ class Pair {
     Run([](const estab::ReadyEvent&) {}, [](const estab::ReadyEvent&) {});
   }
 
+  /// Hands the events of one of the two stacks to `on_event`.
   template <class OnEvent>
-  static void Dispatch(estab::Stack& stack, const OnEvent& on_event) {
-    std::array<estab::ReadyEvent, Wire::kPackets> events;
+  void Dispatch(estab::Stack& stack, const OnEvent& on_event) {
     std::size_t n = 0;
     do {
-      n = stack.DrainReady(events);
-      for (std::size_t i = 0; i < n; ++i) on_event(events[i]);
-    } while (n == events.size());
+      n = stack.DrainReady(events_);
+      for (std::size_t i = 0; i < n; ++i) on_event(events_[i]);
+    } while (n == events_.size());
   }
 
  private:
@@ -133,6 +133,7 @@ class Pair {
   Host client_;
   Host server_;
   std::vector<estab::SocketId> listeners_;
+  std::array<estab::ReadyEvent, Wire::kPackets> events_;
   estab::Time now_{std::chrono::seconds(1)};
   std::uint64_t packets_ = 0;
 };

@@ -22,8 +22,8 @@ class Rounds {
       Must(pair_.server().SetUser(open_[i].server, &open_[i]), "user");
     }
     const auto nobody = [](const estab::ReadyEvent&) {};
-    Pair::Dispatch(pair_.client(), nobody);
-    Pair::Dispatch(pair_.server(), nobody);
+    pair_.Dispatch(pair_.client(), nobody);
+    pair_.Dispatch(pair_.server(), nobody);
   }
 
   /// At least `rounds` of them, a whole number of batches; returns how many.
@@ -66,7 +66,7 @@ class Rounds {
     std::size_t back = 0;
     while (pair_.ToServer() == Wire::kPackets) {
     }
-    Pair::Dispatch(pair_.server(), [&](const estab::ReadyEvent& e) {
+    pair_.Dispatch(pair_.server(), [&](const estab::ReadyEvent& e) {
       if ((e.raised & estab::kReadable) == 0) return;
       Must(pair_.server().Read(pair_.now(), e.socket, byte), "read");
       Must(pair_.server().Send(pair_.now(), e.socket, byte), "send");
@@ -74,7 +74,7 @@ class Rounds {
     });
     while (pair_.ToClient() == Wire::kPackets) {
     }
-    Pair::Dispatch(pair_.client(), [&](const estab::ReadyEvent& e) {
+    pair_.Dispatch(pair_.client(), [&](const estab::ReadyEvent& e) {
       if ((e.raised & estab::kReadable) == 0) return;
       Must(pair_.client().Read(pair_.now(), e.socket, byte), "read");
       ++back;
