@@ -16,6 +16,7 @@ class Job:
     arguments: dict  # peer -> arguments
     rounds: int = 1
     callgrind: bool = False
+    needs_gib: float = 0  # of free memory
 
 
 def _arguments(**values):
@@ -94,7 +95,8 @@ def _time_wait(rounds, sizes):
 def _alone(workload, rounds, sizes, **values):
     """estab alone, for so many connections."""
     return [Job(f"{workload}/{n}", workload, {"estab": _arguments(connections=n, **values)},
-                rounds if n < 1_000_000 else min(rounds, 2) if n == 1_000_000 else 1)
+                rounds if n < 1_000_000 else min(rounds, 2) if n == 1_000_000 else 1,
+                needs_gib=n * 1_100 / (1 << 30))
             for n in sizes]
 
 
