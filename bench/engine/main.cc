@@ -33,6 +33,7 @@ const Workload kWorkloads[] = {
     {"idle", "Many connections, and a millisecond passes", MeasureIdle},
     {"memory", "Bytes of idle ends, half-open and TIME_WAIT records", MeasureMemory},
     {"timers", "Cancel and set a timer among many", MeasureTimers},
+    {"soak", "Hours in minutes: churn, a flood of SYNs, and nothing left behind", MeasureSoak},
 };
 
 void AddOptions(CLI::App& command, Options& o) {

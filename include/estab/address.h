@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <compare>
 #include <cstddef>
 #include <cstdint>
@@ -17,13 +18,10 @@ struct IpAddress {
 
   /// The IPv4 address whose 32 bits, in host order, are `host_order` (0xC0000201 is 192.0.2.1).
   static constexpr IpAddress V4(std::uint32_t host_order) {
+    std::uint64_t low = (std::uint64_t{0xffff} << 32) | host_order;
+    if constexpr (std::endian::native == std::endian::little) low = std::byteswap(low);
     IpAddress a;
-    a.bytes[10] = 0xff;
-    a.bytes[11] = 0xff;
-    a.bytes[12] = static_cast<std::uint8_t>(host_order >> 24);
-    a.bytes[13] = static_cast<std::uint8_t>(host_order >> 16);
-    a.bytes[14] = static_cast<std::uint8_t>(host_order >> 8);
-    a.bytes[15] = static_cast<std::uint8_t>(host_order);
+    a.bytes = std::bit_cast<std::array<std::uint8_t, 16>>(std::array<std::uint64_t, 2>{0, low});
     return a;
   }
   /// 0.0.0.0, v4-mapped.
@@ -35,17 +33,23 @@ struct IpAddress {
   /// anything else, including trailing characters.
   static std::optional<IpAddress> Parse(std::string_view text);
 
+  /// The bytes as two words in this machine's order: for comparing and hashing.
+  constexpr std::array<std::uint64_t, 2> words() const {
+    return std::bit_cast<std::array<std::uint64_t, 2>>(bytes);
+  }
   /// True for a v4-mapped address.
   constexpr bool is_v4() const {
-    for (std::size_t i = 0; i < 10; ++i) {
-      if (bytes[i] != 0) return false;
-    }
-    return bytes[10] == 0xff && bytes[11] == 0xff;
+    // Bytes 8 to 11: two zeros, ff, ff.
+    constexpr bool kLittle = std::endian::native == std::endian::little;
+    constexpr std::uint64_t kPart = kLittle ? 0xffffffffu : 0xffffffff00000000u;
+    constexpr std::uint64_t kMapped = kLittle ? 0xffff0000u : 0x0000ffff00000000u;
+    return words()[0] == 0 && (words()[1] & kPart) == kMapped;
   }
   /// The IPv4 address in host order; meaningful only if is_v4().
   constexpr std::uint32_t v4() const {
-    return (std::uint32_t{bytes[12]} << 24) | (std::uint32_t{bytes[13]} << 16) |
-           (std::uint32_t{bytes[14]} << 8) | std::uint32_t{bytes[15]};
+    std::uint64_t low = words()[1];
+    if constexpr (std::endian::native == std::endian::little) low = std::byteswap(low);
+    return static_cast<std::uint32_t>(low);
   }
   /// 0.0.0.0 or `::`.
   constexpr bool is_any() const { return *this == AnyV4() || *this == AnyV6(); }
@@ -57,6 +61,9 @@ struct IpAddress {
   constexpr bool is_limited_broadcast() const { return is_v4() && v4() == 0xffffffffu; }
 
   friend constexpr auto operator<=>(const IpAddress&, const IpAddress&) = default;
+  friend constexpr bool operator==(const IpAddress& a, const IpAddress& b) {
+    return ((a.words()[0] ^ b.words()[0]) | (a.words()[1] ^ b.words()[1])) == 0;
+  }
 };
 
 /// The longest text of an address: "ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255".
@@ -98,16 +105,22 @@ struct Prefix {
   /// True if `a` is of the same family and shares the first `length` bits.
   constexpr bool Contains(const IpAddress& a) const {
     if (a.is_v4() != address.is_v4()) return false;
-    std::size_t bits = length + (address.is_v4() ? 96u : 0u);
-    for (std::size_t i = 0; i < 16 && bits > 0; ++i) {
-      const std::size_t take = bits < 8 ? bits : 8;
-      const auto mask = static_cast<std::uint8_t>(0xff00u >> take);
-      if (((a.bytes[i] ^ address.bytes[i]) & mask) != 0) return false;
-      bits -= take;
-    }
-    return true;
+    const unsigned bits = length + (address.is_v4() ? 96u : 0u);
+    const std::uint64_t high = Differing(a, 0) & LeadingOnes(bits < 64 ? bits : 64);
+    const std::uint64_t low = Differing(a, 1) & LeadingOnes(bits < 64 ? 0 : bits - 64);
+    return (high | low) == 0;
   }
   friend constexpr bool operator==(const Prefix&, const Prefix&) = default;
+
+ private:
+  // The bits of word `i` in which `a` differs, the first one of the address highest.
+  constexpr std::uint64_t Differing(const IpAddress& a, std::size_t i) const {
+    const std::uint64_t bits = a.words()[i] ^ address.words()[i];
+    return std::endian::native == std::endian::little ? std::byteswap(bits) : bits;
+  }
+  static constexpr std::uint64_t LeadingOnes(unsigned count) {
+    return count == 0 ? 0 : ~std::uint64_t{0} << (64 - count);
+  }
 };
 
 }  // namespace estab

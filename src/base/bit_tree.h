@@ -29,6 +29,12 @@ class BitTree {
   /// Begins an empty set in `words`, which must hold WordsFor(capacity). Capacity: 1 to 2^24.
   void Begin(std::uint64_t* words, std::uint32_t capacity) {
     capacity_ = capacity;
+    if (capacity <= 64) {
+      levels_ = 1;
+      level_[0] = words;
+      *words = 0;
+      return;
+    }
     levels_ = 0;
     std::size_t level = capacity;
     do {

@@ -5,6 +5,7 @@
 #include <new>
 
 #include "base/check.h"
+#include "base/copy_sum.h"
 
 namespace estab {
 namespace {
@@ -103,7 +104,7 @@ std::size_t ByteQueue::Append(ChunkPool& pool, std::span<const std::byte> bytes)
     }
     const std::size_t n =
         std::min(bytes.size() - done, static_cast<std::size_t>(chunk->capacity - chunk->end));
-    std::memcpy(chunk->data + chunk->end, bytes.data() + done, n);
+    CopyBytes(chunk->data + chunk->end, bytes.data() + done, n);
     chunk->end += static_cast<std::uint32_t>(n);
     size_ += static_cast<std::uint32_t>(n);
     done += n;
@@ -204,7 +205,7 @@ std::size_t ByteQueue::CopyOut(std::size_t offset, std::span<std::byte> into) co
   std::size_t skip = offset - place.start;
   for (std::size_t done = 0; done < total; chunk = chunk->next, skip = 0) {
     const std::size_t n = std::min(total - done, chunk->size() - skip);
-    std::memcpy(into.data() + done, chunk->data + chunk->begin + skip, n);
+    CopyBytes(into.data() + done, chunk->data + chunk->begin + skip, n);
     done += n;
   }
   return total;

@@ -40,6 +40,12 @@ class HashIndex {
   void Prefetch(std::uint32_t hash) const {
     if (current_.entries != nullptr) __builtin_prefetch(&current_.entries[hash & current_.mask]);
   }
+  /// What most likely stands under `hash`; kNone if that is not to be seen at a glance.
+  std::uint32_t Guess(std::uint32_t hash) const {
+    if (current_.entries == nullptr) return kNone;
+    const Entry& entry = current_.entries[hash & current_.mask];
+    return entry.hash == hash ? entry.value : kNone;
+  }
 
   std::uint32_t size() const { return size_; }
   /// Places of the table that new entries go to; 0 before the first.

@@ -40,6 +40,13 @@ class Slab {
   /// The object of `slot`, which must hold one.
   T& operator[](std::uint32_t slot) { return *Object(slot); }
   const T& operator[](std::uint32_t slot) const { return *Object(slot); }
+  /// Brings the object of `slot`, if there is such a slot, into the cache.
+  void Prefetch(std::uint32_t slot) const {
+    if (slot >= capacity_) return;
+    const auto* object = static_cast<const std::byte*>(Place(slot));
+    for (std::size_t at = 0; at < sizeof(T); at += 64) __builtin_prefetch(object + at);
+    __builtin_prefetch(&MetaOf(slot));
+  }
   /// The slot's generation; grows with every Destroy. `slot` may be any number below capacity().
   std::uint32_t generation(std::uint32_t slot) const { return MetaOf(slot).generation; }
   /// True if `slot` is a slot that holds an object of that generation. Any two numbers may be

@@ -25,9 +25,7 @@ void Stack::Impl::Complete(Context& cx, HalfOpenRecord& record, const wire::Segm
   }
   // The record's place in the table becomes the connection's: this cannot fail half-way.
   const std::uint32_t hash = Hash(record.state.tuple);
-  const Ref old(Owner::kHalfOpen, index.Find(hash, [&](std::uint32_t v) {
-    return Matches(Ref(v), record.state.tuple);
-  }) & 0x3fffffffu);
+  const Ref old = Lookup(record.state.tuple, hash);
   index.Replace(hash, old.raw, Ref(Owner::kSocket, socket->self).raw);
   socket->attached = true;
   socket->held_address = socket->options->reuse_address;
@@ -60,6 +58,7 @@ Stack::Impl::Socket* Stack::Impl::NewChild(Context& cx, const Listener& listener
   tcp::Promote(cx, half, mtu, *socket);
   socket->listener = sockets[listener.socket].listener;
   socket->queued = true;
+  socket->to_self = network.IsLocal(half.tuple.remote.address);
   return socket;
 }
 
@@ -92,10 +91,9 @@ void Stack::Impl::Unqueue(Context& cx, HalfOpenRecord& record) {
 void Stack::Impl::Forget(Context& cx, HalfOpenRecord& record) {
   Unqueue(cx, record);
   const std::uint32_t hash = Hash(record.state.tuple);
-  const std::uint32_t value =
-      index.Find(hash, [&](std::uint32_t v) { return Matches(Ref(v), record.state.tuple); });
-  index.Erase(hash, value);
-  half_open.Destroy(Ref(value).slot());
+  const Ref ref = Lookup(record.state.tuple, hash);
+  index.Erase(hash, ref.raw);
+  half_open.Destroy(ref.slot());
 }
 
 void Stack::Impl::CloseListener(Context& cx, Socket& socket) {

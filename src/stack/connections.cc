@@ -1,7 +1,6 @@
 // The life of a socket: how it is found, attached, settled and destroyed.
 #include "base/check.h"
 #include "stack/engine.h"
-#include "stack/isn.h"
 #include "tcp/invariants.h"
 #include "tcp/pacing.h"
 #include "tcp/sender.h"
@@ -10,16 +9,6 @@
 #include "wire/ip.h"
 
 namespace estab {
-namespace {
-
-constexpr auto kTcp = static_cast<std::uint8_t>(wire::Protocol::kTcp);
-
-}  // namespace
-
-std::uint32_t Stack::Impl::Hash(const Tuple& tuple) const {
-  return stack::HashTuple(keys.table, kTcp, tuple);
-}
-
 bool Stack::Impl::Matches(Ref ref, const Tuple& tuple) const {
   switch (ref.kind()) {
     case Owner::kSocket:
@@ -36,8 +25,8 @@ bool Stack::Impl::Matches(Ref ref, const Tuple& tuple) const {
   return false;
 }
 
-Stack::Impl::Ref Stack::Impl::Lookup(const Tuple& tuple) const {
-  return Ref(index.Find(Hash(tuple), [&](std::uint32_t v) { return Matches(Ref(v), tuple); }));
+Stack::Impl::Ref Stack::Impl::Lookup(const Tuple& tuple, std::uint32_t hash) const {
+  return Ref(index.Find(hash, [&](std::uint32_t v) { return Matches(Ref(v), tuple); }));
 }
 
 ConnectionNumber Stack::Impl::NumberOf(Ref ref) const {
@@ -55,7 +44,8 @@ ConnectionNumber Stack::Impl::NumberOf(Ref ref) const {
 Stack::Impl::Listener* Stack::Impl::FindListener(const Tuple& tuple) {
   const Endpoint& local = tuple.local;
   const auto find = [&](const IpAddress& address) -> Listener* {
-    const Ref ref = Lookup(ListenerTuple({address, local.port}));
+    const Tuple own = ListenerTuple({address, local.port});
+    const Ref ref = Lookup(own, stack::HashTuple(keys.table, kTcp, own));
     if (!ref.found()) return nullptr;
     Listener& listener = listeners[sockets[ref.slot()].listener];
     if (listener.group == kNoSlot) return &listener;
@@ -84,8 +74,12 @@ SocketId Stack::Impl::IdOf(const Socket& socket) const {
   return {socket.self, sockets.generation(socket.self)};
 }
 
-SndSeq Stack::Impl::FreshSequence(const Tuple& tuple, Time now) const {
-  return stack::InitialSequence(keys.sequence, tuple, now, settings.policy.isn_tick_ns);
+stack::Origins Stack::Impl::OriginsOf(const Tuple& tuple) const {
+  return stack::OriginsOf(keys.sequence, tuple);
+}
+
+SndSeq Stack::Impl::FreshSequence(const stack::Origins& origins, Time now) const {
+  return stack::InitialSequence(origins, now, settings.policy.isn_tick_ns);
 }
 
 ConnectionNumber Stack::Impl::NextNumber() {
@@ -113,10 +107,10 @@ Stack::Impl::Socket* Stack::Impl::NewSocket(bool ipv6, const SocketOptions* from
   return &socket;
 }
 
-bool Stack::Impl::Attach(Socket& socket) {
+bool Stack::Impl::Attach(Socket& socket, std::uint32_t hash) {
   const stack::Sharing sharing = SharingOf(*socket.options);
   if (!ports.Hold(socket.tuple.local.port, sharing)) return false;
-  if (!index.Insert(Hash(socket.tuple), Ref(Owner::kSocket, socket.self).raw)) {
+  if (!index.Insert(hash, Ref(Owner::kSocket, socket.self).raw)) {
     ports.Release(socket.tuple.local.port, sharing);
     return false;
   }
@@ -197,7 +191,7 @@ void Stack::Impl::Settle(Context& cx, Socket& socket) {
 void Stack::Impl::CheckSocket(const Context& cx, const Socket& socket) const {
   tcp::CheckInvariants(cx, socket);
   const Time deadline = CoarseDeadline(socket);
-  ESTAB_CHECK((deadline != kNever) == socket.armed());
+  ESTAB_CHECK(deadline == kNever || socket.armed());
   ESTAB_CHECK(deadline == kNever ||
               stack::TimerWheel::DeadlineOf(socket) <= deadline + std::chrono::milliseconds(1));
   const stack::FineNode& node = socket;

@@ -25,7 +25,7 @@ bool Stack::Impl::RestoreFromCookie(Context& cx, const Listener& listener, const
                                     LinkId link, const wire::Segment& ack, tcp::HalfOpen& half) {
   const auto mss = stack::CheckSynCookie(keys.cookies, tuple, ack.seq - 1, cx.now, ack.ack - 1);
   if (!mss) return false;
-  DescribeHalfOpen(tuple, link, SndSeq(ack.ack - 1), half);
+  DescribeHalfOpen(tuple, link, OriginsOf(tuple), SndSeq(ack.ack - 1), half);
   wire::Segment syn;  // as it must have been
   syn.seq = ack.seq - 1;
   syn.window = ack.window;
@@ -63,7 +63,7 @@ RuleId Stack::Impl::TakeCookie(Context& cx, Listener& listener, const Tuple& tup
   }
   half.number = NextNumber();
   Socket* socket = NewChild(cx, listener, half);
-  if (socket != nullptr && !Attach(*socket)) {
+  if (socket != nullptr && !Attach(*socket, Hash(socket->tuple))) {
     Destroy(*socket);
     socket = nullptr;
   }

@@ -6,13 +6,13 @@
 
 namespace estab {
 
-// A later deadline stays filed where it was: it is refiled when that time comes.
+// A later deadline stays filed where it was, and so does one that is none any more: that is seen
+// to when the time comes. Data that is acknowledged in time costs the wheel nothing.
 void Stack::Impl::RefileTimer(Socket& socket) {
   Time deadline = tcp::EarliestCoarseDeadline(socket);
   if (!FileFine(socket)) deadline = std::min(deadline, socket.fine_at);
-  if (deadline == kNever) {
-    wheel.Cancel(socket);
-  } else if (!socket.armed() || deadline < stack::TimerWheel::DeadlineOf(socket)) {
+  if (deadline == kNever) return;
+  if (!socket.armed() || deadline < stack::TimerWheel::DeadlineOf(socket)) {
     wheel.Arm(socket, deadline);
   }
 }
@@ -51,6 +51,10 @@ Time Stack::Impl::NextCoarseDeadline() {
     const Time deadline = CoarseDeadline(socket);
     const Time filed = stack::TimerWheel::DeadlineOf(socket);
     if (deadline <= filed) break;
+    if (deadline == kNever) {
+      wheel.Cancel(socket);
+      continue;
+    }
     wheel.Arm(socket, deadline);
     // A deadline that has passed is filed at the tick it fell into: due at once, and no later.
     if (stack::TimerWheel::DeadlineOf(socket) <= filed) break;

@@ -1,26 +1,19 @@
 #include "stack/demux.h"
 
-#include <cstring>
-
-#include "base/bytes.h"
-
 namespace estab::stack {
 
 std::uint32_t HashTuple(const SipKey& key, std::uint8_t protocol, const Tuple& tuple) {
-  std::byte message[37];
-  std::byte* p = message;
-  *p++ = static_cast<std::byte>(protocol);
-  Store16(p, tuple.local.port);
-  Store16(p + 2, tuple.remote.port);
-  p += 4;
-  const bool v4 = tuple.local.address.is_v4() && tuple.remote.address.is_v4();
-  const std::size_t skip = v4 ? 12 : 0;
-  for (const IpAddress* a : {&tuple.local.address, &tuple.remote.address}) {
-    std::memcpy(p, a->bytes.data() + skip, 16 - skip);
-    p += 16 - skip;
+  const Endpoint& local = tuple.local;
+  const Endpoint& remote = tuple.remote;
+  const std::uint64_t rest = (std::uint64_t{protocol} << 32) | (std::uint64_t{local.port} << 16) |
+                             std::uint64_t{remote.port};
+  if (local.address.is_v4() && remote.address.is_v4()) {
+    const std::uint64_t addresses = (std::uint64_t{local.address.v4()} << 32) | remote.address.v4();
+    return static_cast<std::uint32_t>(SipHash13(key, std::array{addresses, rest}));
   }
-  const auto size = static_cast<std::size_t>(p - message);
-  return static_cast<std::uint32_t>(SipHash13(key, {message, size}));
+  const auto [l0, l1] = local.address.words();
+  const auto [r0, r1] = remote.address.words();
+  return static_cast<std::uint32_t>(SipHash13(key, std::array{l0, l1, r0, r1, rest}));
 }
 
 }  // namespace estab::stack

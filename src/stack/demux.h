@@ -25,4 +25,33 @@ struct Ref {
 /// under its local endpoint and a remote of all zeros.
 std::uint32_t HashTuple(const SipKey& key, std::uint8_t protocol, const Tuple& tuple);
 
+/// The same with one key and protocol. An event is about one tuple, and asks for its hash whenever
+/// a record takes another's place in the table: the last one is remembered.
+class TupleHasher {
+ public:
+  explicit TupleHasher(std::uint8_t protocol) : protocol_(protocol) {}
+  void SetKey(const SipKey& key) {
+    key_ = key;
+    last_hash_ = HashTuple(key_, protocol_, last_);
+  }
+  /// As if `tuple`, whose hash this is, had been asked for.
+  void Remember(const Tuple& tuple, std::uint32_t hash) {
+    last_ = tuple;
+    last_hash_ = hash;
+  }
+  std::uint32_t operator()(const Tuple& tuple) {
+    if (tuple != last_) {
+      last_ = tuple;
+      last_hash_ = HashTuple(key_, protocol_, tuple);
+    }
+    return last_hash_;
+  }
+
+ private:
+  SipKey key_{};
+  std::uint8_t protocol_;
+  Tuple last_;
+  std::uint32_t last_hash_ = 0;
+};
+
 }  // namespace estab::stack

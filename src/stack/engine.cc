@@ -62,16 +62,13 @@ void Stack::Impl::Seed(std::span<const std::uint8_t, 32> secret) {
     }
   };
   derive(1, keys.table);
+  hasher.SetKey(keys.table);
   derive(2, keys.sequence);
   derive(3, keys.ports);
   derive(6, challenges.key);
   derive(4, keys.cookies);
   if (!fast_open_key_given) derive(5, fast_open_keys.keys[0]);
   derive(7, keys.fragments);
-}
-
-Stack::Impl::Context Stack::Impl::MakeContext(Time now) {
-  return Context{now, settings, buffers, recorder, challenges, Cause{}};
 }
 
 }  // namespace estab

@@ -1,11 +1,14 @@
 // The inside of a Stack: its records, tables and pools, and what happens between them.
 #pragma once
 
+#include <optional>
+
 #include "estab/stack.h"
 #include "stack/demux.h"
 #include "stack/fast_open.h"
 #include "stack/fragments.h"
 #include "stack/icmp_limiter.h"
+#include "stack/isn.h"
 #include "stack/network.h"
 #include "stack/options_table.h"
 #include "stack/path_cache.h"
@@ -32,6 +35,7 @@ struct StackKeys {
 };
 
 struct Stack::Impl {
+  static constexpr auto kTcp = static_cast<std::uint8_t>(wire::Protocol::kTcp);
   using Context = tcp::Context;
   using Socket = stack::Socket;
   using HalfOpenRecord = stack::HalfOpenRecord;
@@ -52,7 +56,9 @@ struct Stack::Impl {
   /// Derives the keys from a secret of 32 bytes.
   void Seed(std::span<const std::uint8_t, 32> secret);
 
-  Context MakeContext(Time now);
+  Context MakeContext(Time now) {
+    return Context{now, settings, buffers, recorder, challenges, Cause{}};
+  }
 
   // --- receive.cc: from packets to records ---
   /// How a packet came.
@@ -62,14 +68,19 @@ struct Stack::Impl {
     bool from_us = false;        // it never was on a link
     std::uint16_t gso_size = 0;  // as in RxPacket
   };
+  void Receive(Time now, std::span<const RxPacket> packets);
   void ReceivePacket(Time now, const RxPacket& packet);
   void ReceiveIp(Time now, const wire::IpPacket& ip, const Arrival& arrival);
   /// A whole datagram goes to its protocol.
   void Deliver(Time now, const wire::IpPacket& ip, const Arrival& arrival);
   /// RFC 1122 §3.2.1.3: no host has such a source address, so nothing shall be sent there.
   bool BadSource(const IpAddress& source, bool looped) const;
-  /// `bad_source`: no peer can have sent it.
-  void ReceiveTcp(Time now, const wire::IpPacket& ip, const Arrival& arrival, bool bad_source);
+  void ReceiveTcp(Time now, const wire::IpPacket& ip, const Arrival& arrival);
+  bool Vouches(Ref ref, bool from_us) const;
+  void ArriveAtSocket(Context& cx, Socket& socket, LinkId link, const wire::Segment& segment);
+  /// Settles the socket to which segments have come in a row, if there is one. Whatever else may
+  /// touch a connection comes after it.
+  void SettleArrived(Time now);
   void ReceiveUdp(Time now, const wire::IpPacket& ip, const Arrival& arrival);
   void ArriveForNobody(Context& cx, const Tuple& tuple, LinkId link, const wire::Segment& segment);
 
@@ -97,8 +108,10 @@ struct Stack::Impl {
   void ArriveIcmpError(Time now, const wire::IcmpError& error);
 
   // --- demultiplexing (connections.cc) ---
-  std::uint32_t Hash(const Tuple& tuple) const;
-  Ref Lookup(const Tuple& tuple) const;
+  std::uint32_t Hash(const Tuple& tuple) const { return hasher(tuple); }
+  Ref Lookup(const Tuple& tuple) const { return Lookup(tuple, Hash(tuple)); }
+  /// `hash`: of the tuple.
+  Ref Lookup(const Tuple& tuple, std::uint32_t hash) const;
   bool Matches(Ref ref, const Tuple& tuple) const;
   ConnectionNumber NumberOf(Ref ref) const;
   /// Who takes a SYN of that tuple; of those that share a port (SO_REUSEPORT) the one that the
@@ -110,8 +123,9 @@ struct Stack::Impl {
   const Socket* Get(SocketId id) const;
   SocketId IdOf(const Socket& socket) const;
   Socket* NewSocket(bool ipv6, const SocketOptions* options);
-  /// Puts a connection into the table and counts it at its port; false without memory.
-  bool Attach(Socket& socket);
+  /// Puts a connection, whose tuple has that hash, into the table and counts it at its port; false
+  /// without memory.
+  bool Attach(Socket& socket, std::uint32_t hash);
   /// Takes it out again.
   void Detach(Socket& socket);
   void Destroy(Socket& socket);
@@ -125,8 +139,9 @@ struct Stack::Impl {
   void CheckSocket(const Context& cx, const Socket& socket) const;
   std::uint8_t Readiness(const Context& cx, const Socket& socket) const;
   ConnectionNumber NextNumber();
+  stack::Origins OriginsOf(const Tuple& tuple) const;
   /// The ISN of a connection that begins now.
-  SndSeq FreshSequence(const Tuple& tuple, Time now) const;
+  SndSeq FreshSequence(const stack::Origins& origins, Time now) const;
   std::uint32_t ShareOf(std::int32_t limit) const;
 
   // --- listener.cc: passive opening ---
@@ -147,7 +162,8 @@ struct Stack::Impl {
   std::uint32_t SynQueueLimit(const Listener& listener) const;
   bool InLastQuarter(const Listener& listener) const;
   /// What is known of a half-open connection before its SYN is looked at.
-  void DescribeHalfOpen(const Tuple& tuple, LinkId link, SndSeq iss, tcp::HalfOpen& half) const;
+  static void DescribeHalfOpen(const Tuple& tuple, LinkId link, const stack::Origins& origins,
+                               SndSeq iss, tcp::HalfOpen& half);
   /// `cookie`, if it is one, goes with the first SYN|ACK.
   bool StartHalfOpen(Context& cx, Listener& listener, const tcp::HalfOpen& half,
                      const stack::FastOpenCookie& cookie);
@@ -187,7 +203,10 @@ struct Stack::Impl {
                               const wire::Segment& syn);
   bool OpenOnSyn(Context& cx, Listener& listener, tcp::HalfOpen half, const wire::Segment& syn,
                  const FastOpenGrant& grant);
-  void EndFastOpen(Context& cx, Socket& socket);
+  void CountFastOpen(Context& cx, Socket& socket);
+  void EndFastOpen(Context& cx, Socket& socket) {
+    if (socket.fast_open_pending) CountFastOpen(cx, socket);
+  }
   bool MaySendOnSyn(Socket& socket);
   Result<std::size_t> ConnectWithData(Time now, Socket& socket, const Endpoint& remote,
                                       std::span<const std::byte> data);
@@ -252,8 +271,7 @@ struct Stack::Impl {
   std::size_t TransmitReplies(PacketSink& sink, std::size_t budget, unsigned& busy);
   std::size_t TransmitLink(Time now, PacketSink& sink, LinkId link, std::size_t budget);
   /// Points `slices` at the plan's payload and returns how many they are.
-  std::size_t GatherPayload(Socket& socket, tcp::Plan& plan, std::span<Slice> slices,
-                            Chunk** chunks);
+  std::size_t GatherPayload(Socket& socket, tcp::Plan& plan, Chunk** chunks);
   /// What goes next, in one packet for a link that can do so much.
   static tcp::Plan NextPlan(const Context& cx, const Socket& socket, SinkCapabilities can);
   /// Sends it; returns how many segments that are on the wire. 0: nothing to send, or the link is
@@ -310,9 +328,15 @@ struct Stack::Impl {
   /// All of it but the first transmission; {} if it has begun.
   Result<void> BeginConnect(Context& cx, Socket& socket, const Endpoint& remote);
   Result<void> CheckConnect(Socket& socket, const Endpoint& remote) const;
-  Result<void> ChooseTuple(Context& cx, Socket& socket, const Endpoint& remote, bool loopback,
-                           SndSeq& iss);
-  bool TakeTuple(Context& cx, const Tuple& tuple, bool loopback, bool bound, SndSeq& iss);
+  /// A four-tuple for a connection that begins, and what is known of it.
+  struct Place {
+    Tuple tuple;
+    std::uint32_t hash = 0;
+    bool loopback = false;
+    std::optional<SndSeq> iss;  // beyond what a TIME_WAIT record had, which made way
+  };
+  Result<void> ChoosePlace(Context& cx, const Socket& socket, Place& place);
+  bool TakePlace(Context& cx, bool bound, Place& place);
   void ForgetAttempt(Socket& socket);
   Result<SocketId> Accept(Time now, Socket& socket);
   void Close(Time now, Socket& socket);
@@ -325,10 +349,12 @@ struct Stack::Impl {
   std::size_t List(Time now, ListCursor& cursor, std::span<ConnectionInfo> out) const;
   State StateOf(const Socket& socket) const;
 
+  /// Pieces that the payload of one packet may lie in.
+  static constexpr std::size_t kMostPieces = 20;
   /// The headers of a packet whose sink holds on to it, and the chunks that its payload lies in.
   struct Loan {
     std::array<std::byte, 100> header;
-    std::array<Chunk*, 20> chunks;
+    std::array<Chunk*, kMostPieces> chunks;
     std::uint32_t count = 0;
   };
 
@@ -349,6 +375,7 @@ struct Stack::Impl {
   Slab<stack::ListenerGroup, 4> groups;
   Slab<Loan, 16> loans;
   HashIndex index;
+  mutable stack::TupleHasher hasher{kTcp};
   stack::PortTable ports;
   stack::Network network;
   stack::FastOpenCache fast_open_cache;
@@ -363,6 +390,7 @@ struct Stack::Impl {
   stack::FragmentTable fragments6;
   stack::IcmpLimiter icmp_limiter;
   IntrusiveList<Socket, stack::QueueTag> ready;
+  Socket* arrived = nullptr;  // segments have come to it, and it is not settled yet
   StackCounters counters;
   StackKeys keys;
   Shard shard;
@@ -373,6 +401,7 @@ struct Stack::Impl {
   bool started = false;  // a packet has passed: what holds from the start is fixed
   bool destroy_silently = false;
   std::array<char, 64> seed_text{};
+  std::array<Slice, kMostPieces> slices;  // of the segment that is being sent
 };
 
 }  // namespace estab

@@ -79,7 +79,7 @@ bool Stack::Impl::OpenOnSyn(Context& cx, Listener& listener, tcp::HalfOpen half,
                             const wire::Segment& syn, const FastOpenGrant& grant) {
   half.number = NextNumber();
   Socket* socket = NewChild(cx, listener, half);
-  if (socket == nullptr || !Attach(*socket)) {
+  if (socket == nullptr || !Attach(*socket, Hash(socket->tuple))) {
     if (socket != nullptr) Destroy(*socket);
     ++counters.fast_open_passive_fails;
     return false;
@@ -100,9 +100,9 @@ bool Stack::Impl::OpenOnSyn(Context& cx, Listener& listener, tcp::HalfOpen half,
 
 // The handshake is complete, or the connection gone: it counts no more, or for a while. Closed
 // before that by its user it counts on.
-void Stack::Impl::EndFastOpen(Context& cx, Socket& socket) {
+void Stack::Impl::CountFastOpen(Context& cx, Socket& socket) {
   const bool over = socket.syn_acked || socket.state == State::kClosed;
-  if (!socket.fast_open_pending || !over) return;
+  if (!over) return;
   socket.fast_open_pending = false;
   // Not whoever would take such a SYN by now: the listener that counted this one.
   const std::uint32_t slot = socket.listener;

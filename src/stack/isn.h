@@ -8,12 +8,18 @@
 
 namespace estab::stack {
 
-/// ISN = M + F(tuple, secret): M ticks every `tick_ns`, F is SipHash-2-4. The same four-tuple later
-/// gets a number that much further on; others have nothing to do with each other.
-SndSeq InitialSequence(const SipKey& key, const Tuple& tuple, Time now, std::int64_t tick_ns);
+/// Where the numbers of a four-tuple begin: two halves of one SipHash-2-4 of it. The same for the
+/// same four-tuple; others have nothing to do with each other.
+struct Origins {
+  std::uint32_t sequence = 0;  // F(tuple, secret) of RFC 6528
+  /// What is added to the millisecond clock in a connection's timestamps: they grow from one
+  /// connection of the tuple to the next (RFC 6191).
+  std::uint32_t timestamps = 0;
+};
+Origins OriginsOf(const SipKey& key, const Tuple& tuple);
 
-/// What is added to the millisecond clock in a connection's timestamps. The same for the same
-/// four-tuple, so that its timestamps grow from one connection to the next (RFC 6191).
-std::uint32_t TimestampOffset(const SipKey& key, const Tuple& tuple);
+/// ISN = M + F(tuple, secret): M ticks every `tick_ns`. The same four-tuple later gets a number
+/// that much further on.
+SndSeq InitialSequence(const Origins& origins, Time now, std::int64_t tick_ns);
 
 }  // namespace estab::stack

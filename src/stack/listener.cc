@@ -1,6 +1,5 @@
 // Passive opening: LISTEN, and the SYN queue of half-open records.
 #include "stack/engine.h"
-#include "stack/isn.h"
 #include "tcp/policy.h"
 #include "tcp/rtt.h"
 
@@ -55,7 +54,9 @@ RuleId Stack::Impl::OpenPassively(Context& cx, Listener& listener, const Tuple& 
     return RuleId::kListenSynQueueFull;
   }
   tcp::HalfOpen half;
-  DescribeHalfOpen(tuple, link, iss != nullptr ? *iss : FreshSequence(tuple, cx.now), half);
+  const stack::Origins origins = OriginsOf(tuple);
+  DescribeHalfOpen(tuple, link, origins, iss != nullptr ? *iss : FreshSequence(origins, cx.now),
+                   half);
   tcp::TakeSyn(settings, OptionsOf(listener), PathTo(tuple.remote.address, link, cx.now).mtu,
                segment, half);
   if (cookie) {
@@ -82,12 +83,12 @@ bool Stack::Impl::InLastQuarter(const Listener& listener) const {
   return most - std::int64_t{listener.half_open} < most / 4;
 }
 
-void Stack::Impl::DescribeHalfOpen(const Tuple& tuple, LinkId link, SndSeq iss,
-                                   tcp::HalfOpen& half) const {
+void Stack::Impl::DescribeHalfOpen(const Tuple& tuple, LinkId link, const stack::Origins& origins,
+                                   SndSeq iss, tcp::HalfOpen& half) {
   half.tuple = tuple;
   half.link = link;
   half.iss = iss;
-  half.ts_offset = stack::TimestampOffset(keys.sequence, tuple);
+  half.ts_offset = origins.timestamps;
 }
 
 bool Stack::Impl::StartHalfOpen(Context& cx, Listener& listener, const tcp::HalfOpen& half,

@@ -1,8 +1,8 @@
 // Bind, listen, connect, accept: how a socket gets its place.
 #include <algorithm>
+#include <utility>
 
 #include "stack/engine.h"
-#include "stack/isn.h"
 #include "tcp/user.h"
 
 namespace estab {
@@ -59,10 +59,7 @@ Stack::Impl::PortRange Stack::Impl::PortsFor(const SocketOptions& own) const {
 
 Result<std::uint16_t> Stack::Impl::ChooseBindPort(Binding wanted) {
   const auto [first, count] = PortsFor(*sockets[wanted.socket].options);
-  std::byte message[8];
-  const std::uint64_t draw = ++port_draws;
-  for (std::size_t i = 0; i < 8; ++i) message[i] = static_cast<std::byte>(draw >> (8 * i));
-  const std::uint64_t start = SipHash24(keys.ports, message);
+  const std::uint64_t start = SipHash24(keys.ports, std::array{++port_draws});
   for (std::uint32_t i = 0; i < count; ++i) {
     wanted.local.port = static_cast<std::uint16_t>(first + (start + i) % count);
     if (ports.Held(wanted.local.port) != 0) continue;  // as Linux: not one that is in use at all
@@ -173,48 +170,40 @@ Result<void> Stack::Impl::CheckConnect(Socket& socket, const Endpoint& remote) c
 }
 
 // Whether the four-tuple is free, or can be had from a TIME_WAIT record (which then goes).
-bool Stack::Impl::TakeTuple(Context& cx, const Tuple& tuple, bool loopback, bool bound,
-                            SndSeq& iss) {
-  const Ref ref = Lookup(tuple);
-  iss = FreshSequence(tuple, cx.now);
+bool Stack::Impl::TakePlace(Context& cx, bool bound, Place& place) {
+  place.hash = Hash(place.tuple);
+  const Ref ref = Lookup(place.tuple, place.hash);
   if (!ref.found()) return true;
   if (ref.kind() != Owner::kTimeWait4 && ref.kind() != Owner::kTimeWait6) return false;
   const tcp::TimeWait& record = TimeWaitOf(ref);
-  if (!tcp::MayReuse(settings, cx.stamp(), loopback, bound, record)) return false;
-  iss = tcp::NextIss(record);
-  recorder.Fired(cx.now, record.number, tuple, State::kTimeWait, State::kClosed,
+  if (!tcp::MayReuse(settings, cx.stamp(), place.loopback, bound, record)) return false;
+  place.iss = tcp::NextIss(record);
+  recorder.Fired(cx.now, record.number, place.tuple, State::kTimeWait, State::kClosed,
                  RuleId::kTimeWaitReuse, cx.cause);
-  RemoveTimeWait(ref, tuple);
+  RemoveTimeWait(ref, place.tuple);
   return true;
 }
 
 // RFC 6056: a port drawn at random for this destination, then every port in turn, so that "none is
 // left" is the truth.
-Result<void> Stack::Impl::ChooseTuple(Context& cx, Socket& socket, const Endpoint& remote,
-                                      bool loopback, SndSeq& iss) {
-  Tuple tuple{socket.tuple.local, remote};
+Result<void> Stack::Impl::ChoosePlace(Context& cx, const Socket& socket, Place& place) {
   if (socket.binding != kNoSlot) {
-    if (!TakeTuple(cx, tuple, loopback, true, iss))
-      return std::unexpected(Error::kAddressNotAvailable);
-    socket.tuple = tuple;
-    return {};
+    if (TakePlace(cx, true, place)) return {};
+    return std::unexpected(Error::kAddressNotAvailable);
   }
   const auto [first, count] = PortsFor(*socket.options);
+  const std::uint32_t ends = Hash(place.tuple);
   std::uint64_t draw = 0;
   for (std::uint32_t i = 0; i < kRandomDraws + count; ++i) {
     if (i <= kRandomDraws) {
-      std::byte message[8];
-      const std::uint64_t n = ++port_draws;
-      for (std::size_t b = 0; b < 8; ++b) message[b] = static_cast<std::byte>(n >> (8 * b));
-      draw = SipHash24(keys.ports, message) ^ Hash(tuple);
+      draw = SipHash24(keys.ports, std::array{++port_draws}) ^ ends;
     } else {
       ++draw;
     }
-    tuple.local.port = static_cast<std::uint16_t>(first + draw % count);
-    if (ports.IsBound(tuple.local.port) || Hash(tuple) % shard.count != shard.index) continue;
-    if (!TakeTuple(cx, tuple, loopback, false, iss)) continue;
-    socket.tuple = tuple;
-    return {};
+    place.tuple.local.port = static_cast<std::uint16_t>(first + draw % count);
+    if (ports.IsBound(place.tuple.local.port)) continue;
+    if (shard.count > 1 && Hash(place.tuple) % shard.count != shard.index) continue;
+    if (TakePlace(cx, false, place)) return {};
   }
   return std::unexpected(Error::kAddressNotAvailable);
 }
@@ -225,24 +214,27 @@ Result<void> Stack::Impl::BeginConnect(Context& cx, Socket& socket, const Endpoi
   if (!path) return std::unexpected(path.error());
   ForgetAttempt(socket);
   const IpAddress& bound = socket.tuple.local.address;
-  if (!bound.is_any() && bound.is_v4() != remote.address.is_v4()) {
+  const bool any = bound.is_any();
+  if (!any && bound.is_v4() != remote.address.is_v4()) {
     return std::unexpected(Error::kFamilyNotSupported);
   }
   cx.cause.call = CallKind::kConnect;
-  const Tuple before = socket.tuple;
-  if (socket.tuple.local.address.is_any()) socket.tuple.local.address = path->source;
-  const bool loopback = network.IsLocal(remote.address);
-  if (loopback && before.local.address.is_any()) socket.tuple.local.address = remote.address;
-  SndSeq iss;
-  const auto chosen = ChooseTuple(cx, socket, remote, loopback, iss);
-  if (!chosen || !Attach(socket)) {
+  Place place;
+  place.tuple = {socket.tuple.local, remote};
+  place.loopback = network.IsLocal(remote.address);
+  if (any) place.tuple.local.address = place.loopback ? remote.address : path->source;
+  if (auto chosen = ChoosePlace(cx, socket, place); !chosen) return chosen;
+  const Tuple before = std::exchange(socket.tuple, place.tuple);
+  if (!Attach(socket, place.hash)) {
     socket.tuple = before;
-    return std::unexpected(chosen ? Error::kNoMemory : chosen.error());
+    return std::unexpected(Error::kNoMemory);
   }
+  socket.to_self = place.loopback;
   socket.link = path->link;
   socket.number = NextNumber();
-  socket.snd.una = iss;
-  socket.ts.offset = stack::TimestampOffset(keys.sequence, socket.tuple);
+  const stack::Origins origins = OriginsOf(socket.tuple);
+  socket.snd.una = place.iss ? *place.iss : FreshSequence(origins, cx.now);
+  socket.ts.offset = origins.timestamps;
   tcp::BeginOpen(cx, socket, PathTo(remote.address, path->link, cx.now).mtu);
   ++counters.connections_opened;
   return {};

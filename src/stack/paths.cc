@@ -34,6 +34,10 @@ stack::PathMtu Stack::Impl::PathTo(const IpAddress& destination, LinkId link, Ti
 }
 
 void Stack::Impl::SyncPath(Context& cx, Socket& socket) {
+  if (paths.size() == 0 && socket.mtu_shown == 0) {  // no path is known to differ from its link
+    socket.mtu_locked = tcp::ExceedsPath(socket, network.link(socket.link).mtu);
+    return;
+  }
   const stack::PathMtu path = PathTo(socket.tuple.remote.address, socket.link, cx.now);
   tcp::SyncMss(settings, socket, path.mtu);
   socket.mtu_locked = path.locked || tcp::ExceedsPath(socket, path.mtu);

@@ -1,5 +1,6 @@
 // From packets to the records they belong to.
 #include <algorithm>
+#include <utility>
 
 #include "stack/engine.h"
 #include "tcp/arrive.h"
@@ -18,7 +19,64 @@ bool IsLoopback(const IpAddress& address) {
          address.bytes[15] == 1;
 }
 
+// The tuples of packets that come together, and their hashes.
+class Foresight {
+ public:
+  static constexpr std::size_t kMost = 32;
+
+  // With so few connections everything is in the cache anyway.
+  static bool Helps(std::size_t packets, const HashIndex& index) {
+    constexpr std::uint32_t kFew = 2048;
+    return packets > 1 && index.size() >= kFew;
+  }
+
+  void Hash(std::span<const RxPacket> packets, const SipKey& key, std::uint8_t protocol) {
+    for (std::size_t i = 0; i < packets.size(); ++i) {
+      known_[i] = wire::PeekTuple(packets[i].data, tuples_[i]);
+      if (known_[i]) hashes_[i] = stack::HashTuple(key, protocol, tuples_[i]);
+    }
+    count_ = packets.size();
+  }
+  template <class Visit>
+  void ForEach(Visit&& visit) const {
+    for (std::size_t i = 0; i < count_; ++i) {
+      if (known_[i]) visit(hashes_[i]);
+    }
+  }
+  void Tell(std::size_t i, stack::TupleHasher& hasher) const {
+    if (known_[i]) hasher.Remember(tuples_[i], hashes_[i]);
+  }
+
+ private:
+  std::array<Tuple, kMost> tuples_;
+  std::array<std::uint32_t, kMost> hashes_;
+  std::array<bool, kMost> known_;
+  std::size_t count_ = 0;
+};
+
 }  // namespace
+
+// A table of many connections does not fit the cache. While one packet's place in it comes, the
+// next one's can as well; then their connections.
+void Stack::Impl::Receive(Time now, std::span<const RxPacket> packets) {
+  while (Foresight::Helps(packets.size(), index)) {
+    const auto together = packets.first(std::min(packets.size(), Foresight::kMost));
+    Foresight ahead;
+    ahead.Hash(together, keys.table, kTcp);
+    ahead.ForEach([&](std::uint32_t hash) { index.Prefetch(hash); });
+    ahead.ForEach([&](std::uint32_t hash) {
+      const Ref ref(index.Guess(hash));
+      if (ref.found() && ref.kind() == Owner::kSocket) sockets.Prefetch(ref.slot());
+    });
+    for (std::size_t i = 0; i < together.size(); ++i) {
+      ahead.Tell(i, hasher);
+      ReceivePacket(now, together[i]);
+    }
+    packets = packets.subspan(together.size());
+  }
+  for (const RxPacket& packet : packets) ReceivePacket(now, packet);
+  SettleArrived(now);
+}
 
 void Stack::Impl::ReceivePacket(Time now, const RxPacket& packet) {
   started = true;
@@ -47,24 +105,21 @@ bool Stack::Impl::BadSource(const IpAddress& source, bool from_us) const {
 
 void Stack::Impl::ReceiveIp(Time now, const wire::IpPacket& ip, const Arrival& arrival) {
   // As Linux without accept_source_route: whoever chooses the way chooses who answers.
-  if (!network.IsLocal(ip.destination) || ip.source_route) {
+  if (ip.source_route) {
     ++counters.not_for_us;
     return;
   }
   if (!ip.fragment) return Deliver(now, ip, arrival);
-  if (!BadSource(ip.source, arrival.from_us)) return ReceiveFragment(now, ip, arrival.link);
+  if (network.IsLocal(ip.destination) && !BadSource(ip.source, arrival.from_us)) {
+    return ReceiveFragment(now, ip, arrival.link);
+  }
   ++counters.not_for_us;
 }
 
 void Stack::Impl::Deliver(Time now, const wire::IpPacket& ip, const Arrival& arrival) {
-  const bool bad_source = BadSource(ip.source, arrival.from_us);
-  if (ip.Is(wire::Protocol::kTcp)) {
-    const bool valid = arrival.checksum_ok || wire::TcpChecksumValid(ip);
-    if (valid) return ReceiveTcp(now, ip, arrival, bad_source);
-    ++counters.bad_packets;
-    return;
-  }
-  if (bad_source) {
+  if (ip.Is(wire::Protocol::kTcp)) return ReceiveTcp(now, ip, arrival);
+  SettleArrived(now);
+  if (!network.IsLocal(ip.destination) || BadSource(ip.source, arrival.from_us)) {
     ++counters.not_for_us;
     return;
   }
@@ -88,10 +143,34 @@ void Stack::Impl::ReceiveUdp(Time now, const wire::IpPacket& ip, const Arrival& 
   ReportUnknownPort(now, ip, arrival.link);
 }
 
-void Stack::Impl::ReceiveTcp(Time now, const wire::IpPacket& ip, const Arrival& arrival,
-                             bool bad_source) {
+// The addresses of a connection were judged when it began: what belongs to it needs no second look.
+// But nobody else can send for us what we send to ourselves.
+bool Stack::Impl::Vouches(Ref ref, bool from_us) const {
+  if (!ref.found() || ref.kind() != Owner::kSocket) return false;
+  const Socket& socket = sockets[ref.slot()];
+  return socket.state != State::kListen && (from_us || !socket.to_self);
+}
+
+void Stack::Impl::ReceiveTcp(Time now, const wire::IpPacket& ip, const Arrival& arrival) {
   auto segment = wire::DecodeTcp(ip.payload);
-  if (!segment) {
+  Tuple tuple{{ip.destination, 0}, {ip.source, 0}};
+  Ref ref;
+  if (segment) {
+    tuple.local.port = segment->destination_port;
+    tuple.remote.port = segment->source_port;
+    ref = Lookup(tuple);
+  }
+  const bool same = ref.found() && ref.kind() == Owner::kSocket && &sockets[ref.slot()] == arrived;
+  if (!same) SettleArrived(now);
+  bool bad_source = false;
+  if (!Vouches(ref, arrival.from_us)) {
+    if (!network.IsLocal(ip.destination)) {
+      ++counters.not_for_us;
+      return;
+    }
+    bad_source = BadSource(ip.source, arrival.from_us);
+  }
+  if (!segment || !(arrival.checksum_ok || wire::TcpChecksumValid(ip))) {
     ++counters.bad_packets;
     return;
   }
@@ -99,32 +178,45 @@ void Stack::Impl::ReceiveTcp(Time now, const wire::IpPacket& ip, const Arrival& 
   segment->piece = arrival.gso_size;
   counters.packets_in += segment->count() - 1;
   const LinkId link = arrival.link;
-  const Tuple tuple{{ip.destination, segment->destination_port}, {ip.source, segment->source_port}};
   Context cx = MakeContext(now);
   cx.cause.trigger = Trigger::kSegment;
   cx.cause.segment = tcp::Summarize(*segment);
-  const Ref ref = Lookup(tuple);
-  recorder.Segment(now, NumberOf(ref), tuple, false, cx.cause.segment);
+  if (recorder.Wants(Observer::kSegments)) {
+    recorder.Segment(now, NumberOf(ref), tuple, false, cx.cause.segment);
+  }
   if (bad_source) {
     recorder.Fired(now, 0, tuple, State::kClosed, State::kClosed, RuleId::kBadSource, cx.cause);
     return;
   }
   if (!ref.found()) return ArriveForNobody(cx, tuple, link, *segment);
   switch (ref.kind()) {
-    case Owner::kSocket: {
-      Socket& socket = sockets[ref.slot()];
-      const bool opening = socket.state == State::kSynSent;
-      const tcp::FastOpen fast_open = socket.fast_open;
-      const tcp::Verdict verdict = tcp::Arrive(cx, socket, *segment);
-      if (opening) NoteSynAck(socket, fast_open, *segment);
-      if (verdict.answer == tcp::Answer::kReset) ReplyReset(now, link, tuple, *segment);
-      return Settle(cx, socket);
-    }
+    case Owner::kSocket:
+      return ArriveAtSocket(cx, sockets[ref.slot()], link, *segment);
     case Owner::kHalfOpen:
       return ArriveAtHalfOpen(cx, half_open[ref.slot()], *segment);
     default:
       return ArriveAtTimeWait(cx, ref, tuple, link, *segment);
   }
+}
+
+void Stack::Impl::ArriveAtSocket(Context& cx, Socket& socket, LinkId link,
+                                 const wire::Segment& segment) {
+  const State before = socket.state;
+  const tcp::FastOpen fast_open = socket.fast_open;
+  const tcp::Verdict verdict = tcp::Arrive(cx, socket, segment);
+  if (before == State::kSynSent) NoteSynAck(socket, fast_open, segment);
+  if (verdict.answer == tcp::Answer::kReset) ReplyReset(cx.now, link, socket.tuple, segment);
+  // Segments of one connection come in rows: what follows from them is done once, behind the last.
+  const bool calm = before == State::kEstablished && socket.state == before &&
+                    !socket.pending.reset && !socket.fast_open_pending;
+  if (!calm) return Settle(cx, socket);
+  arrived = &socket;
+}
+
+void Stack::Impl::SettleArrived(Time now) {
+  if (arrived == nullptr) return;
+  Context cx = MakeContext(now);
+  Settle(cx, *std::exchange(arrived, nullptr));
 }
 
 void Stack::Impl::ArriveForNobody(Context& cx, const Tuple& tuple, LinkId link,

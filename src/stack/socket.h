@@ -46,6 +46,7 @@ struct Socket final : tcp::Tcb,
   bool fast_open_experimental : 1 = false;  // ... in the option's experimental form
   bool held_address : 1 = false;            // how it is counted at its port ...
   bool held_port : 1 = false;               // ... of what it shares
+  bool to_self : 1 = false;                 // the remote end is one of our own addresses
 };
 static_assert(sizeof(Socket) <= 384, "an idle connection must stay within six cache lines");
 

@@ -52,9 +52,7 @@ Result<void> Stack::AddRoute(LinkId link, const Prefix& destination, const IpAdd
   return impl_->network.AddRoute(link, destination, via);
 }
 
-void Stack::Receive(Time now, std::span<const RxPacket> packets) {
-  for (const RxPacket& packet : packets) impl_->ReceivePacket(now, packet);
-}
+void Stack::Receive(Time now, std::span<const RxPacket> packets) { impl_->Receive(now, packets); }
 std::size_t Stack::Transmit(Time now, PacketSink& sink, std::size_t budget) {
   return impl_->Transmit(now, sink, budget);
 }

@@ -108,7 +108,7 @@ void Stack::Impl::RemoveTimeWait(Ref ref, const Tuple& tuple) {
 }
 
 void Stack::Impl::SendTimeWaitAck(Context& cx, const tcp::TimeWait& state, const Tuple& tuple) {
-  const std::uint32_t offset = stack::TimestampOffset(keys.sequence, tuple);
+  const std::uint32_t offset = OriginsOf(tuple).timestamps;
   wire::Segment ack = tcp::MakeAck(state, cx.stamp() + offset);
   ack.source_port = tuple.local.port;
   ack.destination_port = tuple.remote.port;

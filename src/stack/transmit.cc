@@ -7,6 +7,7 @@
 #include "tcp/pacing.h"
 #include "tcp/policy.h"
 #include "tcp/sender.h"
+#include "tcp/tail_probe.h"
 #include "tcp/timers.h"
 #include "wire/fragment.h"
 #include "wire/tcp.h"
@@ -28,12 +29,10 @@ wire::IpHeader IpHeaderFor(const Tuple& tuple, std::uint8_t tos, std::uint8_t tt
 }
 
 // IP and TCP headers of `segment` with their checksums, that of TCP only begun if the link does the
-// rest (`offload`); returns their size.
+// rest (`offload`); returns their size. `payload_size`: of all its pieces.
 std::size_t BuildHeaders(std::span<std::byte> out, const wire::IpHeader& ip,
                          const wire::Segment& segment, std::span<const Slice> payload,
-                         bool offload = false) {
-  std::size_t payload_size = 0;
-  for (const Slice& slice : payload) payload_size += slice.size;
+                         std::size_t payload_size, bool offload = false) {
   const std::size_t ip_size = wire::IpHeaderSize(ip.destination);
   const std::size_t tcp_size = wire::EncodeTcp(out.subspan(ip_size), segment);
   wire::EncodeIp(out, ip, tcp_size + payload_size);
@@ -107,8 +106,10 @@ void Stack::Impl::Reply(Time now, LinkId link, const Tuple& tuple, ConnectionNum
 void Stack::Impl::Reply(Time now, LinkId link, const Tuple& tuple, ConnectionNumber number,
                         const wire::Segment& segment, const wire::IpHeader& header) {
   std::byte packet[kMaxHeader];
-  const std::size_t size = BuildHeaders(packet, header, segment, {});
-  recorder.Segment(now, number, tuple, true, tcp::Summarize(segment));
+  const std::size_t size = BuildHeaders(packet, header, segment, {}, 0);
+  if (recorder.Wants(Observer::kSegments)) {
+    recorder.Segment(now, number, tuple, true, tcp::Summarize(segment));
+  }
   QueuePacket(now, link, network.IsLocal(tuple.remote.address), {packet, size});
 }
 
@@ -155,8 +156,7 @@ std::size_t Stack::Impl::TransmitReplies(PacketSink& sink, std::size_t budget, u
 }
 
 // Many small sends may lie in more pieces than one packet takes: then the segment is made shorter.
-std::size_t Stack::Impl::GatherPayload(Socket& socket, tcp::Plan& plan, std::span<Slice> slices,
-                                       Chunk** chunks) {
+std::size_t Stack::Impl::GatherPayload(Socket& socket, tcp::Plan& plan, Chunk** chunks) {
   if (plan.length == 0) return 0;
   ByteQueue& bytes = buffers.send[socket.send_buffer].bytes;
   for (;;) {
@@ -192,15 +192,14 @@ tcp::Plan Stack::Impl::NextPlan(const Context& cx, const Socket& socket, SinkCap
 
 std::size_t Stack::Impl::TransmitSegment(Context& cx, PacketSink& sink, Socket& socket,
                                          SinkCapabilities can, bool& busy) {
-  const bool local = network.IsLocal(socket.tuple.remote.address);
+  const bool local = socket.to_self;
   if (local) can = SinkCapabilities{};
   tcp::Plan plan = NextPlan(cx, socket, can);
   if (plan.kind == tcp::Plan::Kind::kNothing) return 0;
   Loan own;
   const std::uint32_t slot = can.holds ? loans.Create() : kNoSlot;
   Loan& loan = slot != kNoSlot ? loans[slot] : own;
-  std::array<Slice, std::tuple_size_v<decltype(loan.chunks)>> slices;
-  const std::size_t pieces = GatherPayload(socket, plan, slices, loan.chunks.data());
+  const std::size_t pieces = GatherPayload(socket, plan, loan.chunks.data());
   wire::Segment segment = tcp::MakeSegment(cx, socket, plan);
   if (plan.kind == tcp::Plan::Kind::kSyn && !plan.repeat) AddFastOpenOption(socket, segment);
   const std::span<const Slice> payload(slices.data(), pieces);
@@ -209,7 +208,7 @@ std::size_t Stack::Impl::TransmitSegment(Context& cx, PacketSink& sink, Socket& 
   if (!ip.dont_fragment) datagrams_fragmented += plan.count() - 1;  // each has a number of its own
   TxPacket packet;
   packet.header = {loan.header.data(),
-                   BuildHeaders(loan.header, ip, segment, payload, can.checksum)};
+                   BuildHeaders(loan.header, ip, segment, payload, plan.length, can.checksum)};
   packet.payload = payload;
   packet.link = socket.link;
   packet.token = slot == kNoSlot ? 0 : std::uint64_t{slot} + 1;
@@ -274,6 +273,7 @@ std::size_t Stack::Impl::TransmitLink(Time now, PacketSink& sink, LinkId id, std
 }
 
 void Stack::Impl::SettleAfterSending(Context& cx, Socket& socket) {
+  tcp::ScheduleProbe(cx, socket);
   tcp::UpdatePersist(cx, socket);
   tcp::SchedulePacing(cx, socket);
   RefileTimer(socket);
@@ -295,6 +295,7 @@ std::size_t Stack::Impl::DeliverLooped(Time now, std::size_t budget) {
     ESTAB_CHECK(ip.has_value());
     ReceiveIp(now, *ip, {.link = link, .checksum_ok = true, .from_us = true});
   }
+  SettleArrived(now);
   return delivered;
 }
 

@@ -4,15 +4,6 @@
 
 namespace estab::tcp {
 
-bool Acceptable(const ReceiveWindow& window, RcvSeq seq, std::uint32_t length) {
-  const std::int32_t first = seq - window.nxt;
-  const auto size = static_cast<std::int64_t>(window.size);
-  if (first == 0) return true;
-  if (length == 0) return first > 0 && first <= size;
-  const std::int64_t last = std::int64_t{first} + length - 1;
-  return (first >= 0 && first < size) || (last >= 0 && last < size);
-}
-
 void TrimToWindow(const ReceiveWindow& window, Arriving& segment) {
   const std::int32_t early = window.nxt - segment.seq;
   if (early > 0) {
@@ -29,12 +20,6 @@ void TrimToWindow(const ReceiveWindow& window, Arriving& segment) {
     segment.data = segment.data.first(std::min(room, segment.data.size()));
     segment.fin = false;
   }
-}
-
-bool PawsRejects(std::uint32_t recent, Stamp age, const wire::Segment& segment) {
-  constexpr Stamp kOutdated = 24u * 24 * 3600 * 1000;
-  if (!segment.options.has_timestamp || segment.Has(kRst)) return false;
-  return Precedes(segment.options.ts_value, recent) && age < kOutdated;
 }
 
 }  // namespace estab::tcp

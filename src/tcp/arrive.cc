@@ -21,9 +21,6 @@ SegmentSummary Summarize(const wire::Segment& segment) {
 }
 
 Verdict Arrive(Context& cx, Tcb& tcb, const wire::Segment& segment) {
-  cx.cause = Cause{};
-  cx.cause.trigger = Trigger::kSegment;
-  cx.cause.segment = Summarize(segment);
   tcb.segments_in += segment.count();
   Arriving arriving(segment);
   return tcb.state == State::kSynSent ? ArriveSynSent(cx, tcb, arriving)

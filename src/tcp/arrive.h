@@ -6,9 +6,10 @@
 
 namespace estab::tcp {
 
-/// Takes one segment for `tcb`, whose four-tuple it carries. Every segment ends in exactly one
-/// rule: the verdict; rules that moved the state on the way have been applied. What is to be sent
-/// in return is left in the TCB, except for resets, which the verdict asks for.
+/// Takes one segment for `tcb`, whose four-tuple it carries; `cx.cause` is that segment. Every
+/// segment ends in exactly one rule: the verdict; rules that moved the state on the way have been
+/// applied. What is to be sent in return is left in the TCB, except for resets, which the verdict
+/// asks for.
 Verdict Arrive(Context& cx, Tcb& tcb, const wire::Segment& segment);
 
 // The two halves of it.

@@ -212,11 +212,23 @@ std::optional<AckOutcome> FinAcknowledged(Context& cx, Tcb& tcb, const Arriving&
   }
 }
 
+// All that we have sent was acknowledged before, as in most segments of a stream from the peer:
+// only the window can be news.
+bool NothingToLearn(const Tcb& tcb, const Arriving& segment) {
+  return tcb.state == State::kEstablished && segment.ack == tcb.snd.una &&
+         tcb.snd.nxt == tcb.snd.una && tcb.send_buffer == kNoSlot && tcb.snd.wnd != 0 &&
+         !tcb.persisting && !segment.Has(kSyn);
+}
+
 }  // namespace
 
 AckOutcome TakeAck(Context& cx, Tcb& tcb, Arriving& segment) {
   const bool opening = tcb.state == State::kSynRcvd;
   tcb.more = false;  // as Linux: MSG_MORE holds for its own push, not against every later ACK
+  if (NothingToLearn(tcb, segment)) {
+    UpdateWindow(cx, tcb, segment, false);
+    return {false, {RuleId::kAckNothingNew}};
+  }
   if (opening) {
     if (auto done = CompleteOpening(cx, tcb, segment)) return *done;
   } else if (auto done = CheckRange(cx, tcb, segment)) {

@@ -281,7 +281,7 @@ Verdict ArriveSynchronized(Context& cx, Tcb& tcb, Arriving& segment) {
     return Done(cx, tcb, Opening(tcb) ? RuleId::kSynRcvdNoAck : RuleId::kNoAck);
   }
   const bool window_closed = WindowOf(tcb).size == 0 && !segment.data.empty();
-  if (!segment.data.empty()) {
+  if (!segment.data.empty() && segment.seq < tcb.rcv.nxt) {
     NoteDuplicate(cx, tcb, segment.seq, Earlier(segment.end(), tcb.rcv.nxt));
   }
   TrimToWindow(WindowOf(tcb), segment);

@@ -56,8 +56,6 @@ void Buffers::DetachModel(Tcb& tcb) {
   tcb.modelled = false;
 }
 
-bool Buffers::UnderPressure() const { return chunks.live_bytes() > memory_->limit() / 4 * 3; }
-
 void Buffers::Empty(Reassembly& waiting) {
   for (Runs::Index run = waiting.runs.last(); run != kNoSlot; run = waiting.runs.last()) {
     runs[run].bytes.Clear(chunks);
@@ -99,16 +97,6 @@ void Buffers::DetachEmpty(Tcb& tcb) {
     reassembly.Destroy(tcb.reassembly);
     tcb.reassembly = kNoSlot;
   }
-}
-
-std::uint32_t Buffers::SendSize(const Tcb& tcb) const {
-  return tcb.send_buffer == kNoSlot ? 0 : send[tcb.send_buffer].bytes.size();
-}
-std::uint32_t Buffers::ReceiveSize(const Tcb& tcb) const {
-  return tcb.receive_buffer == kNoSlot ? 0 : receive[tcb.receive_buffer].bytes.size();
-}
-std::uint32_t Buffers::ReassemblySize(const Tcb& tcb) const {
-  return tcb.reassembly == kNoSlot ? 0 : reassembly[tcb.reassembly].total;
 }
 
 SendBuffer* Buffers::AttachSend(Tcb& tcb) {

@@ -80,7 +80,7 @@ class Buffers {
 
   /// Most of the memory budget is taken: windows stop growing, so that what was promised can still
   /// be kept.
-  bool UnderPressure() const;
+  bool UnderPressure() const { return chunks.live_bytes() > memory_->limit() / 4 * 3; }
   /// Drops everything that waits for reassembly at `tcb`: the peer has to send it again.
   void DropReassembly(Tcb& tcb);
   /// Under pressure: empties some connections' reassembly, whoever they are, a few at a call and
@@ -88,9 +88,15 @@ class Buffers {
   void ShedReassembly();
 
   // Sizes of what is attached, 0 for nothing.
-  std::uint32_t SendSize(const Tcb& tcb) const;
-  std::uint32_t ReceiveSize(const Tcb& tcb) const;
-  std::uint32_t ReassemblySize(const Tcb& tcb) const;
+  std::uint32_t SendSize(const Tcb& tcb) const {
+    return tcb.send_buffer == kNoSlot ? 0 : send[tcb.send_buffer].bytes.size();
+  }
+  std::uint32_t ReceiveSize(const Tcb& tcb) const {
+    return tcb.receive_buffer == kNoSlot ? 0 : receive[tcb.receive_buffer].bytes.size();
+  }
+  std::uint32_t ReassemblySize(const Tcb& tcb) const {
+    return tcb.reassembly == kNoSlot ? 0 : reassembly[tcb.reassembly].total;
+  }
 
   /// The attached buffer, attaching one if need be; nullptr without memory.
   SendBuffer* AttachSend(Tcb& tcb);

@@ -14,24 +14,6 @@ void Recorder::Fired(Time at, ConnectionNumber number, const Tuple& tuple, State
   observer_->OnRule(RuleEvent{at, number, tuple, from, to, rule, cause});
 }
 
-void Recorder::Timer(Time at, ConnectionNumber number, const Tuple& tuple, TimerKind timer,
-                     TimerEvent::What what, Time deadline) {
-  if (!Wants(Observer::kTimers)) return;
-  observer_->OnTimer(TimerEvent{at, number, tuple, timer, what, deadline});
-}
-
-void Recorder::Call(Time at, ConnectionNumber number, const Tuple& tuple, CallKind call,
-                    std::int64_t value, Error error) {
-  if (!Wants(Observer::kCalls)) return;
-  observer_->OnCall(CallEvent{at, number, tuple, call, value, error});
-}
-
-void Recorder::Segment(Time at, ConnectionNumber number, const Tuple& tuple, bool sent,
-                       const SegmentSummary& segment) {
-  if (!Wants(Observer::kSegments)) return;
-  observer_->OnSegment(SegmentEvent{at, number, tuple, sent, segment});
-}
-
 void Apply(Context& cx, Tcb& tcb, RuleId id) {
   const Rule& rule = GetRule(id);
   ESTAB_CHECK(IsIn(tcb.state, rule.from));

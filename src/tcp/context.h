@@ -33,11 +33,20 @@ class Recorder {
   void Fired(Time at, ConnectionNumber number, const Tuple& tuple, State from, State to,
              RuleId rule, const Cause& cause);
   void Timer(Time at, ConnectionNumber number, const Tuple& tuple, TimerKind timer,
-             TimerEvent::What what, Time deadline = kNever);
+             TimerEvent::What what, Time deadline = kNever) {
+    if (!Wants(Observer::kTimers)) return;
+    observer_->OnTimer(TimerEvent{at, number, tuple, timer, what, deadline});
+  }
   void Call(Time at, ConnectionNumber number, const Tuple& tuple, CallKind call, std::int64_t value,
-            Error error);
+            Error error) {
+    if (!Wants(Observer::kCalls)) return;
+    observer_->OnCall(CallEvent{at, number, tuple, call, value, error});
+  }
   void Segment(Time at, ConnectionNumber number, const Tuple& tuple, bool sent,
-               const SegmentSummary& segment);
+               const SegmentSummary& segment) {
+    if (!Wants(Observer::kSegments)) return;
+    observer_->OnSegment(SegmentEvent{at, number, tuple, sent, segment});
+  }
   bool Wants(Observer::Interest interest) const { return (interests_ & interest) != 0; }
   const std::array<std::uint64_t, kRuleCount>& counts() const { return counts_; }
 

@@ -1,7 +1,6 @@
 #include "tcp/ecn.h"
 
 #include "tcp/ack_policy.h"
-#include "tcp/sender.h"
 
 namespace estab::tcp {
 
@@ -12,28 +11,13 @@ std::uint16_t EcnFlagsOfSyn(const Settings& settings, const Tcb& tcb, const Plan
   return shy ? 0 : kEce | kCwr;
 }
 
-std::uint16_t EcnFlags(const Tcb& tcb, const Plan& plan) {
-  std::uint16_t flags = tcb.ecn_echo ? kEce : 0;
-  if (tcb.cwr_owed && IsEcnCapable(tcb, plan)) flags |= kCwr;
-  return flags;
-}
-
-bool IsEcnCapable(const Tcb& tcb, const Plan& plan) {
-  return tcb.ecn && plan.kind == Plan::Kind::kData && plan.length != 0 && !plan.repeat;
-}
-
-void TakeCwr(Tcb& tcb, const Arriving& segment) {
-  if (!tcb.ecn || !segment.Has(kCwr)) return;
-  tcb.ecn_echo = false;
-}
-
 void AckReduction(Tcb& tcb, const Arriving& segment) {
   const bool reduced = tcb.ecn && segment.Has(kCwr);
   if (reduced && !segment.header.payload.empty()) AckOnce(tcb);
 }
 
-void TakeMark(Tcb& tcb, const Arriving& segment) {
-  if (!tcb.ecn || segment.header.payload.empty()) return;
+void TakeMarkOf(Tcb& tcb, const Arriving& segment) {
+  if (segment.header.payload.empty()) return;
   const int mark = segment.header.tos & kEcnMask;
   const bool begins = mark == kCe && !tcb.ecn_echo;
   // As Linux: unmarked data among marked is most likely a repeat, whose sender waits for the ACK.

@@ -4,10 +4,9 @@
 
 #include "tcp/arriving.h"
 #include "tcp/context.h"
+#include "tcp/sender.h"
 
 namespace estab::tcp {
-
-struct Plan;
 
 /// The two bits of the IP header, beside the DSCP (RFC 3168 §5).
 constexpr std::uint8_t kEcnMask = 3;
@@ -33,21 +32,32 @@ inline bool AgreesToEcn(const wire::Segment& syn_ack) {
 /// have disliked them (RFC 3168 §6.1.1.1; tcp_ecn_fallback).
 std::uint16_t EcnFlagsOfSyn(const Settings& settings, const Tcb& tcb, const Plan& plan);
 
-/// The flags of any other segment: ECE until the peer's CWR has come, CWR on the first new data
-/// after a reduction.
-std::uint16_t EcnFlags(const Tcb& tcb, const Plan& plan);
-
 /// Whether the plan's packet may be marked on its way. New data only: not what is sent again, nor
 /// what carries no data (RFC 3168 §6.1.4, §6.1.5, §6.1.6).
-bool IsEcnCapable(const Tcb& tcb, const Plan& plan);
+inline bool IsEcnCapable(const Tcb& tcb, const Plan& plan) {
+  return tcb.ecn && plan.kind == Plan::Kind::kData && plan.length != 0 && !plan.repeat;
+}
+
+/// The flags of any other segment: ECE until the peer's CWR has come, CWR on the first new data
+/// after a reduction.
+inline std::uint16_t EcnFlags(const Tcb& tcb, const Plan& plan) {
+  std::uint16_t flags = tcb.ecn_echo ? kEce : 0;
+  if (tcb.cwr_owed && IsEcnCapable(tcb, plan)) flags |= kCwr;
+  return flags;
+}
 
 /// A segment has been found acceptable: its CWR ends our echo.
-void TakeCwr(Tcb& tcb, const Arriving& segment);
+inline void TakeCwr(Tcb& tcb, const Arriving& segment) {
+  if (tcb.ecn && segment.Has(kCwr)) tcb.ecn_echo = false;
+}
 /// Its data has been taken in: with CWR it is acknowledged without delay, for whoever has just
 /// reduced its window may have one segment left in it (as Linux).
 void AckReduction(Tcb& tcb, const Arriving& segment);
 /// Data is taken in: its mark begins the echo (RFC 3168 §6.1.3).
-void TakeMark(Tcb& tcb, const Arriving& segment);
+void TakeMarkOf(Tcb& tcb, const Arriving& segment);
+inline void TakeMark(Tcb& tcb, const Arriving& segment) {
+  if (tcb.ecn) TakeMarkOf(tcb, segment);
+}
 
 /// Whether an ACK tells that one of our packets was marked.
 inline bool EchoesMark(const Tcb& tcb, const Arriving& segment) {

@@ -10,14 +10,6 @@ using Where = SentSegment::Where;
 
 Flight::Flight() { Place(reinterpret_cast<SentSegment*>(inline_.data()), kInline); }
 
-void Flight::Place(SentSegment* segments, std::uint32_t capacity) {
-  segments_ = segments;
-  mask_ = capacity - 1;
-  auto* words = reinterpret_cast<std::uint64_t*>(segments + capacity);
-  open_.Begin(words, capacity);
-  lost_.Begin(words + BitTree::WordsFor(capacity), capacity);
-}
-
 void Flight::Release(RingPool& pool) {
   if (mask_ + 1 != kInline) pool.Free(segments_, FlightBytes(mask_ + 1));
   Place(reinterpret_cast<SentSegment*>(inline_.data()), kInline);

@@ -155,7 +155,13 @@ class Flight {
  private:
   void CheckOrder() const;
   bool Grow(RingPool& pool);
-  void Place(SentSegment* segments, std::uint32_t capacity);
+  void Place(SentSegment* segments, std::uint32_t capacity) {
+    segments_ = segments;
+    mask_ = capacity - 1;
+    auto* words = reinterpret_cast<std::uint64_t*>(segments + capacity);
+    open_.Begin(words, capacity);
+    lost_.Begin(words + BitTree::WordsFor(capacity), capacity);
+  }
   bool Next(const BitTree& tree, Index& i) const;
   void LinkNewest(Index i);
   /// Segments in order of transmission, linked like those in flight.

@@ -130,7 +130,7 @@ bool MtuSearchGoesOn(const Context& cx, const Tcb& tcb) {
   return (loss == nullptr || loss->mtu_probe.size == 0) && Distance(tcb) >= EndOfSearch(cx);
 }
 
-MtuProbe NextMtuProbe(const Context& cx, const Tcb& tcb) {
+MtuProbe ChooseMtuProbe(const Context& cx, const Tcb& tcb) {
   using What = MtuProbe::What;
   constexpr std::uint32_t kLeastWindow = 11;  // segments
   const std::uint32_t mss = tcb.send_mss;

@@ -42,7 +42,10 @@ struct MtuProbe {
   What what = What::kNone;
   std::uint32_t length = 0;  // payload
 };
-MtuProbe NextMtuProbe(const Context& cx, const Tcb& tcb);
+MtuProbe ChooseMtuProbe(const Context& cx, const Tcb& tcb);
+inline MtuProbe NextMtuProbe(const Context& cx, const Tcb& tcb) {
+  return tcb.mtu_shown == 0 ? MtuProbe{} : ChooseMtuProbe(cx, tcb);
+}
 
 /// It has gone out, [`begin`, `end`).
 void NoteMtuProbeSent(Context& cx, Tcb& tcb, LossState& loss, SndSeq begin, SndSeq end);

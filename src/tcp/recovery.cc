@@ -285,17 +285,6 @@ std::uint32_t CurrentSsthresh(const Tcb& tcb) {
   return std::max(tcb.ssthresh, tcb.cwnd / 4 * 3);
 }
 
-LossState* LossOf(const Context& cx, const Tcb& tcb) {
-  return tcb.send_buffer == kNoSlot ? nullptr : &cx.buffers.send[tcb.send_buffer].loss;
-}
-
-std::uint32_t Pipe(const Context& cx, const Tcb& tcb) {
-  const LossState* loss = LossOf(cx, tcb);
-  if (loss == nullptr) return static_cast<std::uint32_t>(tcb.snd.nxt - FirstByte(tcb));
-  const std::uint32_t gone = loss->duplicates * tcb.send_mss;
-  return loss->flight.pipe() - std::min(loss->flight.pipe(), gone);
-}
-
 void OnAckNews(Context& cx, Tcb& tcb, LossState& loss, AckNews& news) {
   OnProbeAnswered(cx, tcb, loss, news);
   CountDuplicates(tcb, loss, news);

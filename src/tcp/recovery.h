@@ -4,13 +4,18 @@
 // peers without SACK RFC 6582.
 #pragma once
 
+#include <algorithm>
+
 #include "tcp/ack_news.h"
 #include "tcp/context.h"
+#include "tcp/send_queue.h"
 
 namespace estab::tcp {
 
 /// The connection's scoreboard; nullptr while nothing is in flight.
-LossState* LossOf(const Context& cx, const Tcb& tcb);
+inline LossState* LossOf(const Context& cx, const Tcb& tcb) {
+  return tcb.send_buffer == kNoSlot ? nullptr : &cx.buffers.send[tcb.send_buffer].loss;
+}
 
 /// An ACK has been taken into the scoreboard: decides about losses and about the window.
 void OnAckNews(Context& cx, Tcb& tcb, LossState& loss, AckNews& news);
@@ -35,6 +40,11 @@ void NoteAllAcknowledged(Context& cx, Tcb& tcb, LossState& loss);
 std::uint32_t CurrentSsthresh(const Tcb& tcb);
 
 /// Bytes on their way, as congestion control counts them (RFC 6675's pipe).
-std::uint32_t Pipe(const Context& cx, const Tcb& tcb);
+inline std::uint32_t Pipe(const Context& cx, const Tcb& tcb) {
+  const LossState* loss = LossOf(cx, tcb);
+  if (loss == nullptr) return static_cast<std::uint32_t>(tcb.snd.nxt - FirstByte(tcb));
+  const std::uint32_t gone = loss->duplicates * tcb.send_mss;
+  return loss->flight.pipe() - std::min(loss->flight.pipe(), gone);
+}
 
 }  // namespace estab::tcp

@@ -56,8 +56,7 @@ void NoteDuplicateTold(Context& cx, Tcb& tcb) {
   std::copy_n(waiting.duplicates.begin() + 1, waiting.duplicate_count, waiting.duplicates.begin());
 }
 
-void AddSackBlocks(const Context& cx, const Tcb& tcb, wire::TcpOptions& options) {
-  if (tcb.reassembly == kNoSlot) return;
+void AddHeldBlocks(const Context& cx, const Tcb& tcb, wire::TcpOptions& options) {
   const Reassembly& waiting = cx.buffers.reassembly[tcb.reassembly];
   SackWriter writer{options, static_cast<std::uint8_t>(tcb.timestamps ? 3 : 4)};
   if (waiting.duplicate_count != 0) {

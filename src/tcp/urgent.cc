@@ -41,14 +41,7 @@ void MarkUrgent(const Context& cx, Tcb& tcb) {
   buffer.up = DataEnd(cx, tcb);
 }
 
-bool UrgentMode(const Context& cx, const Tcb& tcb) {
-  if (tcb.send_buffer == kNoSlot) return false;
-  const SendBuffer& buffer = cx.buffers.send[tcb.send_buffer];
-  return buffer.urgent && buffer.up > tcb.snd.una;
-}
-
-void PutUrgentPointer(const Context& cx, const Tcb& tcb, wire::Segment& segment) {
-  if (!UrgentMode(cx, tcb)) return;
+void PutPointer(const Context& cx, const Tcb& tcb, wire::Segment& segment) {
   const SndSeq up = cx.buffers.send[tcb.send_buffer].up;
   const SndSeq seq(segment.seq);
   if (up <= seq) return;
@@ -62,8 +55,8 @@ void NoteUrgentAcknowledged(Context& cx, Tcb& tcb) {
   }
 }
 
-void TakeUrgent(Context& cx, Tcb& tcb, const Arriving& segment) {
-  if (!segment.Has(kUrg) || tcb.read_shut) return;
+void TakePointer(Context& cx, Tcb& tcb, const Arriving& segment) {
+  if (tcb.read_shut) return;
   const wire::Segment& header = segment.header;
   const RcvSeq begin(header.seq);
   Announce(cx, tcb, begin + (header.urgent != 0 ? header.urgent - 1u : 0u));
@@ -84,11 +77,6 @@ RcvSeq NextToRead(const Context& cx, const Tcb& tcb) {
 bool AtMark(const Context& cx, const Tcb& tcb) {
   const ReceiveBuffer* buffer = Received(cx, tcb);
   return Announced(buffer) && buffer->urgent_at == NextToRead(cx, tcb);
-}
-
-bool UrgentHere(const Context& cx, const Tcb& tcb) {
-  const ReceiveBuffer* buffer = Received(cx, tcb);
-  return buffer != nullptr && buffer->urgent == Urgent::kHere;
 }
 
 std::uint32_t ReadableBytes(const Context& cx, const Tcb& tcb) {

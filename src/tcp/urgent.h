@@ -13,22 +13,35 @@ namespace estab::tcp {
 /// The last byte in the send queue is urgent.
 void MarkUrgent(const Context& cx, Tcb& tcb);
 /// Whether an urgent byte waits to be acknowledged; it overrides Nagle and TCP_CORK, as on Linux.
-bool UrgentMode(const Context& cx, const Tcb& tcb);
+inline bool UrgentMode(const Context& cx, const Tcb& tcb) {
+  if (tcb.send_buffer == kNoSlot) return false;
+  const SendBuffer& buffer = cx.buffers.send[tcb.send_buffer];
+  return buffer.urgent && buffer.up > tcb.snd.una;
+}
 /// Sets URG and the pointer of a segment that lies before the urgent byte, or with it.
-void PutUrgentPointer(const Context& cx, const Tcb& tcb, wire::Segment& segment);
+void PutPointer(const Context& cx, const Tcb& tcb, wire::Segment& segment);
+inline void PutUrgentPointer(const Context& cx, const Tcb& tcb, wire::Segment& segment) {
+  if (UrgentMode(cx, tcb)) PutPointer(cx, tcb, segment);
+}
 /// SND.UNA has moved: an urgent byte that is acknowledged is forgotten.
 void NoteUrgentAcknowledged(Context& cx, Tcb& tcb);
 
 /// Takes note of an arriving segment's pointer, and of the byte itself if the segment has it.
 /// Before its data is taken.
-void TakeUrgent(Context& cx, Tcb& tcb, const Arriving& segment);
+void TakePointer(Context& cx, Tcb& tcb, const Arriving& segment);
+inline void TakeUrgent(Context& cx, Tcb& tcb, const Arriving& segment) {
+  if (segment.Has(kUrg)) TakePointer(cx, tcb, segment);
+}
 
 /// The number of the byte that the user reads next.
 RcvSeq NextToRead(const Context& cx, const Tcb& tcb);
 /// Whether the user stands in front of the urgent byte (SIOCATMARK).
 bool AtMark(const Context& cx, const Tcb& tcb);
 /// Whether an urgent byte can be read.
-bool UrgentHere(const Context& cx, const Tcb& tcb);
+inline bool UrgentHere(const Context& cx, const Tcb& tcb) {
+  return tcb.receive_buffer != kNoSlot &&
+         cx.buffers.receive[tcb.receive_buffer].urgent == Urgent::kHere;
+}
 /// Bytes that lie before the urgent byte; all if there is none, or it stays in line (SIOCINQ).
 std::uint32_t ReadableBytes(const Context& cx, const Tcb& tcb);
 

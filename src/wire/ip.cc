@@ -147,10 +147,10 @@ const char* Describe(DecodeError error) {
 }
 
 std::expected<IpPacket, DecodeError> DecodeIp(Bytes bytes) {
-  IpPacket packet;
+  std::expected<IpPacket, DecodeError> decoded;  // in its place: a packet is large
   HeaderProblem problem;
-  if (const auto error = Decode(bytes, packet, problem)) return std::unexpected(*error);
-  return packet;
+  if (const auto error = Decode(bytes, *decoded, problem)) decoded = std::unexpected(*error);
+  return decoded;
 }
 
 std::optional<RefusedPacket> ExplainRefusal(Bytes bytes) {
@@ -199,7 +199,6 @@ IpAddress DestinationOf(std::span<const std::byte> packet) {
 std::size_t EncodeIp(std::span<std::byte> out, const IpHeader& header, std::size_t payload_size) {
   const std::size_t size = IpHeaderSize(header.destination) + header.options.size();
   ESTAB_CHECK(out.size() >= size && header.options.size() % 4 == 0);
-  std::ranges::fill(out.first(size), std::byte{0});
   if (header.destination.is_v4()) {
     ESTAB_CHECK(size + payload_size <= 0xffff);
     out[0] = static_cast<std::byte>(0x40 | size / 4);
@@ -209,16 +208,19 @@ std::size_t EncodeIp(std::span<std::byte> out, const IpHeader& header, std::size
     Store16(&out[6], header.dont_fragment ? kDontFragment : std::uint16_t{0});
     out[8] = std::byte{header.ttl};
     out[9] = std::byte{header.protocol};
+    Store16(&out[10], 0);
     Store32(&out[12], header.source.v4());
     Store32(&out[16], header.destination.v4());
-    std::ranges::copy(header.options, out.begin() + kIpv4HeaderSize);
+    if (!header.options.empty()) {
+      std::ranges::copy(header.options, out.begin() + kIpv4HeaderSize);
+    }
     Checksum checksum;
     checksum.Add(out.first(size));
     Store16(&out[10], checksum.Finish());
     return size;
   }
   ESTAB_CHECK(payload_size <= 0xffff);
-  Store16(&out[0], static_cast<std::uint16_t>(0x6000u | (unsigned{header.tos} << 4)));
+  Store32(&out[0], 0x60000000u | (std::uint32_t{header.tos} << 20));
   Store16(&out[4], static_cast<std::uint16_t>(payload_size));
   out[6] = std::byte{header.protocol};
   out[7] = std::byte{header.ttl};

@@ -72,7 +72,19 @@ void ReadOption(std::uint8_t kind, Bytes value, TcpOptions& options) {
   }
 }
 
+// What most segments carry, laid out as everybody does: two NOPs and the timestamps (RFC 7323
+// appendix A).
+bool ReadTimestampsAlone(Bytes bytes, TcpOptions& options) {
+  constexpr std::uint32_t kHead = (kNop << 24) | (kNop << 16) | (kTimestamp << 8) | 10;
+  if (bytes.size() != 12 || Load32(&bytes[0]) != kHead) return false;
+  options.has_timestamp = true;
+  options.ts_value = Load32(&bytes[4]);
+  options.ts_echo = Load32(&bytes[8]);
+  return true;
+}
+
 void ReadOptions(Bytes bytes, TcpOptions& options) {
+  if (ReadTimestampsAlone(bytes, options)) return;
   while (!bytes.empty()) {
     const auto kind = std::to_integer<std::uint8_t>(bytes[0]);
     if (kind == kEnd) return;
@@ -199,7 +211,8 @@ std::expected<Segment, DecodeError> DecodeTcp(Bytes tcp) {
   if (header_size < kTcpHeaderSize || header_size > tcp.size()) {
     return std::unexpected(DecodeError::kBadHeaderLength);
   }
-  Segment segment;
+  std::expected<Segment, DecodeError> decoded;  // in its place: a segment is large
+  Segment& segment = *decoded;
   segment.source_port = Load16(&tcp[0]);
   segment.destination_port = Load16(&tcp[2]);
   segment.seq = Load32(&tcp[4]);
@@ -210,7 +223,28 @@ std::expected<Segment, DecodeError> DecodeTcp(Bytes tcp) {
   segment.urgent = Load16(&tcp[18]);
   ReadOptions(tcp.subspan(kTcpHeaderSize, header_size - kTcpHeaderSize), segment.options);
   segment.payload = tcp.subspan(header_size);
-  return segment;
+  return decoded;
+}
+
+bool PeekTuple(Bytes bytes, Tuple& tuple) {
+  if (bytes.size() < kIpv4HeaderSize + kTcpHeaderSize) return false;
+  std::size_t at = 0;
+  if (std::to_integer<unsigned>(bytes[0]) >> 4 == 4) {
+    at = std::size_t{4} * (std::to_integer<unsigned>(bytes[0]) & 0x0fu);
+    constexpr std::uint16_t kPartOfDatagram = 0x3fff;
+    if (bytes[9] != std::byte{kTcp} || (Load16(&bytes[6]) & kPartOfDatagram) != 0) return false;
+    tuple.remote.address = IpAddress::V4(Load32(&bytes[12]));
+    tuple.local.address = IpAddress::V4(Load32(&bytes[16]));
+  } else {
+    at = kIpv6HeaderSize;
+    if (bytes[6] != std::byte{kTcp}) return false;
+    std::memcpy(tuple.remote.address.bytes.data(), &bytes[8], 16);
+    std::memcpy(tuple.local.address.bytes.data(), &bytes[24], 16);
+  }
+  if (bytes.size() < at + 4) return false;
+  tuple.remote.port = Load16(&bytes[at]);
+  tuple.local.port = Load16(&bytes[at + 2]);
+  return true;
 }
 
 bool TcpChecksumValid(const IpPacket& packet) {

@@ -29,6 +29,11 @@ inline constexpr std::size_t kTcpChecksumOffset = 16;
 /// bytes (RFC 7413 §4.1.1).
 std::expected<Segment, DecodeError> DecodeTcp(std::span<const std::byte> tcp);
 
+/// The ends of the TCP segment in the packet that begins at bytes[0], as its receiver sees them, at
+/// a glance: nothing but what this takes has been looked at. False for fragments, for IPv6
+/// extension headers, and for whatever else is no plain segment.
+bool PeekTuple(std::span<const std::byte> bytes, Tuple& tuple);
+
 /// True if the TCP checksum over the payload of `packet` is right.
 bool TcpChecksumValid(const IpPacket& packet);
 

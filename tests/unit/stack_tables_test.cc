@@ -163,24 +163,27 @@ TEST(Routes, Refusals) {
 TEST(Isn, AdvancesByElapsedTicksForTheSameTuple) {
   const SipKey key{1};
   const Tuple t = TupleOf(1, 2, 3, 4);
-  const SndSeq first = InitialSequence(key, t, Time{}, 4000);
+  const SndSeq first = InitialSequence(OriginsOf(key, t), Time{}, 4000);
   for (std::int64_t us : {4ll, 4000ll, 60'000'000ll, 20'000'000'000ll}) {
-    const SndSeq later = InitialSequence(key, t, Time{} + std::chrono::microseconds(us), 4000);
+    const SndSeq later =
+        InitialSequence(OriginsOf(key, t), Time{} + std::chrono::microseconds(us), 4000);
     EXPECT_EQ(static_cast<std::uint32_t>(later - first), static_cast<std::uint32_t>(us / 4));
   }
-  EXPECT_EQ(InitialSequence(key, t, Time{} + std::chrono::microseconds(3), 4000), first);
+  EXPECT_EQ(InitialSequence(OriginsOf(key, t), Time{} + std::chrono::microseconds(3), 4000), first);
 }
 
 TEST(Isn, OthersAreUnrelated) {
   std::set<std::uint32_t> seen;
   for (std::uint16_t port = 1; port <= 1000; ++port) {
-    seen.insert(InitialSequence(SipKey{1}, TupleOf(1, port, 3, 4), Time{}, 4000).raw() >> 8);
-    seen.insert(InitialSequence(SipKey{1}, TupleOf(1, 2, 3, port), Time{}, 4000).raw() >> 8 |
+    seen.insert(InitialSequence(OriginsOf(SipKey{1}, TupleOf(1, port, 3, 4)), Time{}, 4000).raw() >>
+                8);
+    seen.insert(InitialSequence(OriginsOf(SipKey{1}, TupleOf(1, 2, 3, port)), Time{}, 4000).raw() >>
+                    8 |
                 0x80000000u);
   }
   EXPECT_GE(seen.size(), 1990u);
-  EXPECT_NE(InitialSequence(SipKey{1}, TupleOf(1, 2, 3, 4), Time{}, 4000),
-            InitialSequence(SipKey{2}, TupleOf(1, 2, 3, 4), Time{}, 4000));
+  EXPECT_NE(InitialSequence(OriginsOf(SipKey{1}, TupleOf(1, 2, 3, 4)), Time{}, 4000),
+            InitialSequence(OriginsOf(SipKey{2}, TupleOf(1, 2, 3, 4)), Time{}, 4000));
 }
 
 // --- Hash

@@ -8,22 +8,18 @@
 #include "tcp/recovery.h"
 
 namespace estab {
-namespace {
 
-// In the order of Congestion, which begins with "as the setting says".
-constexpr const tcp::CongestionControl* kControls[] = {&tcp::kReno, &tcp::kCubic, &tcp::kBbr};
-static_assert(std::size(kControls) == kCongestionControls);
-
-}  // namespace
+constinit const tcp::CongestionControl* const tcp::kControls[] = {&tcp::kReno, &tcp::kCubic,
+                                                                  &tcp::kBbr};
 
 const char* NameOf(Congestion congestion) {
   if (congestion == Congestion::kBySetting) return "";
-  return kControls[static_cast<std::size_t>(congestion) - 1]->name;
+  return tcp::kControls[static_cast<std::size_t>(congestion) - 1]->name;
 }
 
 std::optional<Congestion> CongestionByName(std::string_view name) {
-  for (std::size_t i = 0; i < std::size(kControls); ++i) {
-    if (name == kControls[i]->name) return static_cast<Congestion>(i + 1);
+  for (std::size_t i = 0; i < std::size(tcp::kControls); ++i) {
+    if (name == tcp::kControls[i]->name) return static_cast<Congestion>(i + 1);
   }
   return std::nullopt;
 }
@@ -33,10 +29,6 @@ namespace tcp {
 Congestion ChosenControl(const Settings& settings, const SocketOptions& options) {
   if (options.congestion != Congestion::kBySetting) return options.congestion;
   return static_cast<Congestion>(settings.congestion);
-}
-
-const CongestionControl& Control(const Tcb& tcb) {
-  return *kControls[static_cast<std::size_t>(tcb.congestion) - 1];
 }
 
 void BeginControl(const Context& cx, Tcb& tcb) {

@@ -48,13 +48,18 @@ struct CongestionControl {
 /// Reno: RFC 5681 with the initial window of RFC 6928.
 extern const CongestionControl kReno;
 
+/// All of them, in the order of Congestion, which begins with "as the setting says".
+extern const CongestionControl* const kControls[kCongestionControls];
+
 /// No window grows beyond this: it is the most that a peer can announce.
 constexpr std::uint32_t kLargestWindow = 1u << 30;
 
 /// What a connection that begins now is to use: the socket's own choice, or the stack's.
 Congestion ChosenControl(const Settings& settings, const SocketOptions& options);
 /// What it does use; it must be decided.
-const CongestionControl& Control(const Tcb& tcb);
+inline const CongestionControl& Control(const Tcb& tcb) {
+  return *kControls[static_cast<std::size_t>(tcb.congestion) - 1];
+}
 
 /// Whether it leaves the window to nobody else.
 inline bool OwnsWindow(const Tcb& tcb) { return Control(tcb).control != nullptr; }

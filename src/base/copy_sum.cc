@@ -1,0 +1,234 @@
+#include "base/copy_sum.h"
+
+#include <bit>
+#include <cstring>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+namespace estab {
+namespace {
+
+template <class Word>
+std::uint64_t Load(const std::byte* p) {
+  Word word;
+  std::memcpy(&word, p, sizeof(word));
+  return word;
+}
+
+// What carries out comes in again.
+std::uint64_t AddCarry(std::uint64_t a, std::uint64_t b) {
+  const std::uint64_t sum = a + b;
+  return sum + (sum < a ? 1 : 0);
+}
+
+// Fewer than 8 bytes, the last word filled up with zeros.
+std::uint64_t SumRest(const std::byte* p, std::size_t left) {
+  std::uint64_t sum = 0;
+  if ((left & 4) != 0) {
+    sum += Load<std::uint32_t>(p);
+    p += 4;
+  }
+  if ((left & 2) != 0) {
+    sum += Load<std::uint16_t>(p);
+    p += 2;
+  }
+  if ((left & 1) != 0) {
+    const auto last = std::to_integer<std::uint64_t>(*p);
+    sum += std::endian::native == std::endian::little ? last : last << 8;
+  }
+  return sum;
+}
+
+// The width of the words added does not matter, as long as what carries out comes in again. Two
+// sums keep the additions independent of each other.
+std::uint64_t SumScalar(const std::byte* p, std::size_t size) {
+  std::uint64_t a = 0;
+  std::uint64_t b = 0;
+  for (; size >= 16; size -= 16, p += 16) {
+    a = AddCarry(a, Load<std::uint64_t>(p));
+    b = AddCarry(b, Load<std::uint64_t>(p + 8));
+  }
+  if (size >= 8) {
+    a = AddCarry(a, Load<std::uint64_t>(p));
+    p += 8;
+    size -= 8;
+  }
+  return AddCarry(AddCarry(a, b), SumRest(p, size));
+}
+
+#if defined(__x86_64__)
+
+// A 16-bit word u, taken as signed after its highest bit is turned round, is u - 2^15: so one
+// instruction adds pairs of them into 32 bits. What was taken off is put back at the end. The lanes
+// hold this many bytes of a vector each.
+constexpr std::size_t kMostAtOnce = std::size_t{1} << 17;
+constexpr std::uint64_t kBias = std::uint64_t{1} << 15;
+
+__attribute__((target("avx2"), always_inline)) inline __m256i AddPairs(__m256i sums,
+                                                                       __m256i words) {
+  const __m256i turned = _mm256_xor_si256(words, _mm256_set1_epi16(static_cast<short>(0x8000)));
+  return _mm256_add_epi32(sums, _mm256_madd_epi16(turned, _mm256_set1_epi16(1)));
+}
+
+// The sum of the lanes and of what was taken off `bytes` bytes.
+__attribute__((target("avx2"), always_inline)) inline std::uint64_t Total(__m256i lanes,
+                                                                          std::size_t bytes) {
+  const __m256i low = _mm256_cvtepi32_epi64(_mm256_castsi256_si128(lanes));
+  const __m256i high = _mm256_cvtepi32_epi64(_mm256_extracti128_si256(lanes, 1));
+  const __m256i four = _mm256_add_epi64(low, high);
+  const __m128i two =
+      _mm_add_epi64(_mm256_castsi256_si128(four), _mm256_extracti128_si256(four, 1));
+  const auto sum =
+      static_cast<std::uint64_t>(_mm_extract_epi64(two, 0) + _mm_extract_epi64(two, 1));
+  return sum + bytes / 2 * kBias;
+}
+
+template <bool kCopy>
+__attribute__((target("avx2"), always_inline)) inline __m256i Take(std::byte* to,
+                                                                   const std::byte* p) {
+  const __m256i words = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+  if constexpr (kCopy) _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), words);
+  return words;
+}
+
+template <bool kCopy>
+__attribute__((target("avx2"))) std::uint64_t SumAvx2(std::byte* to, const std::byte* p,
+                                                      std::size_t size) {
+  std::uint64_t total = 0;
+  while (size >= 32) {
+    const std::size_t bytes = (size < kMostAtOnce ? size : kMostAtOnce) / 32 * 32;
+    __m256i even = _mm256_setzero_si256();
+    __m256i odd = _mm256_setzero_si256();
+    std::size_t at = 0;
+    for (; at + 128 <= bytes; at += 128) {
+      even = AddPairs(even, Take<kCopy>(to + at, p + at));
+      odd = AddPairs(odd, Take<kCopy>(to + at + 32, p + at + 32));
+      even = AddPairs(even, Take<kCopy>(to + at + 64, p + at + 64));
+      odd = AddPairs(odd, Take<kCopy>(to + at + 96, p + at + 96));
+    }
+    for (; at < bytes; at += 32) even = AddPairs(even, Take<kCopy>(to + at, p + at));
+    total += Total(_mm256_add_epi32(even, odd), bytes);
+    p += bytes;
+    if constexpr (kCopy) to += bytes;
+    size -= bytes;
+  }
+  if constexpr (kCopy) std::memcpy(to, p, size);
+  return AddCarry(total, SumScalar(p, size));
+}
+
+template <bool kCopy>
+__attribute__((target("avx512bw"), always_inline)) inline __m512i AddWide(__m512i sums,
+                                                                          std::byte* to,
+                                                                          const std::byte* p) {
+  const __m512i words = _mm512_loadu_si512(p);
+  if constexpr (kCopy) _mm512_storeu_si512(to, words);
+  const __m512i turned = _mm512_xor_si512(words, _mm512_set1_epi16(static_cast<short>(0x8000)));
+  return _mm512_add_epi32(sums, _mm512_madd_epi16(turned, _mm512_set1_epi16(1)));
+}
+
+template <bool kCopy>
+__attribute__((target("avx512bw"))) std::uint64_t SumAvx512(std::byte* to, const std::byte* p,
+                                                            std::size_t size) {
+  std::uint64_t total = 0;
+  while (size >= 128) {
+    const std::size_t bytes = (size < kMostAtOnce ? size : kMostAtOnce) / 128 * 128;
+    __m512i even = _mm512_setzero_si512();
+    __m512i odd = _mm512_setzero_si512();
+    for (std::size_t at = 0; at < bytes; at += 128) {
+      even = AddWide<kCopy>(even, to + at, p + at);
+      odd = AddWide<kCopy>(odd, to + at + 64, p + at + 64);
+    }
+    alignas(64) __m256i halves[2];
+    _mm512_store_si512(halves, _mm512_add_epi32(even, odd));
+    total += Total(halves[0], bytes) + Total(halves[1], 0);
+    p += bytes;
+    if constexpr (kCopy) to += bytes;
+    size -= bytes;
+  }
+  return AddCarry(total, SumAvx2<kCopy>(to, p, size));
+}
+
+__attribute__((target("avx2"))) void CopyAvx2(std::byte* to, const std::byte* p, std::size_t size) {
+  for (; size >= 128; size -= 128, p += 128, to += 128) {
+    const __m256i a = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+    const __m256i b = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p + 32));
+    const __m256i c = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p + 64));
+    const __m256i d = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p + 96));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), a);
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + 32), b);
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + 64), c);
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + 96), d);
+  }
+  std::memcpy(to, p, size);
+}
+
+enum class Path : std::uint8_t { kScalar, kAvx2, kAvx512 };
+
+Path Best() {
+  if (__builtin_cpu_supports("avx512bw")) return Path::kAvx512;
+  return __builtin_cpu_supports("avx2") ? Path::kAvx2 : Path::kScalar;
+}
+
+#endif
+
+// Below that a vector is not worth its setting up.
+constexpr std::size_t kFewBytes = 128;
+
+}  // namespace
+
+#if defined(__x86_64__)
+
+void CopyBytes(std::byte* to, const std::byte* from, std::size_t size) {
+  if (size < kFewBytes || Best() == Path::kScalar) {
+    std::memcpy(to, from, size);
+  } else {
+    CopyAvx2(to, from, size);
+  }
+}
+
+std::uint64_t SumBytes(const std::byte* bytes, std::size_t size) {
+  if (size < kFewBytes) return SumScalar(bytes, size);
+  switch (Best()) {
+    case Path::kAvx512:
+      return SumAvx512<false>(nullptr, bytes, size);
+    case Path::kAvx2:
+      return SumAvx2<false>(nullptr, bytes, size);
+    default:
+      return SumScalar(bytes, size);
+  }
+}
+
+std::uint64_t CopyAndSum(std::byte* to, const std::byte* from, std::size_t size) {
+  if (size >= kFewBytes) {
+    if (Best() == Path::kAvx512) return SumAvx512<true>(to, from, size);
+    if (Best() == Path::kAvx2) return SumAvx2<true>(to, from, size);
+  }
+  std::memcpy(to, from, size);
+  return SumScalar(from, size);
+}
+
+const char* CopySumPath() {
+  constexpr const char* kNames[] = {"scalar", "AVX2", "AVX-512"};
+  return kNames[static_cast<std::size_t>(Best())];
+}
+
+#else
+
+void CopyBytes(std::byte* to, const std::byte* from, std::size_t size) {
+  std::memcpy(to, from, size);
+}
+
+std::uint64_t SumBytes(const std::byte* bytes, std::size_t size) { return SumScalar(bytes, size); }
+
+std::uint64_t CopyAndSum(std::byte* to, const std::byte* from, std::size_t size) {
+  std::memcpy(to, from, size);
+  return SumScalar(from, size);
+}
+
+const char* CopySumPath() { return "scalar"; }
+
+#endif
+
+}  // namespace estab
