@@ -96,8 +96,8 @@ class Honest {
 
   // Readiness is of no interest here, but must not pile up.
   void Forget() {
-    Pair::Dispatch(pair_.client(), [](const ReadyEvent&) {});
-    Pair::Dispatch(pair_.server(), [](const ReadyEvent&) {});
+    pair_.Dispatch(pair_.client(), [](const ReadyEvent&) {});
+    pair_.Dispatch(pair_.server(), [](const ReadyEvent&) {});
   }
 
   Pair& pair_;
@@ -124,25 +124,26 @@ void AddChurn(Report& report, Pair& pair, std::uint64_t first, std::uint64_t cou
   report.Add("memory_grown_bytes", static_cast<double>(MemoryOf(pair) - before));
 }
 
-void AddFlood(Report& report, Pair& pair) {
-  constexpr std::uint64_t kCalm = 20'000;
-  constexpr std::size_t kMeasured = 400'000;
+void AddFlood(Report& report, Pair& pair, std::uint64_t count) {
+  const std::uint64_t clients = std::max<std::uint64_t>(count / 50, 1);
+  const std::uint64_t syns = std::max<std::uint64_t>(count / 5 * 2, 1);
   Must(pair.server().SetSetting("net.ipv4.tcp_max_syn_backlog", "4096"), "tcp_max_syn_backlog");
   Honest calm(pair, nullptr);
-  calm.Run(kCalm);
+  calm.Run(clients);
   SynFlood flood(pair);
-  flood.Send(kMeasured / 4);
+  flood.Send(syns / 4);
   const Clock::time_point began = Clock::now();
-  flood.Send(kMeasured);
-  const double capacity = kMeasured / SecondsSince(began);
+  flood.Send(syns);
+  const double capacity = static_cast<double>(syns) / SecondsSince(began);
   const std::uint64_t sent = flood.sent();
   Honest beside(pair, &flood);
   flood.Begin(capacity / 2);
   const Clock::time_point flooded = Clock::now();
-  beside.Run(kCalm);
+  beside.Run(clients);
   report.Add("syns_per_second_most", capacity);
   report.Add("syns_per_second", static_cast<double>(flood.sent() - sent) / SecondsSince(flooded));
-  report.Add("honest_connected", 1 - static_cast<double>(beside.failed()) / kCalm);
+  report.Add("honest_connected",
+             1 - static_cast<double>(beside.failed()) / static_cast<double>(clients));
   report.Add("p99_calm_us", calm.p99());
   report.Add("p99_flooded_us", beside.p99());
   report.Add("p99_ratio", beside.p99() / calm.p99());
@@ -174,7 +175,7 @@ Report MeasureSoak(const Options& options) {
   const std::vector<Open> open = OpenMany(pair, connections);
   report.Add("connections", static_cast<double>(open.size()));
   AddChurn(report, pair, busy, count);
-  AddFlood(report, pair);
+  AddFlood(report, pair, count);
   Close(pair, open);
   const std::uint64_t left =
       Left(pair.client().Counters(), 0) + Left(pair.server().Counters(), busy + kChurnListeners);
