@@ -25,7 +25,8 @@ Report MeasureIdle(const Options& options);
 /// Memory of `connections` idle ends, half-open records and TIME_WAIT records.
 Report MeasureMemory(const Options& options);
 /// `count` connections come and go beside `connections` that stay; then honest clients beside a
-/// flood of SYNs at half of what the server can take; then everything ends, and nothing may be left.
+/// flood of SYNs at half of what the server can take; then everything ends, and nothing may be
+/// left.
 Report MeasureSoak(const Options& options);
 /// Setting and cancelling a timer while `connections` others run.
 Report MeasureTimers(const Options& options);
