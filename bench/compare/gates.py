@@ -92,7 +92,7 @@ def _gibibytes(r):
 
 
 def _from(part, figure):
-    """What another program has measured: see OTHERS in run."""
+    """What another program has measured: see others.py."""
     return lambda r: r.median(part, "estab", figure)
 
 

@@ -1,0 +1,73 @@
+"""What needs more than two stacks in memory is measured by other programs, as far as they are there.
+
+Each part is a function of the build's directory and of whether a quick look is enough; it returns
+(figures, None), (None, why not) or, if there is nothing to be said, (None, None).
+"""
+
+import json
+import os
+import subprocess
+import tempfile
+
+import peers
+
+
+def _last_line(text):
+    lines = text.strip().splitlines()
+    return lines[-1] if lines else "it says nothing"
+
+
+def _purity(build, _quick):
+    """Names of the system in the core's objects."""
+    archive = next((build / "estab").rglob("libestab_core.a"), None)
+    if archive is None:
+        return None, "no libestab_core.a"
+    done = subprocess.run([str(peers.TREE / "tools/check-purity"), str(archive)],
+                          capture_output=True, text=True, check=False)
+    if done.returncode not in (0, 1):
+        return None, _last_line(done.stderr)
+    return {"offences": len((done.stdout + done.stderr).splitlines()) * done.returncode}, None
+
+
+def _links(build, quick):
+    """bench_links: estab over TUN beside the kernel over veth, in namespaces of its own."""
+    if not (peers.TREE / "bench/links").is_dir():
+        return None, None
+    try:
+        peers.run(["cmake", "--build", str(build / "estab"), "--parallel", "--target",
+                   "bench_links"], build / "links.log")
+    except peers.Missing as why:
+        return None, str(why)
+    program = next(p for p in (build / "estab").rglob("bench_links") if p.is_file())
+    enter = [] if os.geteuid() == 0 else ["unshare", "-Urn"]
+    done = subprocess.run([*enter, str(program), "--json", "--seconds", "1" if quick else "2",
+                           "--rounds", "1" if quick else "5"], stdin=subprocess.DEVNULL,
+                          capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        return None, _last_line(done.stderr)
+    medians = {(one["workload"], one["link"]): one["median"] for one in json.loads(done.stdout)}
+    figures = {f"{workload}_{link}": value for (workload, link), value in medians.items()}
+    for workload, name in (("bulk_up", "tun_to_kernel"), ("bulk_down", "tun_from_kernel")):
+        if medians.get((workload, "veth")) and (workload, "tun") in medians:
+            figures[name] = medians[workload, "tun"] / medians[workload, "veth"]
+    return figures, None
+
+
+def _program(part):
+    """bench/PART/run --json FILE [--quick] writes one flat object of figures."""
+    def measure(_build, quick):
+        program = peers.TREE / "bench" / part / "run"
+        if not os.access(program, os.X_OK):
+            return None, None
+        with tempfile.NamedTemporaryFile(suffix=".json") as file:
+            done = subprocess.run([str(program), "--json", file.name, *(["--quick"] * quick)],
+                                  stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                                  check=False)
+            if done.returncode != 0:
+                return None, _last_line(done.stderr)
+            return json.load(file), None
+    return measure
+
+
+PARTS = {"purity": _purity, "links": _links, "cores": _program("cores"), "guard": _program("guard"),
+         "soak": _program("soak")}
