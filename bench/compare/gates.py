@@ -155,6 +155,8 @@ GATES = [
     Gate("8.2", "SYN flood: honest clients that connect", "%", 99.9,
          _from("soak", "honest_percent"), at_least=True),
     Gate("8.3", "SYN flood: p99 over the calm one", "", 3, _from("soak", "p99_over_calm")),
+    Gate("8.4", "records left after the soak", "", 0, _from("soak", "left")),
+    Gate("8.5", "memory grown while connections came and went", "B", 0, _from("soak", "grown")),
 ]
 
 

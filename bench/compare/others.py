@@ -6,6 +6,7 @@ Each part is a function of the build's directory and of whether a quick look is 
 
 import json
 import os
+import re
 import subprocess
 import tempfile
 
@@ -53,6 +54,32 @@ def _links(build, quick):
     return figures, None
 
 
+def _soak(build, quick):
+    """Connections that come and go beside very many, and a flood of SYNs beside honest clients."""
+    program = next((p for p in (build / "estab").rglob("bench_engine") if p.is_file()), None)
+    if program is None:
+        return None, "no bench_engine"
+    size = ["--connections", "100000", "--count", "500000"] if quick else []
+    done = subprocess.run([str(program), "soak", "--json", *size], stdin=subprocess.DEVNULL,
+                          capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        return None, _last_line(done.stderr)
+    found = json.loads(done.stdout)
+    return {"connections_per_s": found["connections_per_second"],
+            "honest_percent": 100 * found["honest_connected"], "p99_over_calm": found["p99_ratio"],
+            "left": found["left"], "grown": found["memory_grown_bytes"]}, None
+
+
+def _guard(_build, _quick):
+    """What tools/check-cost counts, against what is written down."""
+    done = subprocess.run([str(peers.TREE / "tools/check-cost")], stdin=subprocess.DEVNULL,
+                          capture_output=True, text=True, check=False)
+    pairs = re.findall(r"^ *(\d+) Ir, *(\d+) written down", done.stdout, re.MULTILINE)
+    if not pairs:
+        return None, _last_line(done.stdout + done.stderr)
+    return {"worst_growth": max(100 * (int(now) / int(then) - 1) for now, then in pairs)}, None
+
+
 def _program(part):
     """bench/PART/run --json FILE [--quick] writes one flat object of figures."""
     def measure(_build, quick):
@@ -69,5 +96,5 @@ def _program(part):
     return measure
 
 
-PARTS = {"purity": _purity, "links": _links, "cores": _program("cores"), "guard": _program("guard"),
-         "soak": _program("soak")}
+PARTS = {"purity": _purity, "links": _links, "cores": _program("cores"), "guard": _guard,
+         "soak": _soak}

@@ -116,10 +116,11 @@ void AddChurn(Report& report, Pair& pair, std::uint64_t first, std::uint64_t cou
   churn.Run(count / 4);
   const std::uint64_t before = MemoryOf(pair);
   const Clock::time_point began = Clock::now();
-  churn.Run(count - count / 4);
+  const std::uint64_t measured = count - count / 4;
+  churn.Run(measured);
   const double seconds = SecondsSince(began);
   report.Add("churned", static_cast<double>(count));
-  report.Add("connections_per_second", static_cast<double>(count - count / 4) / seconds);
+  report.Add("connections_per_second", static_cast<double>(measured) / seconds);
   report.Add("time_waits", pair.client().Counters().time_wait);
   report.Add("memory_grown_bytes", static_cast<double>(MemoryOf(pair) - before));
 }
