@@ -7,7 +7,6 @@
 #include "tcp/pacing.h"
 #include "tcp/policy.h"
 #include "tcp/sender.h"
-#include "tcp/tail_probe.h"
 #include "tcp/timers.h"
 #include "wire/fragment.h"
 #include "wire/tcp.h"
@@ -273,7 +272,6 @@ std::size_t Stack::Impl::TransmitLink(Time now, PacketSink& sink, LinkId id, std
 }
 
 void Stack::Impl::SettleAfterSending(Context& cx, Socket& socket) {
-  tcp::ScheduleProbe(cx, socket);
   tcp::UpdatePersist(cx, socket);
   tcp::SchedulePacing(cx, socket);
   RefileTimer(socket);

@@ -357,6 +357,7 @@ void CommitData(Context& cx, Tcb& tcb, const Plan& plan) {
   if (tcb.retransmit_at == kNever || tcb.persisting || oldest_again) {
     ArmRetransmit(cx, tcb, BackedOffRto(cx, tcb));
   }
+  ScheduleProbe(cx, tcb);
   if (plan.length != 0) NoteDataSent(cx, tcb);
   if ((plan.flags & kFin) != 0) NoteFinSent(cx, tcb);
 }

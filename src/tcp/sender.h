@@ -45,8 +45,7 @@ wire::Segment MakeSegment(const Context& cx, const Tcb& tcb, const Plan& plan);
 /// carries, its timestamp included (without it the peer's PAWS or RFC 7323 §3.2 might drop it).
 wire::Segment MakeReset(const Context& cx, const Tcb& tcb);
 
-/// Takes note that `plan`, as `segment`, is on its way. When the last of a burst is, ScheduleProbe
-/// (tail_probe.h) is due.
+/// Takes note that `plan`, as `segment`, is on its way.
 void CommitSegment(Context& cx, Tcb& tcb, const Plan& plan, const wire::Segment& segment);
 
 /// Sends what is queued although TCP_CORK or MSG_MORE hold it back (TCP_NODELAY, whenever it is
