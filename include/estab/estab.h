@@ -113,6 +113,12 @@ ESTAB_API ssize_t estab_wire_collect_at(estab_stack* stack, int link, void* buf,
  * device that is not a TUN, or an MTU under 576. */
 ESTAB_API int estab_link_tun(estab_stack* stack, const char* name);
 
+/* The same over a TAP device: Ethernet. The stack is a station of its own there, with an address
+ * made up anew; it answers ARP and neighbour solicitations for its addresses, and asks for whom it
+ * sends to: hosts of its prefixes, and the next hops of its routes. A neighbour that does not
+ * answer is EHOSTUNREACH after 3 s. */
+ESTAB_API int estab_link_tap(estab_stack* stack, const char* name);
+
 /* Runs the I/O once: reads what arrived, fires due timers, writes what is to be sent; if there was
  * nothing to do, waits up to timeout_ms (-1: without limit, 0: not at all) for packets, timers or
  * another thread's call. Returns the number of packets moved, in and out; 0 is not an error. With

@@ -60,8 +60,10 @@ class Host {
   /// Adds a link over the TUN device `name`, which is attached to or made. kNotFound, kPermission,
   /// kBusy, kInvalid; `*message`, if given, becomes a line that says what to do.
   Result<LinkId> AddTun(std::string_view name, std::string* message = nullptr);
-  /// Gives the kernel's side of a TUN link its addresses and switches the device on. kInvalid: not
-  /// a TUN link, or not an address with prefix; kPermission.
+  /// The same over a TAP device: Ethernet, with ARP and IPv6's neighbour discovery.
+  Result<LinkId> AddTap(std::string_view name, std::string* message = nullptr);
+  /// Gives the kernel's side of a TUN or TAP link its addresses and switches the device on.
+  /// kInvalid: not a TUN or TAP link, or not an address with prefix; kPermission.
   Result<void> BringUp(LinkId link, std::span<const std::string_view> kernel_addresses,
                        std::string* message = nullptr);
   /// Adds a link whose wire is Inject and Collect. kInvalid: an MTU that is not 576 to 65535.

@@ -133,6 +133,14 @@ int estab_link_tun(estab_stack* stack, const char* name) {
   });
 }
 
+int estab_link_tap(estab_stack* stack, const char* name) {
+  return Run(stack, [&](Sockets& sockets) {
+    if (name == nullptr) return Fail(EFAULT);
+    const auto id = sockets.driver().AddTap(name, nullptr);
+    return id ? int{*id} : Fail(id.error());
+  });
+}
+
 int estab_poll_io(estab_stack* stack, int timeout_ms) {
   return Run(stack, [&](Sockets& sockets) {
     const std::size_t moved = sockets.driver().PollIo(timeout_ms);
@@ -153,8 +161,7 @@ int estab_address_add(estab_stack* stack, int link, const char* cidr) {
     if (cidr == nullptr) return Fail(EFAULT);
     const auto prefix = estab::Prefix::Parse(cidr);
     if (!prefix || !IsLinkId(link)) return Fail(EINVAL);
-    const Driver::Lock lock = sockets.driver().Enter();
-    return ToInt(sockets.driver().stack().AddAddress(static_cast<estab::LinkId>(link), *prefix));
+    return ToInt(sockets.driver().AddAddress(static_cast<estab::LinkId>(link), *prefix));
   });
 }
 
@@ -168,9 +175,8 @@ int estab_route_add(estab_stack* stack, int link, const char* cidr, const char* 
       via = estab::IpAddress::Parse(via_or_null);
       if (!via) return Fail(EINVAL);
     }
-    const Driver::Lock lock = sockets.driver().Enter();
-    return ToInt(sockets.driver().stack().AddRoute(static_cast<estab::LinkId>(link), *prefix,
-                                                   via ? &*via : nullptr));
+    return ToInt(sockets.driver().AddRoute(static_cast<estab::LinkId>(link), *prefix,
+                                           via ? &*via : nullptr));
   });
 }
 

@@ -65,12 +65,20 @@ Time Driver::Now() {
 
 Driver::Lock Driver::Enter() {
   Lock lock(mutex_);
-  if (!virtual_ && !ending_ && stack_->NextDeadline() <= Clock()) {
-    stack_->Advance(now_);
+  if (!virtual_ && !ending_ && NextDeadline() <= Clock()) {
+    FireDue();
     Settle();
     Notify();
   }
   return lock;
+}
+
+Time Driver::NextDeadline() { return std::min(stack_->NextDeadline(), links_.NextDeadline()); }
+
+// What is due now; with the real clock.
+std::size_t Driver::FireDue() {
+  links_.Advance(now_, *stack_);
+  return stack_->Advance(now_);
 }
 
 bool Driver::Settle() {
@@ -82,7 +90,7 @@ bool Driver::Settle() {
   const bool ready = DrainReady();
   if (ready) Notify();
   if (leading_ && !kicked_ &&
-      (stack_->NextDeadline() < leading_until_ || links_.wants_write() != lead_wants_write_)) {
+      (NextDeadline() < leading_until_ || links_.wants_write() != lead_wants_write_)) {
     Kick();
   }
   return ready;
@@ -148,7 +156,7 @@ bool Driver::Wait(Lock& lock, Waiter& waiter) {
 void Driver::Lead(Lock& lock, Time until) {
   leading_ = true;
   kicked_ = false;
-  leading_until_ = virtual_ ? until : std::min(until, stack_->NextDeadline());
+  leading_until_ = virtual_ ? until : std::min(until, NextDeadline());
   lead_wants_write_ = links_.wants_write();
   std::vector<pollfd> fds{{event_.fd(), POLLIN, 0}};
   links_.Watch(fds);
@@ -172,10 +180,9 @@ void Driver::Lead(Lock& lock, Time until) {
 std::size_t Driver::RunOnce() {
   constexpr int kRounds = 4;  // before others get the lock
   std::size_t done = 0;
-  if (!virtual_ && stack_->NextDeadline() <= Clock()) done += stack_->Advance(now_);
+  if (!virtual_ && NextDeadline() <= Clock()) done += FireDue();
   for (int round = 0; round < kRounds; ++round) {
-    const auto read =
-        links_.Read([&](std::span<const RxPacket> batch) { stack_->Receive(Now(), batch); });
+    const auto read = links_.Read(Clock(), [&](auto batch) { stack_->Receive(Now(), batch); });
     received_ += read.packets;
     done += read.packets;
     const std::uint64_t sent = links_.sent();

@@ -105,6 +105,10 @@ class Driver {
   Result<LinkId> AddMemoryLink(int mtu);
   /// On failure `*message`, if given, becomes a line that says what to do.
   Result<LinkId> AddTun(std::string_view name, std::string* message);
+  Result<LinkId> AddTap(std::string_view name, std::string* message);
+  /// As the stack's.
+  Result<void> AddAddress(LinkId link, const Prefix& prefix);
+  Result<void> AddRoute(LinkId link, const Prefix& destination, const IpAddress* via);
   /// Ends all waiting calls and, unless estab.destroy says otherwise, resets all connections.
   void Shutdown();
 
@@ -116,6 +120,10 @@ class Driver {
   void Look(Waiter& waiter);
   void Lead(Lock& lock, Time until);
   std::size_t RunOnce();
+  /// Of the stack, and with the real clock of the links.
+  Time NextDeadline();
+  std::size_t FireDue();
+  Result<LinkId> AddDevice(std::unique_ptr<io::Device> device, std::string* message);
   void WaitForLookers(Lock& lock);
   Time EarliestWaiter() const;
   bool SilentDestroy() const;

@@ -6,6 +6,14 @@
 #include "api/driver.h"
 
 namespace estab::api {
+namespace {
+
+std::unexpected<Error> Told(const io::OsError& error, std::string* message) {
+  if (message != nullptr) *message = error.message;
+  return std::unexpected(error.error);
+}
+
+}  // namespace
 
 Result<void> Driver::MakeVirtual() {
   Lock lock(mutex_);
@@ -99,28 +107,46 @@ Result<LinkId> Driver::AddMemoryLink(int mtu) {
 
 Result<LinkId> Driver::AddTun(std::string_view name, std::string* message) {
   auto tun = io::Tun::Open(name, {.offload = true});
-  if (!tun) {
-    if (message != nullptr) *message = tun.error().message;
-    return std::unexpected(tun.error().error);
-  }
-  const auto mtu = tun->Mtu();
-  if (!mtu) {
-    if (message != nullptr) *message = mtu.error().message;
-    return std::unexpected(mtu.error().error);
-  }
+  if (!tun) return Told(tun.error(), message);
+  return AddDevice(std::make_unique<io::Tun>(std::move(*tun)), message);
+}
+
+Result<LinkId> Driver::AddTap(std::string_view name, std::string* message) {
+  auto tap = io::Tun::Open(name, {.offload = true, .frames = true});
+  if (!tap) return Told(tap.error(), message);
+  return AddDevice(std::make_unique<io::Tun>(std::move(*tap)), message);
+}
+
+Result<LinkId> Driver::AddDevice(std::unique_ptr<io::Device> device, std::string* message) {
+  const auto mtu = device->Mtu();
+  if (!mtu) return Told(mtu.error(), message);
   const Lock lock = Enter();
   const auto id = stack_->AddLink({.mtu = *mtu});
   if (!id) {
     if (message != nullptr) {
-      *message = "the stack does not take the device " + std::string(name) + " with its MTU of " +
-                 std::to_string(*mtu) + " bytes: " + Describe(id.error());
+      *message = "the stack does not take " + device->Describe() + " with its MTU of " +
+                 std::to_string(*mtu) + " bytes: " + estab::Describe(id.error());
     }
     return id;
   }
-  links_.Add(*id, std::make_unique<io::Tun>(std::move(*tun)));
+  links_.Add(*id, std::move(device));
   Notify();
   if (leading_) Kick();
   return id;
+}
+
+Result<void> Driver::AddAddress(LinkId link, const Prefix& prefix) {
+  const Lock lock = Enter();
+  const auto added = stack_->AddAddress(link, prefix);
+  if (added) links_.AddAddress(link, prefix);
+  return added;
+}
+
+Result<void> Driver::AddRoute(LinkId link, const Prefix& destination, const IpAddress* via) {
+  const Lock lock = Enter();
+  const auto added = stack_->AddRoute(link, destination, via);
+  if (added) links_.AddRoute(link, destination, via);
+  return added;
 }
 
 bool Driver::SilentDestroy() const {

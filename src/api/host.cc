@@ -69,6 +69,10 @@ Result<LinkId> Host::AddTun(std::string_view name, std::string* message) {
   return state_->sockets().driver().AddTun(name, message);
 }
 
+Result<LinkId> Host::AddTap(std::string_view name, std::string* message) {
+  return state_->sockets().driver().AddTap(name, message);
+}
+
 Result<void> Host::BringUp(LinkId link, std::span<const std::string_view> kernel_addresses,
                            std::string* message) {
   io::Tun::Setup setup;
@@ -83,7 +87,7 @@ Result<void> Host::BringUp(LinkId link, std::span<const std::string_view> kernel
   Driver& driver = state_->sockets().driver();
   const Driver::Lock lock = driver.Enter();
   io::Tun* tun = driver.links().Tun(link);
-  if (tun == nullptr) return Told(message, "not a TUN link", Error::kInvalid);
+  if (tun == nullptr) return Told(message, "not a TUN or TAP link", Error::kInvalid);
   const auto up = tun->BringUp(setup);
   if (!up) return Told(message, up.error().message, up.error().error);
   return {};
@@ -97,18 +101,14 @@ Result<LinkId> Host::AddMemoryLink(std::uint32_t mtu) {
 Result<void> Host::AddAddress(LinkId link, std::string_view cidr) {
   const auto prefix = Prefix::Parse(cidr);
   if (!prefix) return std::unexpected(Error::kInvalid);
-  Driver& driver = state_->sockets().driver();
-  const Driver::Lock lock = driver.Enter();
-  return driver.stack().AddAddress(link, *prefix);
+  return state_->sockets().driver().AddAddress(link, *prefix);
 }
 
 Result<void> Host::AddRoute(LinkId link, std::string_view cidr, std::string_view via) {
   const auto prefix = Prefix::Parse(cidr);
   const auto hop = IpAddress::Parse(via);
   if (!prefix || (!via.empty() && !hop)) return std::unexpected(Error::kInvalid);
-  Driver& driver = state_->sockets().driver();
-  const Driver::Lock lock = driver.Enter();
-  return driver.stack().AddRoute(link, *prefix, hop ? &*hop : nullptr);
+  return state_->sockets().driver().AddRoute(link, *prefix, hop ? &*hop : nullptr);
 }
 
 Result<TcpListener> Host::Listen(std::string_view address, std::uint16_t port, int backlog) {

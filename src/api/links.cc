@@ -1,5 +1,6 @@
 #include "api/links.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace estab::api {
@@ -12,8 +13,30 @@ Links::Link& Links::Place(LinkId id) {
 void Links::Add(LinkId id, MemoryLink link) { Place(id) = std::move(link); }
 
 void Links::Add(LinkId id, std::unique_ptr<io::Device> device) {
-  Place(id) = std::move(device);
+  Place(id) = std::make_unique<io::Port>(std::move(device));
   ++devices_;
+}
+
+void Links::AddAddress(LinkId id, const Prefix& prefix) {
+  if (io::Port* port = PortOf(id)) port->AddAddress(prefix);
+}
+
+void Links::AddRoute(LinkId id, const Prefix& destination, const IpAddress* via) {
+  if (io::Port* port = PortOf(id)) port->AddRoute(destination, via);
+}
+
+Time Links::NextDeadline() const {
+  Time next = kNever;
+  for (const Link& link : links_) {
+    if (const io::Port* port = PortOf(link)) next = std::min(next, port->NextDeadline());
+  }
+  return next;
+}
+
+void Links::Advance(Time now, Stack& stack) {
+  for (std::size_t id = 0; id < links_.size(); ++id) {
+    if (io::Port* port = PortOf(links_[id])) port->Advance(now, static_cast<LinkId>(id), stack);
+  }
 }
 
 MemoryLink* Links::Memory(int id) {
@@ -63,8 +86,8 @@ SinkResult Links::Send(const TxPacket& packet) {
   SinkResult result = SinkResult::kSent;
   if (auto* memory = std::get_if<MemoryLink>(&link)) {
     result = memory->Push(now_, packet);
-  } else if (io::Device* device = DeviceOf(link)) {
-    result = device->Write(packet);
+  } else if (io::Port* port = PortOf(link)) {
+    result = port->Send(now_, packet);
   }
   if (result == SinkResult::kSent) ++sent_;
   return result;

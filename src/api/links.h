@@ -12,6 +12,7 @@
 #include "api/memory_link.h"
 #include "estab/packet.h"
 #include "estab/time.h"
+#include "io/port.h"
 #include "io/tun.h"
 
 namespace estab::api {
@@ -21,6 +22,9 @@ class Links final : public PacketSink {
  public:
   void Add(LinkId id, MemoryLink link);
   void Add(LinkId id, std::unique_ptr<io::Device> device);
+  /// What the stack was told of a link's address or route is for its device too.
+  void AddAddress(LinkId id, const Prefix& prefix);
+  void AddRoute(LinkId id, const Prefix& destination, const IpAddress* via);
 
   /// The memory link of that id; nullptr if it is none.
   MemoryLink* Memory(int id);
@@ -44,18 +48,21 @@ class Links final : public PacketSink {
   };
   /// Reads one batch from every device and gives each to `receive(span<const RxPacket>)`.
   template <class ReceiveBatch>
-  ReadResult Read(ReceiveBatch&& receive) {
+  ReadResult Read(Time now, ReceiveBatch&& receive) {
     ReadResult result;
     for (std::size_t id = 0; id < links_.size(); ++id) {
-      io::Device* device = DeviceOf(links_[id]);
-      if (device == nullptr) continue;
-      const auto batch = device->ReadBatch(static_cast<LinkId>(id));
+      io::Port* port = PortOf(links_[id]);
+      if (port == nullptr) continue;
+      const auto batch = port->Read(now, static_cast<LinkId>(id));
       if (!batch.empty()) receive(batch);
       result.packets += batch.size();
-      result.drained = result.drained && device->drained();
+      result.drained = result.drained && port->device().drained();
     }
     return result;
   }
+  /// The earliest moment at which Advance has something to do: neighbours that do not answer.
+  Time NextDeadline() const;
+  void Advance(Time now, Stack& stack);
 
   /// Packets sent over all links since the start.
   std::uint64_t sent() const { return sent_; }
@@ -64,11 +71,16 @@ class Links final : public PacketSink {
   SinkResult Send(const TxPacket& packet) override;
 
  private:
-  using Link = std::variant<std::monostate, MemoryLink, std::unique_ptr<io::Device>>;
+  using Link = std::variant<std::monostate, MemoryLink, std::unique_ptr<io::Port>>;
   Link& Place(LinkId id);
+  static io::Port* PortOf(const Link& link) {
+    const auto* port = std::get_if<std::unique_ptr<io::Port>>(&link);
+    return port == nullptr ? nullptr : port->get();
+  }
+  io::Port* PortOf(LinkId id) const { return id < links_.size() ? PortOf(links_[id]) : nullptr; }
   static io::Device* DeviceOf(const Link& link) {
-    const auto* device = std::get_if<std::unique_ptr<io::Device>>(&link);
-    return device == nullptr ? nullptr : device->get();
+    io::Port* port = PortOf(link);
+    return port == nullptr ? nullptr : &port->device();
   }
 
   std::vector<Link> links_;  // by id

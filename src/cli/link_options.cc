@@ -13,10 +13,12 @@ void AddLink(LinkOptions& options, const std::string& text) {
   if (colon == std::string::npos || colon + 1 == text.size()) {
     Misused("--link {}: a link is written KIND:NAME, as in tun:estab0", text);
   }
-  if (kind == "tap" || kind == "packet" || kind == "xdp") {
-    Misused("--link {}: {} links are not supported yet; use tun:NAME", text, kind);
+  if (kind == "packet" || kind == "xdp") {
+    Misused("--link {}: {} links are not supported yet; use tun:NAME or tap:NAME", text, kind);
   }
-  if (kind != "tun") Misused("--link {}: there is no kind of link '{}'; use tun:NAME", text, kind);
+  if (kind != "tun" && kind != "tap") {
+    Misused("--link {}: there is no kind of link '{}'; use tun:NAME or tap:NAME", text, kind);
+  }
   const std::string name = text.substr(colon + 1);
   if (name.size() > 15 || name.find_first_of("/ %") != name.npos) {
     Misused(
@@ -24,7 +26,8 @@ void AddLink(LinkOptions& options, const std::string& text) {
         "percent signs",
         text, name);
   }
-  options.links.push_back(name);
+  options.links.push_back(
+      {kind == "tap" ? LinkOptions::Kind::kTap : LinkOptions::Kind::kTun, name, text});
 }
 
 // The link that an address or route belongs to: the last one named; before any, the first.
@@ -80,7 +83,8 @@ CLI::Option* AddEach(CLI::App& verb, const std::string& flag, LinkOptions& optio
 }  // namespace
 
 void AddLinkOptions(CLI::App& verb, LinkOptions& options, bool many_values) {
-  AddEach(verb, "--link", options, AddLink, "A link: tun:NAME (made if it does not exist)")
+  AddEach(verb, "--link", options, AddLink,
+          "A link: tun:NAME, or tap:NAME for Ethernet (made if it does not exist)")
       ->type_name("KIND:NAME");
   AddEach(verb, "--address", options, AddAddress,
           "An address of estab on the link named before it, with its prefix length; repeatable")
@@ -101,7 +105,7 @@ void AddLinkOptions(CLI::App& verb, LinkOptions& options, bool many_values) {
 }
 
 void CheckLinkOptions(const LinkOptions& options) {
-  if (options.links.empty()) Misused("which link? give --link tun:NAME");
+  if (options.links.empty()) Misused("which link? give --link tun:NAME or tap:NAME");
   if (options.addresses.empty()) Misused("which address? give --address CIDR");
 }
 

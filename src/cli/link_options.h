@@ -15,6 +15,12 @@ namespace estab::cli {
 
 /// What those flags said. Addresses and routes belong to the link that was named before them.
 struct LinkOptions {
+  enum class Kind { kTun, kTap };
+  struct Link {
+    Kind kind;
+    std::string name;
+    std::string text;  // "tun:estab0"
+  };
   struct Address {
     std::size_t link;
     Prefix prefix;
@@ -31,7 +37,7 @@ struct LinkOptions {
     std::string value;
   };
 
-  std::vector<std::string> links;  // names of TUN devices
+  std::vector<Link> links;
   std::vector<Address> addresses;
   std::vector<Route> routes;
   std::vector<Setting> settings;

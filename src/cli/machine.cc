@@ -69,29 +69,34 @@ void Machine::OpenLinks(const LinkOptions& options) {
               a.text, a.text.substr(0, a.text.find('/')), device);
     }
   }
-  for (const std::string& name : options.links) {
-    auto tun = io::Tun::Open(name, {.offload = true});
-    if (!tun) Failed("--link tun:{}: {}", name, tun.error().message);
-    const auto mtu = tun->Mtu();
-    if (!mtu) Failed("--link tun:{}: {}", name, mtu.error().message);
-    if (!stack_.AddLink({*mtu})) {
-      Failed(
-          "--link tun:{}: its MTU of {} will not do; set one from 576 to 65535 (ip link set {} mtu "
-          "1500)",
-          name, *mtu, name);
-    }
-    if (IsDown(name)) fmt::print(stderr, "estab: {0} is down: ip link set {0} up\n", name);
-    devices_.push_back(std::make_unique<io::Tun>(std::move(*tun)));
-  }
+  for (const LinkOptions::Link& link : options.links) OpenLink(link);
   for (const LinkOptions::Address& a : options.addresses) {
     const auto added = stack_.AddAddress(static_cast<LinkId>(a.link), a.prefix);
     if (!added) Misused("--address {}: {}", a.text, Describe(added.error()));
+    ports_[a.link]->AddAddress(a.prefix);
   }
   for (const LinkOptions::Route& r : options.routes) {
-    const auto added =
-        stack_.AddRoute(static_cast<LinkId>(r.link), r.destination, r.via ? &*r.via : nullptr);
+    const IpAddress* via = r.via ? &*r.via : nullptr;
+    const auto added = stack_.AddRoute(static_cast<LinkId>(r.link), r.destination, via);
     if (!added) Misused("--route {}: {}", r.text, Describe(added.error()));
+    ports_[r.link]->AddRoute(r.destination, via);
   }
+}
+
+void Machine::OpenLink(const LinkOptions::Link& link) {
+  const bool frames = link.kind == LinkOptions::Kind::kTap;
+  auto tun = io::Tun::Open(link.name, {.offload = true, .frames = frames});
+  if (!tun) Failed("--link {}: {}", link.text, tun.error().message);
+  const auto mtu = tun->Mtu();
+  if (!mtu) Failed("--link {}: {}", link.text, mtu.error().message);
+  if (!stack_.AddLink({*mtu})) {
+    Failed(
+        "--link {}: its MTU of {} will not do; set one from 576 to 65535 (ip link set {} mtu "
+        "1500)",
+        link.text, *mtu, link.name);
+  }
+  if (IsDown(link.name)) fmt::print(stderr, "estab: {0} is down: ip link set {0} up\n", link.name);
+  ports_.push_back(std::make_unique<io::Port>(std::make_unique<io::Tun>(std::move(*tun))));
 }
 
 void Machine::OpenLadder(const LinkOptions& options) {
@@ -137,10 +142,12 @@ int Machine::TakeSignal() {
   return n == sizeof(info) ? static_cast<int>(info.ssi_signo) : 0;
 }
 
-SinkCapabilities Machine::Capabilities(LinkId link) const { return devices_[link]->Capabilities(); }
+SinkCapabilities Machine::Capabilities(LinkId link) const {
+  return ports_[link]->device().Capabilities();
+}
 
 SinkResult Machine::Send(const TxPacket& packet) {
-  const SinkResult result = devices_[packet.link]->Write(packet);
+  const SinkResult result = ports_[packet.link]->Send(now_, packet);
   if (pcap_ && result != SinkResult::kBusy) pcap_->Add(now_, packet.header, packet.payload);
   return result;
 }
@@ -148,10 +155,11 @@ SinkResult Machine::Send(const TxPacket& packet) {
 void Machine::Flush() { stack_.Transmit(now_, *this); }
 
 std::size_t Machine::ReceiveFrom(std::size_t link) {
-  io::Device& device = *devices_[link];
-  const auto packets = device.ReadBatch(static_cast<LinkId>(link));
-  if (device.gone()) {
-    Failed("link {} was removed under us; make the device again and start anew", device.Describe());
+  io::Port& port = *ports_[link];
+  const auto packets = port.Read(now_, static_cast<LinkId>(link));
+  if (port.device().gone()) {
+    Failed("link {} was removed under us; make the device again and start anew",
+           port.device().Describe());
   }
   if (packets.empty()) return 0;
   if (pcap_) {
@@ -163,11 +171,15 @@ std::size_t Machine::ReceiveFrom(std::size_t link) {
 
 void Machine::Turn(std::span<pollfd> others, Time until) {
   now_ = std::max(now_, io::MonotonicNow());
+  for (std::size_t i = 0; i < ports_.size(); ++i) {
+    ports_[i]->Advance(now_, static_cast<LinkId>(i), stack_);
+  }
   stack_.Advance(now_);
   const bool more = stack_.Transmit(now_, *this, kBurst) == kBurst;
   // While packets keep coming the links are not asked whether they do, but for the others' sake.
   const bool look = !busy_ || more || ++turns_ % kTurnsWithoutPoll == 0;
   Time wake = std::min(until, stack_.NextDeadline());
+  for (const auto& port : ports_) wake = std::min(wake, port->NextDeadline());
   if (busy_ || more) wake = now_;
   if (look) {
     Wait(others, wake);
@@ -176,7 +188,7 @@ void Machine::Turn(std::span<pollfd> others, Time until) {
     for (pollfd& other : others) other.revents = 0;
   }
   busy_ = false;
-  for (std::size_t i = 0; i < devices_.size(); ++i) {
+  for (std::size_t i = 0; i < ports_.size(); ++i) {
     if (look && polled_[i].revents == 0) continue;
     if (ReceiveFrom(i) != 0) busy_ = true;
   }
@@ -184,9 +196,10 @@ void Machine::Turn(std::span<pollfd> others, Time until) {
 
 void Machine::Wait(std::span<pollfd> others, Time until) {
   polled_.clear();
-  for (const auto& device : devices_) {
-    const int events = POLLIN | (device->wants_write() ? POLLOUT : 0);
-    polled_.push_back({device->fd(), static_cast<short>(events), 0});
+  for (const auto& port : ports_) {
+    const io::Device& device = port->device();
+    const int events = POLLIN | (device.wants_write() ? POLLOUT : 0);
+    polled_.push_back({device.fd(), static_cast<short>(events), 0});
   }
   polled_.insert(polled_.end(), others.begin(), others.end());
   const timespec limit = ToTimespec(until == kNever ? Duration::zero() : until - now_);
@@ -195,7 +208,7 @@ void Machine::Wait(std::span<pollfd> others, Time until) {
     for (pollfd& p : polled_) p.revents = 0;
   }
   for (std::size_t i = 0; i < others.size(); ++i) {
-    others[i].revents = polled_[devices_.size() + i].revents;
+    others[i].revents = polled_[ports_.size() + i].revents;
   }
 }
 

@@ -12,8 +12,8 @@
 #include "cli/link_options.h"
 #include "cli/pcap.h"
 #include "estab/stack.h"
-#include "io/device.h"
 #include "io/fd.h"
+#include "io/port.h"
 #include "observe/fanout.h"
 #include "observe/journal.h"
 #include "observe/ladder_builder.h"
@@ -56,12 +56,13 @@ class Machine : private PacketSink {
   SinkCapabilities Capabilities(LinkId link) const override;
   SinkResult Send(const TxPacket& packet) override;
   void OpenLinks(const LinkOptions& options);
+  void OpenLink(const LinkOptions::Link& link);
   void OpenLadder(const LinkOptions& options);
   std::size_t ReceiveFrom(std::size_t link);
   void Wait(std::span<pollfd> others, Time until);
 
   Stack stack_;
-  std::vector<std::unique_ptr<io::Device>> devices_;  // by LinkId
+  std::vector<std::unique_ptr<io::Port>> ports_;  // by LinkId
   std::optional<PcapFile> pcap_;
   std::unique_ptr<observe::LadderBuilder> ladder_;
   std::optional<observe::Journal> journal_;

@@ -3,11 +3,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 
 #include "estab/packet.h"
 #include "io/os_error.h"
+#include "wire/ethernet.h"
 
 namespace estab::io {
 
@@ -29,13 +31,16 @@ class Device {
   virtual OsResult<std::uint32_t> Mtu() const = 0;
   /// What Write can do. Never changes.
   virtual SinkCapabilities Capabilities() const = 0;
+  /// Our station on an Ethernet: what is read and written are frames then. Nothing: IP packets.
+  virtual std::optional<wire::MacAddress> Station() const { return std::nullopt; }
 
   /// Reads up to kBatch packets, stamped with `link`; none if none is there (or the device is
   /// down). The spans are valid until the next ReadBatch.
   virtual std::span<const RxPacket> ReadBatch(LinkId link) = 0;
-  /// Writes one packet. kBusy when the device's queue is full: POLLOUT tells when to come back.
-  /// What the device refuses for good (it is down, say) is counted and dropped, as a wire would.
-  virtual SinkResult Write(const TxPacket& packet) = 0;
+  /// Writes one packet, with the header of its frame before it if there are frames. kBusy when the
+  /// device's queue is full: POLLOUT tells when to come back. What the device refuses for good (it
+  /// is down, say) is counted and dropped, as a wire would.
+  virtual SinkResult Write(std::span<const std::byte> frame_header, const TxPacket& packet) = 0;
 
   /// Whether the last ReadBatch found nothing more to read; else there may be more at once.
   bool drained() const { return drained_; }

@@ -11,12 +11,14 @@
 #include <algorithm>
 #include <cstring>
 
+#include "io/entropy.h"
 #include "io/vnet.h"
 
 namespace estab::io {
 namespace {
 
 constexpr const char* kDevice = "/dev/net/tun";
+constexpr std::size_t kLongestFrame = kLongestPacket + wire::kEthernetHeaderSize;
 
 std::unexpected<OsError> Refused(int os_errno, std::string message) {
   return std::unexpected(OsError{FromErrno(os_errno), os_errno, std::move(message)});
@@ -54,7 +56,8 @@ std::unexpected<OsError> CannotAttach(int os_errno, const std::string& name) {
                                    "name");
     case EINVAL:
       return Refused(os_errno, "the network device " + name +
-                                   " exists and is not a TUN device; choose another name");
+                                   " exists and is not a TUN device (or a TAP device, if that is "
+                                   "asked for); choose another name");
     default:
       return Refused(os_errno,
                      "cannot open the TUN device " + name + ": " + std::strerror(os_errno));
@@ -84,29 +87,36 @@ OsResult<Fd> Attach(const std::string& name, int flags) {
 
 }  // namespace
 
-OsResult<Tun> Tun::Open(std::string_view name, const TunOptions& options) {
-  const std::string text(name);
-  const int flags = IFF_TUN | IFF_NO_PI;
-  auto fd = Attach(text, options.offload ? flags | IFF_VNET_HDR : flags);
+OsResult<Tun> Tun::OpenQueue(const std::string& name, const TunOptions& options, int flags) {
+  flags |= IFF_NO_PI | (options.frames ? IFF_TAP : IFF_TUN) | (options.offload ? IFF_VNET_HDR : 0);
+  auto fd = Attach(name, flags);
   if (!fd) return std::unexpected(fd.error());
-  Tun tun(std::move(*fd), text);
+  Tun tun(std::move(*fd), name);
   if (options.offload) tun.PrepareOffload();
-  if (!tun.PrepareBuffers()) return Refused(ENOMEM, "no memory for the packets of " + text);
+  if (!tun.PrepareBuffers()) return Refused(ENOMEM, "no memory for the packets of " + name);
+  if (!options.frames) return tun;
+  wire::MacAddress mac;
+  if (!FillRandom(std::as_writable_bytes(std::span(mac.bytes)))) {
+    return Refused(errno, "the system has no randomness to give");
+  }
+  constexpr unsigned kLocal = 2;  // made up here, and no group's
+  mac.bytes[0] = static_cast<std::uint8_t>((mac.bytes[0] & 0xfcu) | kLocal);
+  tun.station_ = mac;
   return tun;
+}
+
+OsResult<Tun> Tun::Open(std::string_view name, const TunOptions& options) {
+  return OpenQueue(std::string(name), options, 0);
 }
 
 OsResult<std::vector<Tun>> Tun::OpenQueues(std::string_view name, std::size_t count,
                                            const TunOptions& options) {
-  const std::string text(name);
-  const int flags = IFF_TUN | IFF_NO_PI | IFF_MULTI_QUEUE;
   std::vector<Tun> queues;
   while (queues.size() < count) {
-    auto fd = Attach(text, options.offload ? flags | IFF_VNET_HDR : flags);
-    if (!fd) return std::unexpected(fd.error());
-    Tun tun(std::move(*fd), text);
-    if (options.offload) tun.PrepareOffload();
-    if (!tun.PrepareBuffers()) return Refused(ENOMEM, "no memory for the packets of " + text);
-    queues.push_back(std::move(tun));
+    auto queue = OpenQueue(std::string(name), options, IFF_MULTI_QUEUE);
+    if (!queue) return std::unexpected(queue.error());
+    queue->station_ = queues.empty() ? queue->station_ : queues.front().station_;
+    queues.push_back(std::move(*queue));
   }
   return queues;
 }
@@ -133,7 +143,7 @@ SinkCapabilities Tun::Capabilities() const {
 std::size_t Tun::Read(std::byte* at, RxPacket& packet) {
   const std::size_t lead = offload_ ? sizeof(VnetHeader) : 0;
   for (;;) {
-    const ssize_t n = read(fd_.get(), at - lead, lead + kLongestPacket);
+    const ssize_t n = read(fd_.get(), at - lead, lead + kLongestFrame);
     if (n < 0 && errno == EINTR) continue;
     if (n <= static_cast<ssize_t>(lead)) {
       // EAGAIN: no more. EIO: it is down, and may come up again. EBADFD: it was removed.
@@ -155,7 +165,7 @@ std::span<const RxPacket> Tun::ReadBatch(LinkId link) {
   std::size_t count = 0;
   std::size_t at = kLine;
   drained_ = false;
-  while (count < kBatch && at + kLongestPacket <= kBufferSize) {
+  while (count < kBatch && at + kLongestFrame <= kBufferSize) {
     const std::size_t size = Read(buffer_.get() + at, packets_[count]);
     drained_ = size == 0;
     if (drained_) break;
@@ -166,17 +176,18 @@ std::span<const RxPacket> Tun::ReadBatch(LinkId link) {
   return std::span(packets_).first(count);
 }
 
-SinkResult Tun::Write(const TxPacket& packet) {
+SinkResult Tun::Write(std::span<const std::byte> frame_header, const TxPacket& packet) {
   constexpr std::size_t kPieces = 64;
   std::array<iovec, kPieces> pieces;
   int count = 0;
   const auto add = [&](const std::byte* data, std::size_t size) {
     pieces[static_cast<std::size_t>(count++)] = {const_cast<std::byte*>(data), size};
   };
-  const VnetHeader header = VnetHeaderOf(packet);
+  const VnetHeader header = VnetHeaderOf(packet, frame_header.size());
   if (offload_) add(reinterpret_cast<const std::byte*>(&header), sizeof(header));
+  if (!frame_header.empty()) add(frame_header.data(), frame_header.size());
   add(packet.header.data(), packet.header.size());
-  if (packet.payload.size() + 2 <= kPieces) {
+  if (packet.payload.size() + 3 <= kPieces) {
     for (const Slice& slice : packet.payload) add(slice.data, slice.size);
   } else {
     scratch_.clear();

@@ -1,4 +1,5 @@
-// A TUN device: IP packets to and from the kernel through a file descriptor.
+// TUN and TAP devices: IP packets or Ethernet frames to and from the kernel through a file
+// descriptor.
 #pragma once
 
 #include <array>
@@ -23,10 +24,13 @@ struct TunOptions {
   /// Super-segments of up to 64 KiB both ways, and checksums left to the kernel both ways: what
   /// goes to the kernel's own sockets never needs one (IFF_VNET_HDR).
   bool offload = false;
+  /// Ethernet frames (a TAP device), of a station of ours with an address made up anew.
+  bool frames = false;
 };
 
-/// One queue of a TUN device, without packet information headers. An existing device of the name is
-/// attached to; otherwise one is made, and goes with its last queue. Movable, not thread-safe.
+/// One queue of a TUN or TAP device, without packet information headers. An existing device of the
+/// name is attached to; otherwise one is made, and goes with its last queue. Movable, not
+/// thread-safe.
 class Tun final : public Device {
  public:
   /// Opens `name` (1 to 15 characters). Errors: kNotFound (no /dev/net/tun), kPermission, kBusy
@@ -38,13 +42,15 @@ class Tun final : public Device {
   static OsResult<std::vector<Tun>> OpenQueues(std::string_view name, std::size_t count,
                                                const TunOptions& options = {});
 
-  std::string Describe() const override { return "tun:" + name_; }
+  std::string Describe() const override { return (station_ ? "tap:" : "tun:") + name_; }
   int fd() const override { return fd_.get(); }
   const std::string& name() const { return name_; }
   OsResult<std::uint32_t> Mtu() const override;
   SinkCapabilities Capabilities() const override;
   std::span<const RxPacket> ReadBatch(LinkId link) override;
-  SinkResult Write(const TxPacket& packet) override;
+  std::optional<wire::MacAddress> Station() const override { return station_; }
+  SinkResult Write(std::span<const std::byte> frame_header, const TxPacket& packet) override;
+  SinkResult Write(const TxPacket& packet) { return Write({}, packet); }
 
   /// What BringUp sets.
   struct Setup {
@@ -61,6 +67,7 @@ class Tun final : public Device {
   static constexpr std::size_t kBufferSize = 256 * 1024;
 
   Tun(Fd fd, std::string name) : fd_(std::move(fd)), name_(std::move(name)) {}
+  static OsResult<Tun> OpenQueue(const std::string& name, const TunOptions& options, int flags);
   void PrepareOffload();
   bool PrepareBuffers();
   std::size_t Read(std::byte* at, RxPacket& packet);
@@ -69,6 +76,7 @@ class Tun final : public Device {
   Fd fd_;
   std::string name_;
   bool offload_ = false;
+  std::optional<wire::MacAddress> station_;
   std::unique_ptr<std::byte[]> buffer_;
   std::array<RxPacket, kBatch> packets_{};
   std::vector<std::byte> scratch_;  // for packets of more pieces than writev takes

@@ -61,13 +61,29 @@ const IpAddress* Network::SourceOn(LinkId link, const IpAddress& destination) co
   return source == nullptr ? nullptr : &source->prefix.address;
 }
 
-Result<Path> Network::Find(const IpAddress& destination) const {
+const Network::Route* Network::Best(const IpAddress& destination) const {
   const Route* best = nullptr;
   for (std::size_t i = 0; i < route_count_; ++i) {
     const Route& r = routes_[i];
     if (!r.destination.Contains(destination)) continue;
     if (best == nullptr || r.destination.length > best->destination.length) best = &r;
   }
+  return best;
+}
+
+IpAddress Network::NextHop(const IpAddress& destination) const {
+  const Route* best = Best(destination);
+  return best != nullptr && best->has_via ? best->via : destination;
+}
+
+bool Network::OnLink(const IpAddress& address) const {
+  return std::any_of(addresses_.begin(),
+                     addresses_.begin() + static_cast<std::ptrdiff_t>(address_count_),
+                     [&](const Address& a) { return a.prefix.Contains(address); });
+}
+
+Result<Path> Network::Find(const IpAddress& destination) const {
+  const Route* best = Best(destination);
   const Address* source = best == nullptr ? nullptr : SourceFor(best->link, destination);
   if (source == nullptr) return std::unexpected(Error::kNetworkUnreachable);
   return Path{best->link, source->prefix.address};

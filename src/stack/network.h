@@ -37,6 +37,10 @@ class Network {
   Result<Path> Find(const IpAddress& destination) const;
   /// Our address on `link` for packets to `destination`; nullptr if it has none of that family.
   const IpAddress* SourceOn(LinkId link, const IpAddress& destination) const;
+  /// Whom on its link a packet to `destination` goes to: the route's next hop, or itself.
+  IpAddress NextHop(const IpAddress& destination) const;
+  /// Whether `address` lies in the prefix of one of our addresses.
+  bool OnLink(const IpAddress& address) const;
   /// Whether `address` is one of ours.
   bool IsLocal(const IpAddress& address) const;
   /// Whether `address` is the directed broadcast address of one of our prefixes, or
@@ -61,6 +65,7 @@ class Network {
   static constexpr std::size_t kMaxAddresses = 64;
   static constexpr std::size_t kMaxRoutes = 128;
 
+  const Route* Best(const IpAddress& destination) const;
   const Address* SourceFor(LinkId link, const IpAddress& destination) const;
 
   std::array<Link, kMaxLinks> links_;

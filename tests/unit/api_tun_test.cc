@@ -140,10 +140,8 @@ TEST_F(ApiTun, ManyQueuesOfOneDevice) {
   EXPECT_EQ(more.error().error, Error::kInvalid);
 }
 
-TEST_F(ApiTun, EchoesToTheKernel) {
-  Host host = Host::Create().value();
-  std::string message;
-  const auto link = host.AddTun("estab-t2", &message);
+// A server of the host's on a link, a client of the kernel's at its other side.
+void EchoToTheKernel(Host& host, const Result<LinkId>& link, std::string& message) {
   ASSERT_TRUE(link) << message;
   const std::string_view kernel[] = {"192.0.2.1/24"};
   ASSERT_TRUE(host.BringUp(*link, kernel, &message)) << message;
@@ -189,6 +187,36 @@ TEST_F(ApiTun, EchoesToTheKernel) {
   close(s);
   EXPECT_EQ(got.size(), sent.size());
   EXPECT_TRUE(got == sent);
+}
+
+TEST_F(ApiTun, EchoesToTheKernel) {
+  Host host = Host::Create().value();
+  std::string message;
+  const auto link = host.AddTun("estab-t2", &message);
+  EchoToTheKernel(host, link, message);
+}
+
+TEST_F(ApiTun, EchoesToTheKernelOverEthernet) {
+  Host host = Host::Create().value();
+  std::string message;
+  const auto link = host.AddTap("estab-t6", &message);
+  EchoToTheKernel(host, link, message);
+}
+
+TEST_F(ApiTun, ANeighbourThatIsNotThere) {
+  Host host = Host::Create().value();
+  const auto link = host.AddTap("estab-t7");
+  ASSERT_TRUE(link);
+  const std::string_view kernel[] = {"198.51.100.1/24"};
+  ASSERT_TRUE(host.BringUp(*link, kernel));
+  ASSERT_TRUE(host.AddAddress(*link, "198.51.100.2/24"));
+  const Time began = io::MonotonicNow();
+  const auto stream = host.Connect("198.51.100.9", 7);
+  ASSERT_FALSE(stream);
+  EXPECT_EQ(stream.error(), Error::kHostUnreachable);
+  const Duration took = io::MonotonicNow() - began;
+  EXPECT_GE(took, std::chrono::milliseconds(2900));
+  EXPECT_LE(took, std::chrono::seconds(10));
 }
 
 }  // namespace

@@ -1,0 +1,26 @@
+// Network namespaces with a link between two ends, and processes at both.
+#pragma once
+
+#include <string>
+
+#include "links/workloads.h"
+
+namespace links {
+
+/// What lies between the ends.
+enum class Kind {
+  kVeth,  // a pair of Ethernet devices, the kernel at both ends: what the others are compared with
+  kTun,   // a TUN device: the kernel at the one end, estab at the other
+};
+const char* NameOf(Kind kind);
+const char* NameOf(Workload workload);
+
+/// One run: a client at the one end, a server at the other, for so many seconds. Over TUN estab is
+/// the client for bulk, so that "up" is to the kernel, and the server for what is short. Ends the
+/// program if anything fails; leaves nothing behind.
+Figure Measure(Kind kind, Workload workload, double seconds);
+
+/// Moves the process into a network namespace of its own; ends the program if that cannot be.
+void EnterOwnNetwork();
+
+}  // namespace links
