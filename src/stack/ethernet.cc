@@ -69,7 +69,7 @@ bool Ethernet::Neighbourly(const IpAddress& address) const {
 
 void Ethernet::Hear(Time now, const IpAddress& address, const MacAddress& mac, Hearsay what,
                     bool overrides) {
-  if (!Neighbourly(address) || mac.is_group() || mac.is_zero()) {
+  if (!Neighbourly(address) || mac.is_group() || mac.is_zero() || mac == mac_) {
     ++counters_.malformed;
     return;
   }

@@ -298,6 +298,22 @@ TEST_P(EthernetLayer, AClaimToOurAddressIsCountedOnly) {
   EXPECT_TRUE(Take().empty());
 }
 
+TEST_P(EthernetLayer, NobodyIsAtOurStation) {
+  if (v6) {
+    wire::NeighbourMessage m;
+    m.source = Address(2);
+    m.destination = wire::SolicitedNode(Address(1));
+    m.target = Address(1);
+    m.mac = kOurs;
+    Neighbour(kTheirs, wire::GroupMac(m.destination), m);
+  } else {
+    std::array<std::byte, wire::kArpSize> arp;
+    wire::EncodeArp(arp, {false, kOurs, Address(2), {}, Address(1)});
+    EXPECT_FALSE(Frame(wire::kBroadcastMac, kTheirs, wire::kEtherTypeArp, arp));
+  }
+  EXPECT_EQ(ethernet.neighbours().count(), 0u);
+}
+
 TEST_P(EthernetLayer, AMentionMovesWhomWeKnowButNotAtOnce) {
   Answer(kOther, Address(5), false);
   EXPECT_EQ(ethernet.neighbours().count(), 0u);  // a stranger
