@@ -56,7 +56,7 @@ std::uint32_t Neighbours::Make(Time now, const IpAddress& address) {
   free_ = n.next;
   n = Neighbour{};
   n.address = address;
-  n.state = State::kIncomplete;
+  n.reach = Reach::kIncomplete;
   n.used = now;
   std::uint32_t& chain = chains_[ChainOf(address)];
   n.next = chain;
@@ -83,7 +83,7 @@ void Neighbours::Await(Neighbour& n, Time until) {
 }
 
 void Neighbours::Confirm(Time now, Neighbour& n) {
-  n.state = State::kReachable;
+  n.reach = Reach::kReachable;
   n.asked = 0;
   // Not awaited: it is looked at when the neighbour is used.
   n.until = now + kLeastReachable +
@@ -103,9 +103,9 @@ std::uint32_t Neighbours::Use(Time now, const IpAddress& address, Action* action
   }
   Neighbour& n = neighbours_[i];
   n.used = now;
-  if (n.state == State::kReachable && n.until <= now) n.state = State::kStale;
-  if (n.state == State::kStale) {
-    n.state = State::kDelay;
+  if (n.reach == Reach::kReachable && n.until <= now) n.reach = Reach::kStale;
+  if (n.reach == Reach::kStale) {
+    n.reach = Reach::kDelay;
     Await(n, now + kBeforeProbing);
   }
   return i;
@@ -123,13 +123,13 @@ std::uint32_t Neighbours::Hear(Time now, const IpAddress& address, const wire::M
   const bool moved = was_known && n.mac != mac;
   if (moved && (!overrides || now < n.updated + kLock)) return kNone;
   // An answer that nobody waits for says no more than any other mention.
-  const bool answers = what == Hearsay::kAnswer && n.state != State::kStale;
+  const bool answers = what == Hearsay::kAnswer && n.reach != Reach::kStale;
   n.mac = mac;
   if (!was_known || moved) n.updated = now;
   if (answers) {
     Confirm(now, n);
   } else if (!was_known || moved) {
-    n.state = State::kStale;
+    n.reach = Reach::kStale;
     n.until = kNever;
     n.asked = 0;
   }
@@ -141,7 +141,7 @@ void Neighbours::FindDeadline() {
   deadline_ = kNever;
   for (const Neighbour& n : neighbours_) {
     const bool waits =
-        n.state == State::kIncomplete || n.state == State::kDelay || n.state == State::kProbe;
+        n.reach == Reach::kIncomplete || n.reach == Reach::kDelay || n.reach == Reach::kProbe;
     if (waits) deadline_ = std::min(deadline_, n.until);
   }
 }
@@ -153,7 +153,7 @@ std::uint32_t Neighbours::Next(Time now, Action* action) {
   for (std::uint32_t i = 0; i < kMost; ++i) {
     Neighbour& n = neighbours_[i];
     const bool waits =
-        n.state == State::kIncomplete || n.state == State::kDelay || n.state == State::kProbe;
+        n.reach == Reach::kIncomplete || n.reach == Reach::kDelay || n.reach == Reach::kProbe;
     if (!waits || n.until > now) continue;
     if (n.asked == kQuestions) {
       given_up_ = i;
@@ -161,8 +161,8 @@ std::uint32_t Neighbours::Next(Time now, Action* action) {
       return i;
     }
     ++n.asked;
-    *action = n.state == State::kIncomplete ? Action::kAskAll : Action::kAskIt;
-    if (n.state == State::kDelay) n.state = State::kProbe;
+    *action = n.reach == Reach::kIncomplete ? Action::kAskAll : Action::kAskIt;
+    if (n.reach == Reach::kDelay) n.reach = Reach::kProbe;
     n.until = now + kBetweenQuestions;
     return i;
   }

@@ -31,7 +31,7 @@ class Neighbours {
   static constexpr std::uint32_t kMost = 1024;
   static constexpr std::uint32_t kNone = UINT32_MAX;
 
-  enum class State : std::uint8_t {
+  enum class Reach : std::uint8_t {
     kFree,
     kIncomplete,  // asked for, not known
     kReachable,
@@ -42,7 +42,7 @@ class Neighbours {
   struct Neighbour {
     IpAddress address;
     wire::MacAddress mac;
-    State state = State::kFree;
+    Reach reach = Reach::kFree;
     std::uint8_t asked = 0;
     std::uint32_t next = kNone;  // in its chain, or among the free
     Time until = kNever;         // of what the state waits for
@@ -60,7 +60,7 @@ class Neighbours {
   /// kNone if there is none.
   std::uint32_t Find(const IpAddress& address) const;
   const Neighbour& operator[](std::uint32_t i) const { return neighbours_[i]; }
-  static bool Known(const Neighbour& n) { return n.state > State::kIncomplete; }
+  static bool Known(const Neighbour& n) { return n.reach > Reach::kIncomplete; }
 
   /// What is heard; returns the neighbour if it has become known by that, else kNone. `overrides`:
   /// even if another station was known to have the address.
