@@ -87,9 +87,10 @@ __attribute__((target("avx2"), always_inline)) inline std::uint64_t Total(__m256
 
 template <bool kCopy>
 __attribute__((target("avx2"), always_inline)) inline __m256i Take(std::byte* to,
-                                                                   const std::byte* p) {
-  const __m256i words = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
-  if constexpr (kCopy) _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), words);
+                                                                   const std::byte* from,
+                                                                   std::size_t at) {
+  const __m256i words = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from + at));
+  if constexpr (kCopy) _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + at), words);
   return words;
 }
 
@@ -103,12 +104,12 @@ __attribute__((target("avx2"))) std::uint64_t SumAvx2(std::byte* to, const std::
     __m256i odd = _mm256_setzero_si256();
     std::size_t at = 0;
     for (; at + 128 <= bytes; at += 128) {
-      even = AddPairs(even, Take<kCopy>(to + at, p + at));
-      odd = AddPairs(odd, Take<kCopy>(to + at + 32, p + at + 32));
-      even = AddPairs(even, Take<kCopy>(to + at + 64, p + at + 64));
-      odd = AddPairs(odd, Take<kCopy>(to + at + 96, p + at + 96));
+      even = AddPairs(even, Take<kCopy>(to, p, at));
+      odd = AddPairs(odd, Take<kCopy>(to, p, at + 32));
+      even = AddPairs(even, Take<kCopy>(to, p, at + 64));
+      odd = AddPairs(odd, Take<kCopy>(to, p, at + 96));
     }
-    for (; at < bytes; at += 32) even = AddPairs(even, Take<kCopy>(to + at, p + at));
+    for (; at < bytes; at += 32) even = AddPairs(even, Take<kCopy>(to, p, at));
     total += Total(_mm256_add_epi32(even, odd), bytes);
     p += bytes;
     if constexpr (kCopy) to += bytes;
@@ -121,9 +122,10 @@ __attribute__((target("avx2"))) std::uint64_t SumAvx2(std::byte* to, const std::
 template <bool kCopy>
 __attribute__((target("avx512bw"), always_inline)) inline __m512i AddWide(__m512i sums,
                                                                           std::byte* to,
-                                                                          const std::byte* p) {
-  const __m512i words = _mm512_loadu_si512(p);
-  if constexpr (kCopy) _mm512_storeu_si512(to, words);
+                                                                          const std::byte* from,
+                                                                          std::size_t at) {
+  const __m512i words = _mm512_loadu_si512(from + at);
+  if constexpr (kCopy) _mm512_storeu_si512(to + at, words);
   const __m512i turned = _mm512_xor_si512(words, _mm512_set1_epi16(static_cast<short>(0x8000)));
   return _mm512_add_epi32(sums, _mm512_madd_epi16(turned, _mm512_set1_epi16(1)));
 }
@@ -137,8 +139,8 @@ __attribute__((target("avx512bw"))) std::uint64_t SumAvx512(std::byte* to, const
     __m512i even = _mm512_setzero_si512();
     __m512i odd = _mm512_setzero_si512();
     for (std::size_t at = 0; at < bytes; at += 128) {
-      even = AddWide<kCopy>(even, to + at, p + at);
-      odd = AddWide<kCopy>(odd, to + at + 64, p + at + 64);
+      even = AddWide<kCopy>(even, to, p, at);
+      odd = AddWide<kCopy>(odd, to, p, at + 64);
     }
     alignas(64) __m256i halves[2];
     _mm512_store_si512(halves, _mm512_add_epi32(even, odd));

@@ -21,7 +21,7 @@ apart() {
 }
 wait_for 5 apart || fail "no second namespace"
 in_client() {
-  nsenter -t $client -n "$@"
+  nsenter -t "$client" -n "$@"
 }
 ip link set tuna netns $client
 in_client ip address add 192.0.2.1/24 dev tuna
@@ -36,11 +36,11 @@ mkdir "$work/www"
 random_file www/file.bin 4194304
 chmod -R a+rX "$work/www"
 serve --http 80="$work/www" --echo 7
-within 60 nsenter -t $client -n curl -sS --noproxy '*' --fail -o "$work/fetched" \
+within 60 nsenter -t "$client" -n curl -sS --noproxy '*' --fail -o "$work/fetched" \
   -w 'from estab: %{time_total} s\n' http://198.51.100.2/file.bin || fail "seed $seed: from estab"
 same www/file.bin fetched
 began=$(date +%s%N)
-within 60 nsenter -t $client -n nc -N 198.51.100.2 7 <"$work/www/file.bin" >"$work/back" ||
+within 60 nsenter -t "$client" -n nc -N 198.51.100.2 7 <"$work/www/file.bin" >"$work/back" ||
   fail "seed $seed: there and back"
 same www/file.bin back
 echo "there and back: $((($(date +%s%N) - began) / 1000000)) ms"

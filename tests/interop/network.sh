@@ -43,7 +43,7 @@ if ! make_client; then
 fi
 in_client bash -c 'echo 1 >/proc/sys/net/ipv4/ip_no_pmtu_disc'
 ip link set estab0 mtu 600
-within 60 nsenter -t $client -n nc -N 192.0.2.2 7 <"$work/sent" >"$work/back" ||
+within 60 nsenter -t "$client" -n nc -N 192.0.2.2 7 <"$work/sent" >"$work/back" ||
   fail "echo through a router that makes fragments"
 same sent back
 created=$(awk '/^Ip: Forwarding/ {for (i = 1; i <= NF; ++i) if ($i == "FragCreates") c = i; next}

@@ -20,7 +20,7 @@ lowered() {
   "$estab" ss --control "$work/control" --counters | awk '$2 == "path_mtu_lowered" {print $1}'
 }
 # A connection that stays, for ss to show.
-nsenter -t $client -n bash -c 'exec 3<>/dev/tcp/192.0.2.2/7; exec sleep 60' &
+nsenter -t "$client" -n bash -c 'exec 3<>/dev/tcp/192.0.2.2/7; exec sleep 60' &
 held=$!
 path_shown() {
   "$estab" ss --control "$work/control" | awk -v mtu="$1" '$1 == "ESTABLISHED" && $0 ~ " " mtu "( |$)" {n++} END {exit n == 0}'
@@ -30,12 +30,12 @@ wait_for 5 path_shown 1500 || fail "ss does not show what the link takes"
 times=0
 for host in 192.0.2.2 2001:db8::2; do
   times=$((times + 1))
-  within 60 nsenter -t $client -n nc -N $host 7 <"$work/sent" >"$work/back" ||
+  within 60 nsenter -t "$client" -n nc -N $host 7 <"$work/sent" >"$work/back" ||
     fail "echo over $host through a narrow path"
   same sent back
   [ "$(lowered)" -eq $times ] || fail "$host: the path was lowered $(lowered) times"
   # The next connection knows it.
-  within 60 nsenter -t $client -n nc -N $host 7 <"$work/sent" >"$work/back" || fail "again $host"
+  within 60 nsenter -t "$client" -n nc -N $host 7 <"$work/sent" >"$work/back" || fail "again $host"
   same sent back
   [ "$(lowered)" -eq $times ] || fail "$host: it did not remember"
 done

@@ -378,7 +378,7 @@ TEST_F(Bbr, WhereAPolicerBegins) {
 
 // Two intervals running whose rates differ by an eighth at most.
 TEST_F(Bbr, APolicersRateIsTheSameTwice) {
-  for (const std::uint64_t second : {455'000, 445'000}) {
+  for (const std::uint64_t second : {455'000u, 445'000u}) {
     kBbr.undone(cx, tcb, 0);
     FillThePipe();
     const auto bandwidth = [&] { return model().policer.bandwidth; };
