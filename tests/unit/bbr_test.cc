@@ -271,22 +271,22 @@ class BbrOnALongPath : public Bbr {
   }
 };
 
-// A round trip that takes longer than the 200 ms of the probe: three quarters of the path's
+// A round trip that takes longer than the 200 ms of the probe: four fifths of the path's
 // 600,000 bytes go on.
 TEST_F(BbrOnALongPath, IsProbedWithMostOfItFull) {
   const std::vector<std::uint32_t> windows = ProbeLongPath(milliseconds(620));
-  EXPECT_EQ(windows, std::vector<std::uint32_t>{450'000});
+  EXPECT_EQ(windows, std::vector<std::uint32_t>{479'000});
   EXPECT_EQ(model().min_rtt, milliseconds(620));
   EXPECT_EQ(model().clear_rtt, milliseconds(600));  // until it was seen with four segments
 }
 
 TEST_F(BbrOnALongPath, OthersQueueIsSeenThroughWithFourSegments) {
   std::vector<std::uint32_t> windows = ProbeLongPath(milliseconds(700));
-  EXPECT_EQ(windows, (std::vector<std::uint32_t>{450'000, 4000, 4000}));
+  EXPECT_EQ(windows, (std::vector<std::uint32_t>{479'000, 4000, 4000}));
   EXPECT_EQ(model().clear_rtt, milliseconds(700));
   // Then it is the path itself that is so long.
   windows = ProbeLongPath(milliseconds(700));
-  EXPECT_EQ(windows.front(), 450'000u);
+  EXPECT_EQ(windows.front(), 479'000u);
 }
 
 TEST_F(BbrOnALongPath, IsProbedWithFourSegmentsOnLinux) {

@@ -25,7 +25,7 @@ constexpr std::size_t kWasFast = 1;
 
 constexpr std::chrono::seconds kMinRttLasts(10);
 constexpr std::chrono::milliseconds kProbeRttLasts(200);
-constexpr std::uint32_t kModerateGain = kGainUnit * 3 / 4;
+constexpr std::uint32_t kModerateGain = kGainUnit * 4 / 5;
 
 std::uint64_t PacingRateOf(std::uint64_t rate, std::uint32_t gain) {
   // What two ACKs at nearly the same moment make of a rate must not wrap.

@@ -4,7 +4,7 @@
 //
 // Unlike Linux everything counts in bytes, and, but for the profile `linux`:
 // - what a tail loss probe finds lost may go out at once, as with the others;
-// - where the path's round trip is longer than 200 ms, three quarters of what the path holds stay
+// - where the path's round trip is longer than 200 ms, four fifths of what the path holds stay
 //   in flight while the round trip without a queue is looked for (as an option of Google's QUIC has
 //   it), instead of four segments; and four after all, if that shows a queue that others keep.
 // Nothing else is known to differ.
