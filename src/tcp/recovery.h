@@ -16,6 +16,10 @@ namespace estab::tcp {
 inline LossState* LossOf(const Context& cx, const Tcb& tcb) {
   return tcb.send_buffer == kNoSlot ? nullptr : &cx.buffers.send[tcb.send_buffer].loss;
 }
+/// The same of a connection that has one for certain.
+inline LossState& LossIn(const Context& cx, const Tcb& tcb) {
+  return cx.buffers.send[tcb.send_buffer].loss;
+}
 
 /// An ACK has been taken into the scoreboard: decides about losses and about the window.
 void OnAckNews(Context& cx, Tcb& tcb, LossState& loss, AckNews& news);

@@ -322,7 +322,7 @@ void Begin(const Context& cx, Tcb& tcb) {
 
 void ControlByModel(const Context& cx, Tcb& tcb, const AckNews& news) {
   BbrModel& model = *cx.buffers.ModelOf(tcb);
-  const BbrStep step{cx, tcb, *LossOf(cx, tcb), model, news};
+  const BbrStep step{cx, tcb, LossIn(cx, tcb), model, news};
   TakeBandwidth(step);
   TakeBunch(step);
   TurnCycle(step);
@@ -348,14 +348,14 @@ void TimedOut(const Context& cx, Tcb& tcb) {
   tcb.congestion_state[kWasFast] = 0;
   model.full_bandwidth = 0;
   model.round_start = true;
-  WatchForPolicer(cx, tcb, LossOf(cx, tcb)->deliveries, model, true, false);
+  WatchForPolicer(cx, tcb, LossIn(cx, tcb).deliveries, model, true, false);
 }
 
 std::uint32_t Undone(const Context& cx, Tcb& tcb, std::uint32_t) {
   BbrModel& model = *cx.buffers.ModelOf(tcb);
   model.full_bandwidth = 0;  // what looked like a full pipe may have been the reduction
   model.full_rounds = 0;
-  ForgetPolicer(LossOf(cx, tcb)->deliveries, model);
+  ForgetPolicer(LossIn(cx, tcb).deliveries, model);
   return tcb.cwnd;
 }
 

@@ -70,7 +70,7 @@ void AvoidCongestion(const Context& cx, Tcb& tcb, CubicScratch& cubic, std::uint
 }
 
 void Acked(const Context& cx, Tcb& tcb, const AckNews& news, bool limited) {
-  CongestionScratch& scratch = LossOf(cx, tcb)->congestion;
+  CongestionScratch& scratch = LossIn(cx, tcb).congestion;
   if (tcb.cwnd < tcb.ssthresh) WatchSlowStart(cx, tcb, scratch.hystart, news);
   if (!limited || tcb.cwnd >= kLargestWindow) return;
   std::uint32_t bytes = news.delivered;
@@ -81,7 +81,7 @@ void Acked(const Context& cx, Tcb& tcb, const AckNews& news, bool limited) {
 }
 
 std::uint32_t Reduced(const Context& cx, Tcb& tcb) {
-  LossOf(cx, tcb)->congestion.cubic.prior = tcb.congestion_state;
+  LossIn(cx, tcb).congestion.cubic.prior = tcb.congestion_state;
   std::uint32_t& w_max = tcb.congestion_state[kMaxWindow];
   const std::uint64_t cwnd = tcb.cwnd;
   // §4.7, fast convergence: a window that did not get as far as the last one makes room for others,
@@ -96,11 +96,11 @@ std::uint32_t Reduced(const Context& cx, Tcb& tcb) {
 void TimedOut(const Context& cx, Tcb& tcb) {
   tcb.congestion_state[kMaxWindow] = 0;
   tcb.congestion_state[kEpoch] = 0;
-  LossOf(cx, tcb)->congestion.hystart = HyStart{};
+  LossIn(cx, tcb).congestion.hystart = HyStart{};
 }
 
 std::uint32_t Undone(const Context& cx, Tcb& tcb, std::uint32_t prior_cwnd) {
-  CubicScratch& cubic = LossOf(cx, tcb)->congestion.cubic;
+  CubicScratch& cubic = LossIn(cx, tcb).congestion.cubic;
   tcb.congestion_state = cubic.prior;
   cubic.begun = false;
   return prior_cwnd;
