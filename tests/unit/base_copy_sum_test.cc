@@ -43,12 +43,8 @@ void Check(std::span<const std::byte> bytes) {
   // Nothing beyond the end is written.
   constexpr auto kGuard = std::byte{0xa5};
   std::vector<std::byte> copy(bytes.size() + 64, kGuard);
-  const std::uint64_t sum = CopyAndSum(copy.data(), bytes.data(), bytes.size());
-  EXPECT_EQ(Folded(sum), Folded(PlainSum(bytes))) << bytes.size();
+  CopyBytes(copy.data(), bytes.data(), bytes.size());
   EXPECT_EQ(std::memcmp(copy.data(), bytes.data(), bytes.size()), 0);
-  std::vector<std::byte> plain(bytes.size() + 64, kGuard);
-  CopyBytes(plain.data(), bytes.data(), bytes.size());
-  EXPECT_EQ(plain, copy);
   for (std::size_t i = bytes.size(); i < copy.size(); ++i) EXPECT_EQ(copy[i], kGuard);
 }
 
@@ -74,11 +70,6 @@ TEST(CopySum, OnlyZerosSumToZero) {
   EXPECT_EQ(SumBytes(zeros.data(), zeros.size()), 0u);
   const std::vector<std::byte> ones(1500, std::byte{0xff});
   EXPECT_NE(SumBytes(ones.data(), ones.size()), 0u);
-}
-
-TEST(CopySum, SaysWhichLoopsItUses) {
-  RecordProperty("path", CopySumPath());
-  EXPECT_STRNE(CopySumPath(), "");
 }
 
 }  // namespace
