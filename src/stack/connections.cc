@@ -179,7 +179,9 @@ void Stack::Impl::Settle(Context& cx, Socket& socket) {
     tcp::SchedulePacing(cx, socket);
     buffers.DetachEmpty(socket);
     ListNode<stack::OutputTag>& node = socket;
-    if (!node.linked()) network.link(socket.link).output.PushBack(socket);
+    if (!node.linked() && tcp::MayOwe(cx, socket)) {
+      network.link(socket.link).output.PushBack(socket);
+    }
   }
   RefileTimer(socket);
   UpdateReadiness(cx, socket);
@@ -197,6 +199,9 @@ void Stack::Impl::CheckSocket(const Context& cx, const Socket& socket) const {
   const stack::FineNode& node = socket;
   ESTAB_CHECK(!node.filed() || fine.DeadlineOf(node) <= socket.fine_at);
   ESTAB_CHECK(!node.filed() || socket.fine_at != kNever);
+  const ListNode<stack::OutputTag>& output = socket;
+  const bool waits = output.linked() || !socket.attached;
+  ESTAB_CHECK(waits || tcp::PlanSegment(cx, socket).kind == tcp::Plan::Kind::kNothing);
   ESTAB_CHECK(!socket.attached || Lookup(socket.tuple).raw == Ref(Owner::kSocket, socket.self).raw);
 }
 

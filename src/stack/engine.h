@@ -265,6 +265,14 @@ struct Stack::Impl {
   void TakePacketTooBig(Context& cx, Socket& socket, const wire::IcmpError& error);
 
   // --- transmit.cc ---
+  /// Pieces that the payload of one packet may lie in.
+  static constexpr std::size_t kMostPieces = 20;
+  /// The headers of a packet whose sink holds on to it, and the chunks that its payload lies in.
+  struct Loan {
+    std::array<std::byte, 100> header;
+    std::array<Chunk*, kMostPieces> chunks;
+    std::uint32_t count = 0;
+  };
   /// The IP header of a segment with these options; on a path that is `locked` (see PathMtu).
   wire::IpHeader HeaderFor(const Tuple& tuple, const SocketOptions& own, bool locked);
   std::size_t Transmit(Time now, PacketSink& sink, std::size_t budget);
@@ -272,12 +280,16 @@ struct Stack::Impl {
   std::size_t TransmitLink(Time now, PacketSink& sink, LinkId link, std::size_t budget);
   /// Points `slices` at the plan's payload and returns how many they are.
   std::size_t GatherPayload(Socket& socket, tcp::Plan& plan, Chunk** chunks);
-  /// What goes next, in one packet for a link that can do so much.
-  static tcp::Plan NextPlan(const Context& cx, const Socket& socket, SinkCapabilities can);
-  /// Sends it; returns how many segments that are on the wire. 0: nothing to send, or the link is
-  /// busy (`busy`).
-  std::size_t TransmitSegment(Context& cx, PacketSink& sink, Socket& socket, SinkCapabilities can,
-                              bool& busy);
+  /// What goes next: one segment, or as many as a link takes in one packet, or, if it does not cut
+  /// them itself, `packets` at most.
+  static tcp::Plan NextPlan(const Context& cx, const Socket& socket, SinkCapabilities can,
+                            std::size_t packets);
+  std::size_t TransmitNext(Context& cx, PacketSink& sink, Socket& socket, SinkCapabilities can,
+                           std::size_t packets, bool& busy);
+  std::uint32_t SendWhole(Context& cx, PacketSink& sink, Socket& socket, SinkCapabilities can,
+                          tcp::Plan plan);
+  std::uint32_t SendCut(Context& cx, PacketSink& sink, Socket& socket, SinkCapabilities can,
+                        tcp::Plan plan, bool& busy);
   void RecordSent(const Context& cx, const Socket& socket, const tcp::Plan& plan,
                   const wire::Segment& segment);
   void TransmitComplete(std::uint64_t token);
@@ -293,6 +305,8 @@ struct Stack::Impl {
              const wire::Segment& segment, const SocketOptions& options);
   /// Answers `segment` with the reset that RFC 9293 §3.10.7.1 prescribes.
   void ReplyReset(Time now, LinkId link, const Tuple& tuple, const wire::Segment& segment);
+  bool Offer(PacketSink& sink, const Socket& socket, TxPacket& packet, Loan& loan,
+             std::uint32_t slot);
   SinkResult LoopBack(const TxPacket& packet);
   /// Queues a finished packet; one that is longer than the path's MTU goes in fragments.
   void QueuePacket(Time now, LinkId link, bool local, std::span<const std::byte> packet);
@@ -348,15 +362,6 @@ struct Stack::Impl {
   Result<ConnectionInfo> Info(Time now, const Tuple& tuple) const;
   std::size_t List(Time now, ListCursor& cursor, std::span<ConnectionInfo> out) const;
   State StateOf(const Socket& socket) const;
-
-  /// Pieces that the payload of one packet may lie in.
-  static constexpr std::size_t kMostPieces = 20;
-  /// The headers of a packet whose sink holds on to it, and the chunks that its payload lies in.
-  struct Loan {
-    std::array<std::byte, 100> header;
-    std::array<Chunk*, kMostPieces> chunks;
-    std::uint32_t count = 0;
-  };
 
   // Memory first: everything below comes from it.
   Memory memory;

@@ -27,25 +27,80 @@ wire::IpHeader IpHeaderFor(const Tuple& tuple, std::uint8_t tos, std::uint8_t tt
   return header;
 }
 
-// IP and TCP headers of `segment` with their checksums, that of TCP only begun if the link does the
-// rest (`offload`); returns their size. `payload_size`: of all its pieces.
+// Fills in the TCP checksum, or begins it if the link does the rest (`offload`). `payload_size`: of
+// all pieces of the payload.
+void FillChecksum(std::span<std::byte> tcp, const wire::IpHeader& ip,
+                  std::span<const Slice> payload, std::size_t payload_size, bool offload) {
+  const auto length = static_cast<std::uint32_t>(tcp.size() + payload_size);
+  wire::StoreTcpChecksum(tcp, offload ? wire::TcpPartialChecksum(ip.source, ip.destination, length)
+                                      : wire::TcpChecksum(ip.source, ip.destination, tcp, payload));
+}
+
+// IP and TCP headers of `segment` with their checksums; returns their size.
 std::size_t BuildHeaders(std::span<std::byte> out, const wire::IpHeader& ip,
                          const wire::Segment& segment, std::span<const Slice> payload,
                          std::size_t payload_size, bool offload = false) {
   const std::size_t ip_size = wire::IpHeaderSize(ip.destination);
   const std::size_t tcp_size = wire::EncodeTcp(out.subspan(ip_size), segment);
   wire::EncodeIp(out, ip, tcp_size + payload_size);
-  const std::span<std::byte> tcp = out.subspan(ip_size, tcp_size);
-  const auto length = static_cast<std::uint32_t>(tcp_size + payload_size);
-  wire::StoreTcpChecksum(tcp, offload ? wire::TcpPartialChecksum(ip.source, ip.destination, length)
-                                      : wire::TcpChecksum(ip.source, ip.destination, tcp, payload));
+  FillChecksum(out.subspan(ip_size, tcp_size), ip, payload, payload_size, offload);
   return ip_size + tcp_size;
+}
+
+// The headers of segments that differ in number, length and last flags alone: written once, and
+// changed from one to the next.
+class HeaderSeries {
+ public:
+  // Where they differ.
+  struct Place {
+    std::uint32_t number = 0;  // of the segment among them, from 0
+    std::uint32_t seq = 0;
+    std::uint16_t flags = 0;
+  };
+
+  // `first`: of them; `size`: of its payload.
+  HeaderSeries(const wire::IpHeader& ip, const wire::Segment& first, std::size_t size)
+      : ip_(ip), ip_size_(wire::IpHeaderSize(ip.destination)), payload_size_(size) {
+    tcp_size_ = wire::EncodeTcp(std::span(pattern_).subspan(ip_size_), first);
+    wire::EncodeIp(pattern_, ip, tcp_size_ + size);
+  }
+
+  // Writes those of one segment; returns them.
+  std::span<std::byte> Write(std::span<std::byte> out, const Place& place,
+                             std::span<const Slice> payload, std::size_t size, bool offload) {
+    const std::span<std::byte> tcp = std::span(pattern_).subspan(ip_size_, tcp_size_);
+    if (size != payload_size_ || !ip_.dont_fragment) {
+      wire::IpHeader ip = ip_;
+      ip.identification = static_cast<std::uint16_t>(ip_.identification + place.number);
+      wire::EncodeIp(pattern_, ip, tcp_size_ + size);
+      payload_size_ = size;
+    }
+    wire::RenumberTcp(tcp, place.seq, place.flags);
+    FillChecksum(tcp, ip_, payload, size, offload);
+    std::memcpy(out.data(), pattern_.data(), ip_size_ + tcp_size_);
+    return out.first(ip_size_ + tcp_size_);
+  }
+
+ private:
+  wire::IpHeader ip_;
+  std::array<std::byte, kMaxHeader> pattern_;
+  std::size_t ip_size_;
+  std::size_t tcp_size_;
+  std::size_t payload_size_;  // that the IP header speaks of
+};
+
+// The link is to fill in the rest of the TCP checksum, if it can.
+void AskForChecksum(SinkCapabilities can, const wire::IpHeader& ip, TxPacket& packet) {
+  if (!can.checksum) return;
+  packet.checksum_start = static_cast<std::uint16_t>(wire::IpHeaderSize(ip.destination));
+  packet.checksum_offset = wire::kTcpChecksumOffset;
 }
 
 // A link that cuts super-segments fills in their checksums too.
 SinkCapabilities Usable(SinkCapabilities can) {
   constexpr std::uint32_t kLongest = 65535;  // what the headers' length fields hold
-  can.max_size = can.checksum ? std::min(can.max_size, kLongest) : 0;
+  const bool cuts = can.checksum && can.max_size > kMaxHeader;
+  can.max_size = cuts ? std::min(can.max_size, kLongest) : 0;
   return can;
 }
 
@@ -183,52 +238,113 @@ void Stack::Impl::RecordSent(const Context& cx, const Socket& socket, const tcp:
   recorder.Segment(cx.now, socket.number, socket.tuple, true, summary);
 }
 
-tcp::Plan Stack::Impl::NextPlan(const Context& cx, const Socket& socket, SinkCapabilities can) {
+// What several segments have in common is worked out once, whoever cuts them.
+tcp::Plan Stack::Impl::NextPlan(const Context& cx, const Socket& socket, SinkCapabilities can,
+                                std::size_t packets) {
   tcp::Plan plan = tcp::PlanSegment(cx, socket);
-  if (can.max_size > kMaxHeader) tcp::GrowPlan(cx, socket, can.max_size - kMaxHeader, plan);
+  const auto most = can.max_size != 0 ? can.max_size - kMaxHeader
+                                      : static_cast<std::uint32_t>(packets * socket.send_mss);
+  tcp::GrowPlan(cx, socket, most, plan);
   return plan;
 }
 
-std::size_t Stack::Impl::TransmitSegment(Context& cx, PacketSink& sink, Socket& socket,
-                                         SinkCapabilities can, bool& busy) {
-  const bool local = socket.to_self;
-  if (local) can = SinkCapabilities{};
-  tcp::Plan plan = NextPlan(cx, socket, can);
-  if (plan.kind == tcp::Plan::Kind::kNothing) return 0;
+// Offers a packet to its link, or to ourselves; `slot` is that of `loan`, if the sink may hold on
+// to the packet. False: the link is busy.
+bool Stack::Impl::Offer(PacketSink& sink, const Socket& socket, TxPacket& packet, Loan& loan,
+                        std::uint32_t slot) {
+  packet.link = socket.link;
+  packet.token = slot == kNoSlot ? 0 : std::uint64_t{slot} + 1;
+  const SinkResult result = socket.to_self ? LoopBack(packet) : sink.Send(packet);
+  if (result == SinkResult::kHeld) {
+    ESTAB_CHECK(slot != kNoSlot);
+    loan.count = static_cast<std::uint32_t>(packet.payload.size());
+    for (std::size_t i = 0; i < loan.count; ++i) buffers.chunks.Ref(loan.chunks[i]);
+  } else if (slot != kNoSlot) {
+    loans.Destroy(slot);
+  }
+  return result != SinkResult::kBusy;
+}
+
+// The plan in one packet; returns its segments, 0 if the link is busy.
+std::uint32_t Stack::Impl::SendWhole(Context& cx, PacketSink& sink, Socket& socket,
+                                     SinkCapabilities can, tcp::Plan plan) {
   Loan own;
   const std::uint32_t slot = can.holds ? loans.Create() : kNoSlot;
   Loan& loan = slot != kNoSlot ? loans[slot] : own;
   const std::size_t pieces = GatherPayload(socket, plan, loan.chunks.data());
   wire::Segment segment = tcp::MakeSegment(cx, socket, plan);
   if (plan.kind == tcp::Plan::Kind::kSyn && !plan.repeat) AddFastOpenOption(socket, segment);
-  const std::span<const Slice> payload(slices.data(), pieces);
   wire::IpHeader ip = HeaderFor(socket.tuple, *socket.options, socket.mtu_locked);
   ip.tos = segment.tos;
   if (!ip.dont_fragment) datagrams_fragmented += plan.count() - 1;  // each has a number of its own
   TxPacket packet;
-  packet.header = {loan.header.data(),
-                   BuildHeaders(loan.header, ip, segment, payload, plan.length, can.checksum)};
-  packet.payload = payload;
-  packet.link = socket.link;
-  packet.token = slot == kNoSlot ? 0 : std::uint64_t{slot} + 1;
+  packet.payload = std::span(slices).first(pieces);
+  packet.header = {loan.header.data(), BuildHeaders(loan.header, ip, segment, packet.payload,
+                                                    plan.length, can.checksum)};
   packet.gso_size = plan.piece;
-  if (can.checksum) {
-    packet.checksum_start = static_cast<std::uint16_t>(wire::IpHeaderSize(ip.destination));
-    packet.checksum_offset = wire::kTcpChecksumOffset;
-  }
-  const SinkResult result = local ? LoopBack(packet) : sink.Send(packet);
-  if (result == SinkResult::kHeld) {
-    ESTAB_CHECK(slot != kNoSlot);
-    loan.count = static_cast<std::uint32_t>(pieces);
-    for (std::size_t i = 0; i < pieces; ++i) buffers.chunks.Ref(loan.chunks[i]);
-  } else if (slot != kNoSlot) {
-    loans.Destroy(slot);
-  }
-  busy = result == SinkResult::kBusy;
-  if (busy) return 0;
+  AskForChecksum(can, ip, packet);
+  if (!Offer(sink, socket, packet, loan, slot)) return 0;
   RecordSent(cx, socket, plan, segment);
   tcp::CommitSegment(cx, socket, plan, segment);
   return plan.count();
+}
+
+// The segments of a plan one by one, for a link that does not cut; returns how many have gone. It
+// is busy, or the payload lies in too many pieces, if those are not all.
+std::uint32_t Stack::Impl::SendCut(Context& cx, PacketSink& sink, Socket& socket,
+                                   SinkCapabilities can, tcp::Plan plan, bool& busy) {
+  wire::Segment segment = tcp::MakeSegment(cx, socket, plan);
+  wire::IpHeader ip = HeaderFor(socket.tuple, *socket.options, socket.mtu_locked);
+  ip.tos = segment.tos;
+  HeaderSeries headers(ip, segment, plan.piece);
+  const std::uint32_t count = plan.count();
+  std::uint32_t sent = 0;
+  for (; sent < count && !busy; sent += busy ? 0 : 1) {
+    const std::uint32_t at = sent * plan.piece;
+    const std::uint32_t size = std::min(std::uint32_t{plan.piece}, plan.length - at);
+    Loan own;
+    const std::uint32_t slot = can.holds ? loans.Create() : kNoSlot;
+    Loan& loan = slot != kNoSlot ? loans[slot] : own;
+    const std::size_t pieces = buffers.send[socket.send_buffer].bytes.Gather(
+        plan.offset + at, size, slices, loan.chunks.data());
+    if (pieces == 0) {
+      if (slot != kNoSlot) loans.Destroy(slot);
+      break;
+    }
+    const bool last = sent + 1 == count;
+    TxPacket packet;
+    packet.payload = std::span(slices).first(pieces);
+    packet.header = headers.Write(loan.header,
+                                  {.number = sent,
+                                   .seq = segment.seq + at,
+                                   .flags = last ? segment.flags : tcp::WithoutEnd(segment.flags)},
+                                  packet.payload, size, can.checksum);
+    AskForChecksum(can, ip, packet);
+    busy = !Offer(sink, socket, packet, loan, slot);
+  }
+  if (sent == 0) return 0;
+  if (sent != count) segment.flags = tcp::WithoutEnd(segment.flags);
+  tcp::KeepFirst(sent, plan);
+  if (!ip.dont_fragment) datagrams_fragmented += sent - 1;
+  RecordSent(cx, socket, plan, segment);
+  tcp::CommitSegment(cx, socket, plan, segment);
+  return sent;
+}
+
+// What goes next, in `packets` at most; returns how many segments that are on the wire. 0: nothing
+// to send, or the link is busy.
+std::size_t Stack::Impl::TransmitNext(Context& cx, PacketSink& sink, Socket& socket,
+                                      SinkCapabilities can, std::size_t packets, bool& busy) {
+  tcp::Plan plan = NextPlan(cx, socket, can, packets);
+  if (plan.kind == tcp::Plan::Kind::kNothing) return 0;
+  if (plan.piece != 0 && can.max_size == 0) {
+    const std::uint32_t sent = SendCut(cx, sink, socket, can, plan, busy);
+    if (sent != 0 || busy) return sent;
+    plan = tcp::PlanSegment(cx, socket);
+  }
+  const std::uint32_t sent = SendWhole(cx, sink, socket, can, plan);
+  busy = sent == 0;
+  return sent;
 }
 
 SinkResult Stack::Impl::LoopBack(const TxPacket& packet) {
@@ -254,16 +370,17 @@ std::size_t Stack::Impl::TransmitLink(Time now, PacketSink& sink, LinkId id, std
     Socket& socket = *link.output.front();
     IntrusiveList<Socket, stack::OutputTag>::Remove(socket);
     SyncPath(cx, socket);
+    const SinkCapabilities here = socket.to_self ? SinkCapabilities{} : can;
     std::size_t packets = 0;
     std::size_t segments = 0;
     bool more = true;
     while (more && segments < kBurst && sent + packets < budget) {
-      const std::size_t n = TransmitSegment(cx, sink, socket, can, busy);
-      more = n != 0;
+      const std::size_t room = std::min(kBurst - segments, budget - sent - packets);
+      const std::size_t n = TransmitNext(cx, sink, socket, here, room, busy);
       segments += n;
-      packets += more ? 1 : 0;
+      packets += here.max_size == 0 ? n : std::min<std::size_t>(n, 1);
+      more = n != 0 && !busy && tcp::MayOwe(cx, socket);
     }
-    sent += packets;
     // Not finished: it goes behind the others, or waits in its place for the link.
     if (more || busy) link.output.PushBack(socket);
     if (packets != 0) SettleAfterSending(cx, socket);

@@ -254,6 +254,32 @@ bool OnlyTouches(const Tcb& tcb, const Arriving& segment) {
          (WindowOf(tcb).size != 0 && IsIn(tcb.state, kMayReceive));
 }
 
+// What an open connection gets most of: the next segment of the stream, or a bare ACK, with nothing
+// about it that a check could find fault with (Van Jacobson's header prediction).
+bool IsNextInStream(const Tcb& tcb, const Arriving& segment) {
+  const wire::Segment& header = segment.header;
+  const bool plain = (header.flags & ~unsigned{kPsh}) == kAck;
+  if (tcb.state != State::kEstablished || !plain || segment.seq != tcb.rcv.nxt) return false;
+  if (segment.data.size() > WindowOf(tcb).size) return false;
+  const wire::TcpOptions& options = header.options;
+  return !tcb.timestamps || (options.has_timestamp && !Precedes(options.ts_value, tcb.ts.recent));
+}
+
+void NoteHeard(const Context& cx, Tcb& tcb) {
+  tcb.last_heard = cx.stamp();
+  tcb.keepalive_probes = 0;
+}
+
+Verdict TakeNextInStream(Context& cx, Tcb& tcb, Arriving& segment) {
+  const AckOutcome ack = TakeAck(cx, tcb, segment);
+  if (ack.done) return ack.verdict;
+  TakeTimestamp(cx, tcb, segment);
+  NoteHeard(cx, tcb);
+  const RuleId rule = segment.data.empty() ? ack.verdict.rule : TakeText(cx, tcb, segment);
+  Apply(cx, tcb, rule);
+  return {rule};
+}
+
 Verdict TakeTextAndFin(Context& cx, Tcb& tcb, Arriving& segment, RuleId ack_rule) {
   if (OnlyTouches(tcb, segment)) {
     AckOnce(tcb);  // nothing of it can be taken: what is expected
@@ -271,6 +297,7 @@ Verdict TakeTextAndFin(Context& cx, Tcb& tcb, Arriving& segment, RuleId ack_rule
 }  // namespace
 
 Verdict ArriveSynchronized(Context& cx, Tcb& tcb, Arriving& segment) {
+  if (IsNextInStream(tcb, segment)) return TakeNextInStream(cx, tcb, segment);
   if (auto done = CheckMeaning(cx, tcb, segment)) return *done;
   if (auto done = CheckTimestamp(cx, tcb, segment)) return *done;
   if (auto done = CheckPaws(cx, tcb, segment)) return *done;
@@ -292,8 +319,7 @@ Verdict ArriveSynchronized(Context& cx, Tcb& tcb, Arriving& segment) {
   if (ack.done) return ack.verdict;
   TakeCwr(tcb, segment);
   TakeTimestamp(cx, tcb, segment);
-  tcb.last_heard = cx.stamp();
-  tcb.keepalive_probes = 0;
+  NoteHeard(cx, tcb);
   const Verdict verdict = TakeTextAndFin(cx, tcb, segment, ack.verdict.rule);
   AckReduction(tcb, segment);
   // Rules that moved the state have been applied where they did; the others are written down here.

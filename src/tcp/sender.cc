@@ -426,11 +426,18 @@ void GrowPlan(const Context& cx, const Tcb& tcb, std::uint32_t most, Plan& plan)
   plan.last = last.last;
 }
 
+void KeepFirst(std::uint32_t segments, Plan& plan) {
+  if (segments == plan.count()) return;
+  plan.length = segments * plan.piece;
+  if (segments == 1) plan.piece = 0;
+  plan.flags = WithoutEnd(plan.flags);
+  plan.last = false;
+}
+
 void HalvePlan(Plan& plan) {
+  if (plan.piece != 0) return KeepFirst(std::max(plan.length / plan.piece / 2, 1u), plan);
   plan.length /= 2;
-  if (plan.piece != 0) plan.length = std::max(plan.length / plan.piece, 1u) * plan.piece;
-  if (plan.length == plan.piece) plan.piece = 0;
-  plan.flags = static_cast<std::uint16_t>(plan.flags & ~(kPsh | kFin));
+  plan.flags = WithoutEnd(plan.flags);
 }
 
 wire::Segment MakeSegment(const Context& cx, const Tcb& tcb, const Plan& plan) {

@@ -2,6 +2,8 @@
 #pragma once
 
 #include "tcp/context.h"
+#include "tcp/recovery.h"
+#include "tcp/send_queue.h"
 #include "wire/segment.h"
 
 namespace estab::tcp {
@@ -29,12 +31,24 @@ struct Plan {
 /// The next segment that `tcb` has to send now, or nothing.
 Plan PlanSegment(const Context& cx, const Tcb& tcb);
 
+/// Whether it is worth asking PlanSegment. False: it would find nothing.
+inline bool MayOwe(const Context& cx, const Tcb& tcb) {
+  if (tcb.acks_owed != 0 || tcb.pending.to_send() || SendEnd(cx, tcb) > tcb.snd.nxt) return true;
+  return tcb.send_buffer != kNoSlot && LossOf(cx, tcb)->flight.lost_count() != 0;
+}
+
 /// Makes a super-segment of `plan` (from PlanSegment just now) if the segments that would follow it
 /// at this moment are new data too: up to `most` bytes of payload in all, and no more than the
 /// connection's rate makes of a millisecond (Linux: tcp_tso_autosize). What goes on the wire, and
 /// what is written down of it, is what it would have been without. It may take memory to write it
 /// down in.
 void GrowPlan(const Context& cx, const Tcb& tcb, std::uint32_t most, Plan& plan);
+/// The first `segments` of a super-segment, which are all or fewer.
+void KeepFirst(std::uint32_t segments, Plan& plan);
+/// What of a super-segment's flags the segments before its last one carry.
+constexpr std::uint16_t WithoutEnd(std::uint16_t flags) {
+  return static_cast<std::uint16_t>(flags & ~(kPsh | kFin));
+}
 /// About half of `plan`, which was too much in one packet; a super-segment stays whole segments.
 void HalvePlan(Plan& plan);
 

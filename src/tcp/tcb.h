@@ -53,6 +53,9 @@ struct Pending {
   bool force : 1 = false;  // what fits the window, however little (the persist timer's override)
   bool reset : 1 = false;  // R. seq=SND.NXT; the state is CLOSED already
   bool news : 1 = false;   // something to read has come that the user has not been told of
+
+  /// Whether any of it is something to send.
+  bool to_send() const { return syn || head || tail || probe || force; }
 };
 
 struct Tcb {

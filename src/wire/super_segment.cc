@@ -69,12 +69,11 @@ void SuperSegmentCutter::FinishIp(std::span<std::byte> segment) const {
 }
 
 void SuperSegmentCutter::FinishTcp(std::span<std::byte> tcp) const {
-  Store32(&tcp[4], Load32(&tcp[4]) + static_cast<std::uint32_t>(next_ * piece_));
-  unsigned flags = std::to_integer<unsigned>(tcp[13]);
+  unsigned flags = Load16(&tcp[12]);
   if (next_ + 1 != count_) flags &= ~unsigned{kPsh | kFin};
   if (next_ != 0) flags &= ~unsigned{kCwr};
-  tcp[13] = static_cast<std::byte>(flags);
-  Store16(&tcp[kTcpChecksumOffset], 0);
+  RenumberTcp(tcp, Load32(&tcp[4]) + static_cast<std::uint32_t>(next_ * piece_),
+              static_cast<std::uint16_t>(flags));
 }
 
 }  // namespace estab::wire

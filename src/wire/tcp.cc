@@ -277,6 +277,15 @@ std::size_t EncodeTcp(std::span<std::byte> out, const Segment& segment) {
   return size;
 }
 
+void RenumberTcp(std::span<std::byte> header, std::uint32_t seq, std::uint16_t flags) {
+  ESTAB_CHECK(header.size() >= kTcpHeaderSize);
+  constexpr unsigned kFlags = 0x1ff;
+  Store32(&header[4], seq);
+  Store16(&header[12],
+          static_cast<std::uint16_t>((Load16(&header[12]) & ~kFlags) | (flags & kFlags)));
+  Store16(&header[kTcpChecksumOffset], 0);
+}
+
 std::uint16_t TcpChecksum(const IpAddress& source, const IpAddress& destination, Bytes header,
                           std::span<const Slice> payload) {
   std::size_t length = header.size();

@@ -49,6 +49,10 @@ std::size_t TcpHeaderSize(const Segment& segment);
 /// cookie that does not fit, or whose size is none that RFC 7413 allows, is left out.
 std::size_t EncodeTcp(std::span<std::byte> out, const Segment& segment);
 
+/// Makes the header of another segment of it: with this number and these flags (TcpFlag bits), and
+/// zero for a checksum.
+void RenumberTcp(std::span<std::byte> header, std::uint32_t seq, std::uint16_t flags);
+
 /// The checksum to store for `header` and `payload` between these addresses. The field in `header`
 /// must be zero.
 std::uint16_t TcpChecksum(const IpAddress& source, const IpAddress& destination,
