@@ -22,6 +22,7 @@
 #include "tcp/sender.h"
 #include "wire/icmp.h"
 #include "wire/ip.h"
+#include "wire/last_segment.h"
 
 namespace estab {
 
@@ -75,6 +76,11 @@ struct Stack::Impl {
   void Deliver(Time now, const wire::IpPacket& ip, const Arrival& arrival);
   /// RFC 1122 §3.2.1.3: no host has such a source address, so nothing shall be sent there.
   bool BadSource(const IpAddress& source, bool looped) const;
+  bool ReceiveNext(Time now, const RxPacket& packet);
+  void Remember(Socket& socket, LinkId link, const wire::IpPacket& ip,
+                const wire::Segment& segment);
+  static void NoteSegment(Context& cx, ConnectionNumber number, const Tuple& tuple,
+                          const wire::Segment& segment);
   void ReceiveTcp(Time now, const wire::IpPacket& ip, const Arrival& arrival);
   bool Vouches(Ref ref, bool from_us) const;
   void ArriveAtSocket(Context& cx, Socket& socket, LinkId link, const wire::Segment& segment);
@@ -395,6 +401,12 @@ struct Stack::Impl {
   stack::FragmentTable fragments6;
   stack::IcmpLimiter icmp_limiter;
   IntrusiveList<Socket, stack::QueueTag> ready;
+  /// The last segment that came over a link for a connection in the table.
+  struct {
+    wire::LastSegment segment;
+    Socket* socket = nullptr;
+    LinkId link = 0;
+  } recent;
   Socket* arrived = nullptr;  // segments have come to it, and it is not settled yet
   StackCounters counters;
   StackKeys keys;

@@ -85,6 +85,7 @@ void Stack::Impl::ReceivePacket(Time now, const RxPacket& packet) {
     ++counters.bad_packets;
     return;
   }
+  if (ReceiveNext(now, packet)) return;
   const auto ip = wire::DecodeIp(packet.data);
   if (!ip) return ReportRefusal(now, packet.data, packet.link);
   ReceiveIp(now, *ip,
@@ -151,6 +152,34 @@ bool Stack::Impl::Vouches(Ref ref, bool from_us) const {
   return socket.state != State::kListen && (from_us || !socket.to_self);
 }
 
+// Another segment of the connection that the last one was for: of it only the numbers are news.
+bool Stack::Impl::ReceiveNext(Time now, const RxPacket& packet) {
+  if (packet.link != recent.link || packet.gso_size != 0) return false;
+  const wire::Segment* segment = recent.segment.Next(packet.data, packet.checksum_ok);
+  if (segment == nullptr) return false;
+  Socket& socket = *recent.socket;
+  if (&socket != arrived) SettleArrived(now);
+  Context cx = MakeContext(now);
+  NoteSegment(cx, socket.number, socket.tuple, *segment);
+  ArriveAtSocket(cx, socket, packet.link, *segment);
+  return true;
+}
+
+void Stack::Impl::Remember(Socket& socket, LinkId link, const wire::IpPacket& ip,
+                           const wire::Segment& segment) {
+  recent.segment.Take(ip, segment);
+  recent.socket = &socket;
+  recent.link = link;
+}
+
+// Makes `segment` the cause of what follows.
+void Stack::Impl::NoteSegment(Context& cx, ConnectionNumber number, const Tuple& tuple,
+                              const wire::Segment& segment) {
+  cx.cause.trigger = Trigger::kSegment;
+  cx.cause.segment = tcp::Summarize(segment);
+  cx.recorder.Segment(cx.now, number, tuple, false, cx.cause.segment);
+}
+
 void Stack::Impl::ReceiveTcp(Time now, const wire::IpPacket& ip, const Arrival& arrival) {
   auto segment = wire::DecodeTcp(ip.payload);
   Tuple tuple{{ip.destination, 0}, {ip.source, 0}};
@@ -179,11 +208,8 @@ void Stack::Impl::ReceiveTcp(Time now, const wire::IpPacket& ip, const Arrival& 
   counters.packets_in += segment->count() - 1;
   const LinkId link = arrival.link;
   Context cx = MakeContext(now);
-  cx.cause.trigger = Trigger::kSegment;
-  cx.cause.segment = tcp::Summarize(*segment);
-  if (recorder.Wants(Observer::kSegments)) {
-    recorder.Segment(now, NumberOf(ref), tuple, false, cx.cause.segment);
-  }
+  const bool watched = recorder.Wants(Observer::kSegments);
+  NoteSegment(cx, watched ? NumberOf(ref) : 0, tuple, *segment);
   if (bad_source) {
     recorder.Fired(now, 0, tuple, State::kClosed, State::kClosed, RuleId::kBadSource, cx.cause);
     return;
@@ -191,6 +217,8 @@ void Stack::Impl::ReceiveTcp(Time now, const wire::IpPacket& ip, const Arrival& 
   if (!ref.found()) return ArriveForNobody(cx, tuple, link, *segment);
   switch (ref.kind()) {
     case Owner::kSocket:
+      if (arrival.gso_size == 0 && !arrival.from_us)
+        Remember(sockets[ref.slot()], link, ip, *segment);
       return ArriveAtSocket(cx, sockets[ref.slot()], link, *segment);
     case Owner::kHalfOpen:
       return ArriveAtHalfOpen(cx, half_open[ref.slot()], *segment);

@@ -254,6 +254,20 @@ bool OnlyTouches(const Tcb& tcb, const Arriving& segment) {
          (WindowOf(tcb).size != 0 && IsIn(tcb.state, kMayReceive));
 }
 
+// What is in order goes to the user, and with it perhaps a FIN that has waited for it.
+Verdict TakeStream(Context& cx, Tcb& tcb, Arriving& segment, RuleId ack_rule) {
+  RuleId rule = ack_rule;
+  if (!segment.data.empty() || segment.fin) rule = TakeText(cx, tcb, segment);
+  if (!segment.fin) return {rule};
+  return TakeFin(cx, tcb);
+}
+
+// Rules that moved the state have been applied where they did; the others are written down here.
+Verdict Written(Context& cx, Tcb& tcb, const Verdict& verdict) {
+  if (!GetRule(verdict.rule).moves) Apply(cx, tcb, verdict.rule);
+  return verdict;
+}
+
 // What an open connection gets most of: the next segment of the stream, or a bare ACK, with nothing
 // about it that a check could find fault with (Van Jacobson's header prediction).
 bool IsNextInStream(const Tcb& tcb, const Arriving& segment) {
@@ -275,9 +289,7 @@ Verdict TakeNextInStream(Context& cx, Tcb& tcb, Arriving& segment) {
   if (ack.done) return ack.verdict;
   TakeTimestamp(cx, tcb, segment);
   NoteHeard(cx, tcb);
-  const RuleId rule = segment.data.empty() ? ack.verdict.rule : TakeText(cx, tcb, segment);
-  Apply(cx, tcb, rule);
-  return {rule};
+  return Written(cx, tcb, TakeStream(cx, tcb, segment, ack.verdict.rule));
 }
 
 Verdict TakeTextAndFin(Context& cx, Tcb& tcb, Arriving& segment, RuleId ack_rule) {
@@ -288,10 +300,7 @@ Verdict TakeTextAndFin(Context& cx, Tcb& tcb, Arriving& segment, RuleId ack_rule
   if (!IsIn(tcb.state, kMayReceive)) return TakeNothing(cx, tcb, segment, ack_rule);
   if (auto done = CheckOrphan(cx, tcb, segment)) return *done;
   TakeUrgent(cx, tcb, segment);
-  RuleId rule = ack_rule;
-  if (!segment.data.empty() || segment.fin) rule = TakeText(cx, tcb, segment);
-  if (!segment.fin) return {rule};
-  return TakeFin(cx, tcb);
+  return TakeStream(cx, tcb, segment, ack_rule);
 }
 
 }  // namespace
@@ -322,9 +331,7 @@ Verdict ArriveSynchronized(Context& cx, Tcb& tcb, Arriving& segment) {
   NoteHeard(cx, tcb);
   const Verdict verdict = TakeTextAndFin(cx, tcb, segment, ack.verdict.rule);
   AckReduction(tcb, segment);
-  // Rules that moved the state have been applied where they did; the others are written down here.
-  if (!GetRule(verdict.rule).moves) Apply(cx, tcb, verdict.rule);
-  return verdict;
+  return Written(cx, tcb, verdict);
 }
 
 }  // namespace estab::tcp

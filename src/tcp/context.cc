@@ -4,22 +4,11 @@
 
 namespace estab::tcp {
 
-void Recorder::Fired(Time at, ConnectionNumber number, const Tuple& tuple, State from, State to,
-                     RuleId rule, const Cause& cause) {
-  // For records, too, what is told is what the table says.
-  const Rule& fired = GetRule(rule);
-  ESTAB_CHECK(IsIn(from, fired.from) && to == (fired.moves ? fired.to : from));
-  ++counts_[static_cast<std::size_t>(rule)];
-  if ((interests_ & Observer::InterestOf(number, from, to)) == 0) return;
-  observer_->OnRule(RuleEvent{at, number, tuple, from, to, rule, cause});
-}
-
 void Apply(Context& cx, Tcb& tcb, RuleId id) {
   const Rule& rule = GetRule(id);
-  ESTAB_CHECK(IsIn(tcb.state, rule.from));
   const State from = tcb.state;
   if (rule.moves) tcb.state = rule.to;
-  cx.recorder.Fired(cx.now, tcb.number, tcb.tuple, from, tcb.state, id, cx.cause);
+  cx.recorder.Fired(cx.now, tcb.number, tcb.tuple, from, tcb.state, id, rule, cx.cause);
 }
 
 void ApplyClosed(Context& cx, Tcb& tcb, RuleId rule) {

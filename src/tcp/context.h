@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 
+#include "base/check.h"
 #include "base/siphash.h"
 #include "estab/observer.h"
 #include "tcp/buffers.h"
@@ -30,8 +31,19 @@ class Recorder {
     observer_ = observer;
     interests_ = observer == nullptr ? 0 : observer->Interests();
   }
+  /// What is told is what the table says: aborts if the rule does not lead there from here.
   void Fired(Time at, ConnectionNumber number, const Tuple& tuple, State from, State to,
-             RuleId rule, const Cause& cause);
+             RuleId rule, const Cause& cause) {
+    Fired(at, number, tuple, from, to, rule, GetRule(rule), cause);
+  }
+  /// The same with the rule at hand.
+  void Fired(Time at, ConnectionNumber number, const Tuple& tuple, State from, State to, RuleId id,
+             const Rule& rule, const Cause& cause) {
+    ESTAB_CHECK(IsIn(from, rule.from) && to == (rule.moves ? rule.to : from));
+    ++counts_[static_cast<std::size_t>(id)];
+    if ((interests_ & Observer::InterestOf(number, from, to)) == 0) return;
+    observer_->OnRule(RuleEvent{at, number, tuple, from, to, id, cause});
+  }
   void Timer(Time at, ConnectionNumber number, const Tuple& tuple, TimerKind timer,
              TimerEvent::What what, Time deadline = kNever) {
     if (!Wants(Observer::kTimers)) return;

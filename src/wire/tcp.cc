@@ -204,6 +204,18 @@ constexpr auto kTcp = static_cast<std::uint8_t>(Protocol::kTcp);
 
 }  // namespace
 
+void ReadFixedHeader(Bytes tcp, Segment& segment) {
+  const std::uint16_t offset_and_flags = Load16(&tcp[12]);
+  segment.source_port = Load16(&tcp[0]);
+  segment.destination_port = Load16(&tcp[2]);
+  segment.seq = Load32(&tcp[4]);
+  segment.ack = Load32(&tcp[8]);
+  segment.flags = static_cast<std::uint16_t>(offset_and_flags & 0x1ff);
+  segment.reserved = static_cast<std::uint8_t>((offset_and_flags >> 9) & 7);
+  segment.window = Load16(&tcp[14]);
+  segment.urgent = Load16(&tcp[18]);
+}
+
 std::expected<Segment, DecodeError> DecodeTcp(Bytes tcp) {
   if (tcp.size() < kTcpHeaderSize) return std::unexpected(DecodeError::kTooShort);
   const std::uint16_t offset_and_flags = Load16(&tcp[12]);
@@ -213,14 +225,7 @@ std::expected<Segment, DecodeError> DecodeTcp(Bytes tcp) {
   }
   std::expected<Segment, DecodeError> decoded;  // in its place: a segment is large
   Segment& segment = *decoded;
-  segment.source_port = Load16(&tcp[0]);
-  segment.destination_port = Load16(&tcp[2]);
-  segment.seq = Load32(&tcp[4]);
-  segment.ack = Load32(&tcp[8]);
-  segment.flags = static_cast<std::uint16_t>(offset_and_flags & 0x1ff);
-  segment.reserved = static_cast<std::uint8_t>((offset_and_flags >> 9) & 7);
-  segment.window = Load16(&tcp[14]);
-  segment.urgent = Load16(&tcp[18]);
+  ReadFixedHeader(tcp, segment);
   ReadOptions(tcp.subspan(kTcpHeaderSize, header_size - kTcpHeaderSize), segment.options);
   segment.payload = tcp.subspan(header_size);
   return decoded;

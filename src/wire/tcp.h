@@ -29,6 +29,9 @@ inline constexpr std::size_t kTcpChecksumOffset = 16;
 /// bytes (RFC 7413 §4.1.1).
 std::expected<Segment, DecodeError> DecodeTcp(std::span<const std::byte> tcp);
 
+/// Reads what lies before the options of a TCP segment of at least 20 bytes: no more than that.
+void ReadFixedHeader(std::span<const std::byte> tcp, Segment& segment);
+
 /// The ends of the TCP segment in the packet that begins at bytes[0], as its receiver sees them, at
 /// a glance: nothing but what this takes has been looked at. False for fragments, for IPv6
 /// extension headers, and for whatever else is no plain segment.
