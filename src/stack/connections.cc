@@ -122,11 +122,15 @@ bool Stack::Impl::Attach(Socket& socket, std::uint32_t hash) {
 
 void Stack::Impl::Detach(Socket& socket) {
   if (!socket.attached) return;
-  if (recent.socket == &socket) recent.segment.Clear();
   index.Erase(Hash(socket.tuple), Ref(Owner::kSocket, socket.self).raw);
   ports.Release(socket.tuple.local.port, {socket.held_address, socket.held_port});
   IntrusiveList<Socket, stack::OutputTag>::Remove(socket);
+  LeaveTable(socket);
+}
+
+void Stack::Impl::LeaveTable(Socket& socket) {
   socket.attached = false;
+  if (recent.socket == &socket) recent.segment.Clear();
 }
 
 void Stack::Impl::Destroy(Socket& socket) {

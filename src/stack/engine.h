@@ -134,6 +134,8 @@ struct Stack::Impl {
   bool Attach(Socket& socket, std::uint32_t hash);
   /// Takes it out again.
   void Detach(Socket& socket);
+  /// It stands in the table no longer.
+  void LeaveTable(Socket& socket);
   void Destroy(Socket& socket);
   /// Brings everything around a socket into line with its TCB after an event: resets, tables,
   /// timer, output, readiness. The socket may be gone afterwards.

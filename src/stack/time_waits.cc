@@ -20,7 +20,7 @@ bool Stack::Impl::AddTimeWait(Context& cx, Slab<Record>& slab, Owner owner, Sock
   record.SetTuple(socket.tuple);
   // The record takes over the connection's place in the table and its count at the port.
   index.Replace(Hash(socket.tuple), Ref(Owner::kSocket, socket.self).raw, Ref(owner, slot).raw);
-  socket.attached = false;
+  LeaveTable(socket);
   ArmTimeWait(cx, record, state.number, socket.tuple);
   return true;
 }

@@ -71,7 +71,9 @@ class HeaderSeries {
     const std::span<std::byte> tcp = std::span(pattern_).subspan(ip_size_, tcp_size_);
     if (size != payload_size_ || !ip_.dont_fragment) {
       wire::IpHeader ip = ip_;
-      ip.identification = static_cast<std::uint16_t>(ip_.identification + place.number);
+      if (!ip_.dont_fragment) {
+        ip.identification = static_cast<std::uint16_t>(ip_.identification + place.number);
+      }
       wire::EncodeIp(pattern_, ip, tcp_size_ + size);
       payload_size_ = size;
     }

@@ -57,6 +57,9 @@ void LastSegment::Take(const IpPacket& packet, const Segment& segment) {
   const auto options = packet.payload.subspan(kOptions, tcp_size - kOptions);
   const bool timestamps = OnlyTimestamps(options);
   if (packet.header.size() != IpHeaderSize(packet.destination)) return;
+  constexpr std::uint16_t kPartOfDatagram =
+      0x3fff;  // a whole one that came in fragments may say so
+  if (v4 && (Load16(&packet.header[6]) & kPartOfDatagram) != 0) return;
   if (!timestamps && !options.empty()) return;
   ip_size_ = packet.header.size();
   header_size_ = ip_size_ + tcp_size;
