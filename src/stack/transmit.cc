@@ -9,6 +9,7 @@
 #include "tcp/sender.h"
 #include "tcp/timers.h"
 #include "wire/fragment.h"
+#include "wire/header_series.h"
 #include "wire/tcp.h"
 
 namespace estab {
@@ -46,50 +47,6 @@ std::size_t BuildHeaders(std::span<std::byte> out, const wire::IpHeader& ip,
   FillChecksum(out.subspan(ip_size, tcp_size), ip, payload, payload_size, offload);
   return ip_size + tcp_size;
 }
-
-// The headers of segments that differ in number, length and last flags alone: written once, and
-// changed from one to the next.
-class HeaderSeries {
- public:
-  // Where they differ.
-  struct Place {
-    std::uint32_t number = 0;  // of the segment among them, from 0
-    std::uint32_t seq = 0;
-    std::uint16_t flags = 0;
-  };
-
-  // `first`: of them; `size`: of its payload.
-  HeaderSeries(const wire::IpHeader& ip, const wire::Segment& first, std::size_t size)
-      : ip_(ip), ip_size_(wire::IpHeaderSize(ip.destination)), payload_size_(size) {
-    tcp_size_ = wire::EncodeTcp(std::span(pattern_).subspan(ip_size_), first);
-    wire::EncodeIp(pattern_, ip, tcp_size_ + size);
-  }
-
-  // Writes those of one segment; returns them.
-  std::span<std::byte> Write(std::span<std::byte> out, const Place& place,
-                             std::span<const Slice> payload, std::size_t size, bool offload) {
-    const std::span<std::byte> tcp = std::span(pattern_).subspan(ip_size_, tcp_size_);
-    if (size != payload_size_ || !ip_.dont_fragment) {
-      wire::IpHeader ip = ip_;
-      if (!ip_.dont_fragment) {
-        ip.identification = static_cast<std::uint16_t>(ip_.identification + place.number);
-      }
-      wire::EncodeIp(pattern_, ip, tcp_size_ + size);
-      payload_size_ = size;
-    }
-    wire::RenumberTcp(tcp, place.seq, place.flags);
-    FillChecksum(tcp, ip_, payload, size, offload);
-    std::memcpy(out.data(), pattern_.data(), ip_size_ + tcp_size_);
-    return out.first(ip_size_ + tcp_size_);
-  }
-
- private:
-  wire::IpHeader ip_;
-  std::array<std::byte, kMaxHeader> pattern_;
-  std::size_t ip_size_;
-  std::size_t tcp_size_;
-  std::size_t payload_size_;  // that the IP header speaks of
-};
 
 // The link is to fill in the rest of the TCP checksum, if it can.
 void AskForChecksum(SinkCapabilities can, const wire::IpHeader& ip, TxPacket& packet) {
@@ -298,7 +255,7 @@ std::uint32_t Stack::Impl::SendCut(Context& cx, PacketSink& sink, Socket& socket
   wire::Segment segment = tcp::MakeSegment(cx, socket, plan);
   wire::IpHeader ip = HeaderFor(socket.tuple, *socket.options, socket.mtu_locked);
   ip.tos = segment.tos;
-  HeaderSeries headers(ip, segment, plan.piece);
+  wire::HeaderSeries headers(ip, segment, can.checksum);
   const std::uint32_t count = plan.count();
   std::uint32_t sent = 0;
   for (; sent < count && !busy; sent += busy ? 0 : 1) {
@@ -320,7 +277,7 @@ std::uint32_t Stack::Impl::SendCut(Context& cx, PacketSink& sink, Socket& socket
                                   {.number = sent,
                                    .seq = segment.seq + at,
                                    .flags = last ? segment.flags : tcp::WithoutEnd(segment.flags)},
-                                  packet.payload, size, can.checksum);
+                                  packet.payload, size);
     AskForChecksum(can, ip, packet);
     busy = !Offer(sink, socket, packet, loan, slot);
   }

@@ -1,5 +1,6 @@
 #include "wire/last_segment.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 
@@ -16,27 +17,58 @@ constexpr std::size_t kIpv6Length = 4;
 constexpr std::size_t kTimestampsSize = 12;
 constexpr std::size_t kOptions = kTcpHeaderSize;  // where they begin
 
-// Which bytes of the headers are the same in every segment of a connection.
-constexpr auto MaskOf(bool v4, bool timestamps) {
-  const std::size_t ip = v4 ? kIpv4HeaderSize : kIpv6HeaderSize;
-  const std::size_t size = ip + kTcpHeaderSize + (timestamps ? kTimestampsSize : 0);
-  std::array<std::uint8_t, 72> same{};
-  for (std::size_t i = 0; i < size; ++i) same[i] = 0xff;
-  const auto differs = [&](std::size_t at, std::size_t bytes) {
-    for (std::size_t i = at; i < at + bytes; ++i) same[i] = 0;
-  };
-  differs(v4 ? kIpv4Length : kIpv6Length, v4 ? 4 : 2);  // IPv4: and the identification
-  if (v4) differs(10, 2);
-  differs(ip + 4, 8);    // both numbers
-  same[ip + 12] = 0xf0;  // flags
-  differs(ip + 13, 7);   // flags, window, checksum, urgent pointer
-  if (timestamps) differs(ip + kOptions + 4, 8);
-  return std::bit_cast<std::array<std::uint64_t, 9>>(same);
+// Headers of one size, as words: the last one ends where they end, and overlaps the one before.
+template <std::size_t kSize>
+constexpr std::size_t kWordsOf = (kSize + 7) / 8;
+template <std::size_t kSize>
+constexpr std::size_t PlaceOf(std::size_t word) {
+  return word + 1 < kWordsOf<kSize> ? word * 8 : kSize - 8;
 }
 
-// The four forms, by MaskOf's two questions.
-constexpr std::size_t FormOf(bool v4, bool timestamps) {
-  return (v4 ? 2u : 0u) + (timestamps ? 1u : 0u);
+constexpr std::size_t SizeOf(bool v4, bool timestamps) {
+  return (v4 ? kIpv4HeaderSize : kIpv6HeaderSize) + kTcpHeaderSize +
+         (timestamps ? kTimestampsSize : 0);
+}
+
+// Which bytes are the same in every segment of a connection, as such words.
+template <bool kV4, bool kTimestamps>
+constexpr auto MakeMask() {
+  constexpr std::size_t kSize = SizeOf(kV4, kTimestamps);
+  constexpr std::size_t kIp = kV4 ? kIpv4HeaderSize : kIpv6HeaderSize;
+  std::array<std::uint8_t, kSize> same{};
+  same.fill(0xff);
+  const auto differs = [&](std::size_t at, std::size_t bytes) {
+    std::fill_n(same.begin() + static_cast<std::ptrdiff_t>(at), bytes, std::uint8_t{0});
+  };
+  differs(kV4 ? kIpv4Length : kIpv6Length, kV4 ? 4 : 2);  // IPv4: and the identification
+  if (kV4) differs(10, 2);
+  differs(kIp + 4, 8);    // both numbers
+  same[kIp + 12] = 0xf0;  // all but the size of the header: a flag
+  differs(kIp + 13, 7);   // flags, window, checksum, urgent pointer
+  if (kTimestamps) differs(kIp + kOptions + 4, 8);
+  std::array<std::uint64_t, kWordsOf<kSize>> words{};
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    std::array<std::uint8_t, 8> bytes{};
+    std::copy_n(same.begin() + static_cast<std::ptrdiff_t>(PlaceOf<kSize>(i)), 8, bytes.begin());
+    words[i] = std::bit_cast<std::uint64_t>(bytes);
+  }
+  return words;
+}
+
+// Whether all bytes that stay the same do so.
+template <bool kV4, bool kTimestamps>
+bool SameHeaders(const std::byte* bytes, const std::byte* last) {
+  constexpr auto kMask = MakeMask<kV4, kTimestamps>();
+  constexpr std::size_t kSize = SizeOf(kV4, kTimestamps);
+  std::uint64_t differs = 0;
+  for (std::size_t i = 0; i < kMask.size(); ++i) {
+    std::uint64_t a;
+    std::uint64_t b;
+    std::memcpy(&a, bytes + PlaceOf<kSize>(i), 8);
+    std::memcpy(&b, last + PlaceOf<kSize>(i), 8);
+    differs |= (a ^ b) & kMask[i];
+  }
+  return differs == 0;
 }
 
 // Nothing but the timestamps, laid out as everybody does.
@@ -46,9 +78,6 @@ bool OnlyTimestamps(std::span<const std::byte> options) {
 }
 
 }  // namespace
-
-constexpr std::array<LastSegment::Words, 4> LastSegment::kMasks = {
-    MaskOf(false, false), MaskOf(false, true), MaskOf(true, false), MaskOf(true, true)};
 
 void LastSegment::Take(const IpPacket& packet, const Segment& segment) {
   Clear();
@@ -61,42 +90,37 @@ void LastSegment::Take(const IpPacket& packet, const Segment& segment) {
       0x3fff;  // a whole one that came in fragments may say so
   if (v4 && (Load16(&packet.header[6]) & kPartOfDatagram) != 0) return;
   if (!timestamps && !options.empty()) return;
-  ip_size_ = packet.header.size();
-  header_size_ = ip_size_ + tcp_size;
-  words_ = (header_size_ + 7) / 8;
-  mask_ = &kMasks[FormOf(v4, timestamps)];
-  std::memcpy(pattern_.data(), packet.header.data(), header_size_);
-  for (std::size_t i = 0; i < words_; ++i) pattern_[i] &= (*mask_)[i];
+  v4_ = v4;
+  header_size_ = packet.header.size() + tcp_size;
+  std::memcpy(header_.data(), packet.header.data(), header_size_);
   source_ = packet.source;
   destination_ = packet.destination;
   segment_ = segment;
 }
 
 bool LastSegment::Alike(std::span<const std::byte> bytes) const {
-  if (bytes.size() < header_size_) return false;
-  std::uint64_t differs = 0;
-  for (std::size_t i = 0; i < header_size_ / 8; ++i) {
-    std::uint64_t word;
-    std::memcpy(&word, &bytes[i * 8], 8);
-    differs |= (word & (*mask_)[i]) ^ pattern_[i];
+  if (header_size_ == 0 || bytes.size() < header_size_) return false;
+  const bool timestamps = segment_.options.has_timestamp;
+  if (v4_) {
+    return timestamps ? SameHeaders<true, true>(bytes.data(), header_.data())
+                      : SameHeaders<true, false>(bytes.data(), header_.data());
   }
-  std::uint64_t rest = 0;
-  std::memcpy(&rest, bytes.data() + header_size_ / 8 * 8, header_size_ % 8);
-  return (differs | ((rest & (*mask_)[words_ - 1]) ^ pattern_[words_ - 1])) == 0;
+  return timestamps ? SameHeaders<false, true>(bytes.data(), header_.data())
+                    : SameHeaders<false, false>(bytes.data(), header_.data());
 }
 
 const Segment* LastSegment::Next(std::span<const std::byte> bytes, bool checksum_ok) {
-  if (words_ == 0 || !Alike(bytes)) return nullptr;
-  const bool v4 = ip_size_ == kIpv4HeaderSize;
+  if (!Alike(bytes)) return nullptr;
   const std::size_t total =
-      v4 ? Load16(&bytes[kIpv4Length]) : kIpv6HeaderSize + Load16(&bytes[kIpv6Length]);
+      v4_ ? Load16(&bytes[kIpv4Length]) : kIpv6HeaderSize + Load16(&bytes[kIpv6Length]);
   if (total < header_size_ || total > bytes.size()) return nullptr;
-  if (v4) {
+  if (v4_) {
     Checksum header;
     header.Add(bytes.first(kIpv4HeaderSize));
     if (!header.Valid()) return nullptr;
   }
-  const auto tcp = bytes.subspan(ip_size_, total - ip_size_);
+  const std::size_t ip_size = v4_ ? kIpv4HeaderSize : kIpv6HeaderSize;
+  const auto tcp = bytes.subspan(ip_size, total - ip_size);
   if (!checksum_ok) {
     Checksum checksum;
     checksum.AddPseudoHeader(source_, destination_, kTcp, static_cast<std::uint32_t>(tcp.size()));

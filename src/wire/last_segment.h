@@ -20,7 +20,7 @@ class LastSegment {
   /// options or IPv6 extension headers, with timestamps as most hosts lay them out (RFC 7323
   /// appendix A) or without TCP options. Others clear it.
   void Take(const IpPacket& packet, const Segment& segment);
-  void Clear() { words_ = 0; }
+  void Clear() { header_size_ = 0; }
 
   /// The packet that begins at bytes[0], if it is of the same connection and alike: valid until the
   /// next call. Its lengths and the checksum of the IPv4 header have been verified, and, but with
@@ -29,18 +29,13 @@ class LastSegment {
   const Segment* Next(std::span<const std::byte> bytes, bool checksum_ok);
 
  private:
-  static constexpr std::size_t kMostWords = 9;  // IPv6 with timestamps: 72 bytes
-  using Words = std::array<std::uint64_t, kMostWords>;
+  static constexpr std::size_t kMost = 72;  // IPv6 with timestamps
 
   bool Alike(std::span<const std::byte> bytes) const;
 
-  static const std::array<Words, 4> kMasks;
-
-  std::size_t words_ = 0;  // of the headers; 0: there is none
-  std::size_t ip_size_ = 0;
-  std::size_t header_size_ = 0;
-  const Words* mask_ = nullptr;
-  Words pattern_{};
+  bool v4_ = false;
+  std::size_t header_size_ = 0;  // 0: there is none
+  std::array<std::byte, kMost> header_;
   IpAddress source_;
   IpAddress destination_;
   Segment segment_;

@@ -285,7 +285,7 @@ std::size_t EncodeTcp(std::span<std::byte> out, const Segment& segment) {
 void RenumberTcp(std::span<std::byte> header, std::uint32_t seq, std::uint16_t flags) {
   ESTAB_CHECK(header.size() >= kTcpHeaderSize);
   constexpr unsigned kFlags = 0x1ff;
-  Store32(&header[4], seq);
+  Store32(&header[kTcpSequenceOffset], seq);
   Store16(&header[12],
           static_cast<std::uint16_t>((Load16(&header[12]) & ~kFlags) | (flags & kFlags)));
   Store16(&header[kTcpChecksumOffset], 0);

@@ -16,6 +16,7 @@ namespace estab::wire {
 inline constexpr std::size_t kTcpHeaderSize = 20;     // without options
 inline constexpr std::size_t kMaxTcpHeaderSize = 60;  // with all that fit
 /// Where the checksum lies in the header.
+inline constexpr std::size_t kTcpSequenceOffset = 4;
 inline constexpr std::size_t kTcpChecksumOffset = 16;
 
 /// Decodes a TCP header, its options and the payload behind it (RFC 9293 §3.1). The checksum is not
