@@ -135,18 +135,37 @@ __attribute__((target("avx512bw"))) std::uint64_t SumAvx512(const std::byte* p, 
   return AddCarry(total, SumAvx2(p, size));
 }
 
+__attribute__((target("avx2"), always_inline)) inline __m256i Words(const std::byte* p) {
+  return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+}
+
+// At least 128 bytes. The vectors in between are stored where lines of the cache begin; the first
+// and the last ones overlap with them.
 __attribute__((target("avx2"))) void CopyAvx2(std::byte* to, const std::byte* p, std::size_t size) {
-  for (; size >= 128; size -= 128, p += 128, to += 128) {
-    const __m256i a = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
-    const __m256i b = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p + 32));
-    const __m256i c = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p + 64));
-    const __m256i d = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p + 96));
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), a);
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + 32), b);
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + 64), c);
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + 96), d);
+  const auto store = [](std::byte* at, __m256i words)
+                         __attribute__((target("avx2"), always_inline)) {
+                           _mm256_storeu_si256(reinterpret_cast<__m256i*>(at), words);
+                         };
+  const std::byte* const end = p + size;
+  std::byte* const to_end = to + size;
+  const __m256i first = Words(p);
+  const __m256i second = Words(p + 32);
+  const __m256i last[] = {Words(end - 128), Words(end - 96), Words(end - 64), Words(end - 32)};
+  const std::size_t skip = 64 - (reinterpret_cast<std::uintptr_t>(to) & 63);
+  std::byte* at = to + skip;
+  for (p += skip; p + 128 < end; p += 128, at += 128) {
+    const __m256i a = Words(p);
+    const __m256i b = Words(p + 32);
+    const __m256i c = Words(p + 64);
+    const __m256i d = Words(p + 96);
+    store(at, a);
+    store(at + 32, b);
+    store(at + 64, c);
+    store(at + 96, d);
   }
-  std::memcpy(to, p, size);
+  store(to, first);
+  store(to + 32, second);
+  for (int i = 0; i < 4; ++i) store(to_end - 128 + 32 * i, last[i]);
 }
 
 enum class Path : std::uint8_t { kScalar, kAvx2, kAvx512 };
