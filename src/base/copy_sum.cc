@@ -72,6 +72,10 @@ __attribute__((target("avx2"), always_inline)) inline __m256i AddPairs(__m256i s
   return _mm256_add_epi32(sums, _mm256_madd_epi16(turned, _mm256_set1_epi16(1)));
 }
 
+// The upper halves of the registers are cleared by hand before whatever uses the lower ones alone:
+// that waits for them otherwise, for longer than a segment's sum takes. The compiler forgets it
+// before calls of functions that it sees.
+//
 // The sum of the lanes and of what was taken off `bytes` bytes.
 __attribute__((target("avx2"), always_inline)) inline std::uint64_t Total(__m256i lanes,
                                                                           std::size_t bytes) {
@@ -106,6 +110,7 @@ __attribute__((target("avx2"))) std::uint64_t SumAvx2(const std::byte* p, std::s
     p += bytes;
     size -= bytes;
   }
+  _mm256_zeroupper();
   return AddCarry(total, SumScalar(p, size));
 }
 
@@ -132,6 +137,7 @@ __attribute__((target("avx512bw"))) std::uint64_t SumAvx512(const std::byte* p, 
     p += bytes;
     size -= bytes;
   }
+  _mm256_zeroupper();
   return AddCarry(total, SumAvx2(p, size));
 }
 
