@@ -11,6 +11,7 @@
 
 #include "engine/report.h"
 #include "engine/wire.h"
+#include "estab/large_pages.h"
 #include "estab/stack.h"
 #include "observe/journal.h"
 
@@ -28,15 +29,15 @@ inline void Must(const estab::Result<void>& result, const char* what) {
   if (!result) Fail(what, result.error());
 }
 
-/// Counts what a stack takes from the heap.
+/// Counts how often a stack takes memory.
 class CountingAllocator final : public estab::Allocator {
  public:
   void* Allocate(std::size_t bytes, std::size_t alignment) override {
     ++calls_;
-    return estab::HeapAllocator().Allocate(bytes, alignment);
+    return estab::LargePageAllocator().Allocate(bytes, alignment);
   }
   void Free(void* memory, std::size_t bytes) override {
-    estab::HeapAllocator().Free(memory, bytes);
+    estab::LargePageAllocator().Free(memory, bytes);
   }
   std::uint64_t calls() const { return calls_; }
 

@@ -6,6 +6,7 @@
 #include <array>
 #include <utility>
 
+#include "estab/large_pages.h"
 #include "io/clock.h"
 #include "io/entropy.h"
 
@@ -36,6 +37,7 @@ Driver::~Driver() = default;
 Result<std::unique_ptr<Driver>> Driver::Create(
     const std::optional<std::array<std::uint8_t, 32>>& seed) {
   StackConfig config;
+  config.allocator = &LargePageAllocator();
   if (seed) {
     config.secret = *seed;
   } else if (!io::FillRandom(std::as_writable_bytes(std::span(config.secret)))) {

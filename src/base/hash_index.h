@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "base/memory.h"
+#include "base/prefetch.h"
 
 namespace estab {
 
@@ -38,7 +39,7 @@ class HashIndex {
   bool Replace(std::uint32_t hash, std::uint32_t value, std::uint32_t other);
   /// Brings the place of `hash` into the cache.
   void Prefetch(std::uint32_t hash) const {
-    if (current_.entries != nullptr) __builtin_prefetch(&current_.entries[hash & current_.mask]);
+    if (current_.entries != nullptr) estab::Prefetch(&current_.entries[hash & current_.mask]);
   }
   /// What most likely stands under `hash`; kNone if that is not to be seen at a glance.
   std::uint32_t Guess(std::uint32_t hash) const {

@@ -10,6 +10,7 @@
 
 #include "base/check.h"
 #include "base/memory.h"
+#include "base/prefetch.h"
 
 namespace estab {
 
@@ -18,8 +19,9 @@ inline constexpr std::uint32_t kNoSlot = 0xffffffffu;
 /// Objects of type T in blocks that never move. Freed slots are reused last-in first-out; their
 /// generation grows, so that a stale handle is told from the slot's next tenant.
 ///
-/// Blocks are kept until the slab goes. The generations lie behind the objects of a block, not
-/// within them, so that asking for a stale one never touches a dead object.
+/// Blocks are kept until the slab goes. The first are taken one by one, later ones many together,
+/// so that an allocator can put them on large pages. The generations lie behind the objects of a
+/// block, not within them, so that asking for a stale one never touches a dead object.
 template <class T, std::size_t kPerBlock = 64>
 class Slab {
   static_assert((kPerBlock & (kPerBlock - 1)) == 0);
@@ -43,9 +45,8 @@ class Slab {
   /// Brings the object of `slot`, if there is such a slot, into the cache.
   void Prefetch(std::uint32_t slot) const {
     if (slot >= capacity_) return;
-    const auto* object = static_cast<const std::byte*>(Place(slot));
-    for (std::size_t at = 0; at < sizeof(T); at += 64) __builtin_prefetch(object + at);
-    __builtin_prefetch(&MetaOf(slot));
+    estab::Prefetch(Place(slot), sizeof(T));
+    estab::Prefetch(&MetaOf(slot));
   }
   /// The slot's generation; grows with every Destroy. `slot` may be any number below capacity().
   std::uint32_t generation(std::uint32_t slot) const { return MetaOf(slot).generation; }
@@ -89,6 +90,9 @@ class Slab {
     alignas(T) std::byte objects[kPerBlock * sizeof(T)];
     Meta meta[kPerBlock];
   };
+  // Blocks that are taken together: what fits a large page, once as much is in use.
+  static constexpr std::size_t kExtentSize = std::size_t{2} << 20;
+  static constexpr std::size_t kExtent = std::max(kExtentSize / sizeof(Block), std::size_t{1});
   static constexpr std::size_t kBlockAlignment = std::max(alignof(Block), std::size_t{64});
 
   Block& BlockOf(std::uint32_t slot) const { return *directory_[slot / kPerBlock]; }
@@ -97,6 +101,12 @@ class Slab {
     return BlockOf(slot).objects + (slot % kPerBlock) * sizeof(T);
   }
   T* Object(std::uint32_t slot) const { return std::launder(static_cast<T*>(Place(slot))); }
+  // Whether an extent begins with block `index`: the first kExtent blocks have one each.
+  static bool BeginsExtent(std::size_t index) { return index < kExtent || index % kExtent == 0; }
+  static std::size_t ExtentSize(std::size_t index) {
+    return (index < kExtent ? 1 : kExtent) * sizeof(Block);
+  }
+  Block* NewBlock(std::size_t index);
   bool AddBlock();
   bool GrowDirectory();
 
@@ -111,8 +121,9 @@ class Slab {
 template <class T, std::size_t kPerBlock>
 Slab<T, kPerBlock>::~Slab() {
   ForEach([](std::uint32_t, T& object) { object.~T(); });
+  // The last ones of an extent lie behind its first one, and go with it.
   for (std::size_t i = 0; i < capacity_ / kPerBlock; ++i) {
-    memory_->Free(directory_[i], sizeof(Block));
+    if (BeginsExtent(i)) memory_->Free(directory_[i], ExtentSize(i));
   }
   if (directory_ != nullptr) memory_->Free(directory_, directory_size_ * sizeof(Block*));
 }
@@ -143,13 +154,19 @@ void Slab<T, kPerBlock>::Destroy(std::uint32_t slot) {
 }
 
 template <class T, std::size_t kPerBlock>
+auto Slab<T, kPerBlock>::NewBlock(std::size_t index) -> Block* {
+  if (!BeginsExtent(index)) return ::new (directory_[index - 1] + 1) Block;
+  void* memory = memory_->Allocate(ExtentSize(index), kBlockAlignment);
+  return memory == nullptr ? nullptr : ::new (memory) Block;
+}
+
+template <class T, std::size_t kPerBlock>
 bool Slab<T, kPerBlock>::AddBlock() {
   if (capacity_ > kInUse - kPerBlock) return false;
   const std::size_t index = capacity_ / kPerBlock;
   if (index == directory_size_ && !GrowDirectory()) return false;
-  void* memory = memory_->Allocate(sizeof(Block), kBlockAlignment);
-  if (memory == nullptr) return false;
-  Block* block = ::new (memory) Block;
+  Block* block = NewBlock(index);
+  if (block == nullptr) return false;
   directory_[index] = block;
   for (std::size_t i = 0; i < kPerBlock; ++i) {
     const auto next = static_cast<std::uint32_t>(capacity_ + i + 1);
