@@ -358,6 +358,7 @@ struct Stack::Impl {
     std::optional<SndSeq> iss;  // beyond what a TIME_WAIT record had, which made way
   };
   Result<void> ChoosePlace(Context& cx, const Socket& socket, Place& place);
+  bool LooksTaken(const Tuple& tuple) const;
   bool TakePlace(Context& cx, bool bound, Place& place);
   void ForgetAttempt(Socket& socket);
   Result<SocketId> Accept(Time now, Socket& socket);

@@ -184,6 +184,13 @@ bool Stack::Impl::TakePlace(Context& cx, bool bound, Place& place) {
   return true;
 }
 
+// Whether a connection stands under the hash of a tuple; with next to certainty it is of that
+// tuple.
+bool Stack::Impl::LooksTaken(const Tuple& tuple) const {
+  const Ref ref(index.Find(Hash(tuple), [](std::uint32_t) { return true; }));
+  return ref.found() && ref.kind() == Owner::kSocket;
+}
+
 // RFC 6056: a port drawn at random for this destination, then every port in turn, so that "none is
 // left" is the truth.
 Result<void> Stack::Impl::ChoosePlace(Context& cx, const Socket& socket, Place& place) {
@@ -203,6 +210,8 @@ Result<void> Stack::Impl::ChoosePlace(Context& cx, const Socket& socket, Place& 
     place.tuple.local.port = static_cast<std::uint16_t>(first + draw % count);
     if (ports.IsBound(place.tuple.local.port)) continue;
     if (shard.count > 1 && Hash(place.tuple) % shard.count != shard.index) continue;
+    // Where most are taken, the drawn one need not be looked at to be left alone.
+    if (i <= kRandomDraws && LooksTaken(place.tuple)) continue;
     if (TakePlace(cx, false, place)) return {};
   }
   return std::unexpected(Error::kAddressNotAvailable);

@@ -71,6 +71,7 @@ bool PortTable::Conflicts(const Binding& wanted, std::uint32_t except) const {
 }
 
 bool PortTable::IsBound(std::uint16_t port) const {
+  if (bindings_.live() == 0) return false;  // as in a host that only opens connections
   const Use* use = Find(port);
   return use != nullptr && use->first != kNoSlot;
 }
