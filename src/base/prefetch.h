@@ -16,6 +16,7 @@ inline void Prefetch(const void* address) {
 inline void Prefetch(const void* address, std::size_t size) {
   constexpr std::size_t kLine = 64;
   const auto* const bytes = static_cast<const std::byte*>(address);
+#pragma GCC unroll 8
   for (std::size_t at = 0; at < size; at += kLine) Prefetch(bytes + at);
 }
 

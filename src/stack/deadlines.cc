@@ -10,7 +10,9 @@ namespace estab {
 // to when the time comes. Data that is acknowledged in time costs the wheel nothing.
 void Stack::Impl::RefileTimer(Socket& socket) {
   Time deadline = tcp::EarliestCoarseDeadline(socket);
-  if (!FileFine(socket)) deadline = std::min(deadline, socket.fine_at);
+  const stack::FineNode& node = socket;
+  const bool fine_deadline = socket.fine_at != kNever || node.filed();
+  if (fine_deadline && !FileFine(socket)) deadline = std::min(deadline, socket.fine_at);
   if (deadline == kNever) return;
   if (!socket.armed() || deadline < stack::TimerWheel::DeadlineOf(socket)) {
     wheel.Arm(socket, deadline);

@@ -176,7 +176,7 @@ void Stack::Impl::Remember(Socket& socket, LinkId link, const wire::IpPacket& ip
 void Stack::Impl::NoteSegment(Context& cx, ConnectionNumber number, const Tuple& tuple,
                               const wire::Segment& segment) {
   cx.cause.trigger = Trigger::kSegment;
-  cx.cause.segment = tcp::Summarize(segment);
+  tcp::Summarize(segment, cx.cause.segment);
   cx.recorder.Segment(cx.now, number, tuple, false, cx.cause.segment);
 }
 

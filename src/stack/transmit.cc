@@ -320,7 +320,6 @@ SinkResult Stack::Impl::LoopBack(const TxPacket& packet) {
 
 std::size_t Stack::Impl::TransmitLink(Time now, PacketSink& sink, LinkId id, std::size_t budget) {
   stack::Link& link = network.link(id);
-  if (link.output.empty()) return 0;
   const SinkCapabilities can = Usable(sink.Capabilities(id));
   Context cx = MakeContext(now);
   std::size_t sent = 0;
@@ -378,11 +377,12 @@ std::size_t Stack::Impl::Transmit(Time now, PacketSink& sink, std::size_t budget
   std::size_t sent = 0;
   unsigned busy = 0;
   for (bool again = true; again && sent < budget;) {
-    std::size_t round = TransmitReplies(sink, budget - sent, busy);
+    std::size_t round = replies.empty() ? 0 : TransmitReplies(sink, budget - sent, busy);
     counters.packets_out += round;
     for (std::size_t i = 0; i < network.link_count() && sent + round < budget; ++i) {
-      if ((busy & (1u << i)) != 0) continue;
-      round += TransmitLink(now, sink, static_cast<LinkId>(i), budget - sent - round);
+      const auto link = static_cast<LinkId>(i);
+      if ((busy & (1u << i)) != 0 || network.link(link).output.empty()) continue;
+      round += TransmitLink(now, sink, link, budget - sent - round);
     }
     sent += round;
     again = !looped.empty() && DeliverLooped(now, budget) != 0;

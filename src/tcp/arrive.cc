@@ -7,8 +7,7 @@
 
 namespace estab::tcp {
 
-SegmentSummary Summarize(const wire::Segment& segment) {
-  SegmentSummary s;
+void Summarize(const wire::Segment& segment, SegmentSummary& s) {
   s.flags = segment.flags;
   s.window = segment.window;
   s.seq = segment.seq;
@@ -17,7 +16,12 @@ SegmentSummary Summarize(const wire::Segment& segment) {
   s.has_timestamp = segment.options.has_timestamp;
   s.ts_value = segment.options.ts_value;
   s.ts_echo = segment.options.ts_echo;
-  return s;
+}
+
+SegmentSummary Summarize(const wire::Segment& segment) {
+  SegmentSummary summary;
+  Summarize(segment, summary);
+  return summary;
 }
 
 Verdict Arrive(Context& cx, Tcb& tcb, const wire::Segment& segment) {

@@ -48,5 +48,7 @@ struct Verdict {
 
 /// The gist of `segment` for observers.
 SegmentSummary Summarize(const wire::Segment& segment);
+/// The same in its place.
+void Summarize(const wire::Segment& segment, SegmentSummary& summary);
 
 }  // namespace estab::tcp

@@ -80,7 +80,7 @@ void Buffers::DropReassembly(Tcb& tcb) {
   tcb.reassembly = kNoSlot;
 }
 
-void Buffers::DetachEmpty(Tcb& tcb) {
+void Buffers::DetachIdle(Tcb& tcb) {
   if (SendSize(tcb) == 0 && tcb.send_buffer != kNoSlot) {
     const LossState& loss = send[tcb.send_buffer].loss;
     // A late D-SACK may still show that a reduction was for nothing.

@@ -61,6 +61,7 @@ class Buffers {
   std::uint32_t shed_next_ = 0;  // where ShedReassembly goes on
 
   void DetachSend(Tcb& tcb);
+  void DetachIdle(Tcb& tcb);
 
  public:
   explicit Buffers(Memory& memory)
@@ -76,7 +77,9 @@ class Buffers {
   /// Frees whatever `tcb` has attached.
   void Detach(Tcb& tcb);
   /// Frees attached buffers that are empty.
-  void DetachEmpty(Tcb& tcb);
+  void DetachEmpty(Tcb& tcb) {
+    if ((tcb.send_buffer & tcb.receive_buffer & tcb.reassembly) != kNoSlot) DetachIdle(tcb);
+  }
 
   /// Most of the memory budget is taken: windows stop growing, so that what was promised can still
   /// be kept.

@@ -152,7 +152,7 @@ bool UserTimeoutPassed(const Context& cx, const Tcb& tcb) {
          cx.stamp() - tcb.series_began >= tcb.options->user_timeout_ms;
 }
 
-void UpdatePersist(Context& cx, Tcb& tcb) {
+void UpdatePersistTimer(Context& cx, Tcb& tcb) {
   constexpr StateSet kSending = In(State::kEstablished) | In(State::kCloseWait) |
                                 In(State::kFinWait1) | In(State::kClosing) | In(State::kLastAck);
   const bool waiting = IsIn(tcb.state, kSending) && tcb.syn_acked && Outstanding(tcb) == 0 &&

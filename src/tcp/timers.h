@@ -2,6 +2,7 @@
 #pragma once
 
 #include "tcp/context.h"
+#include "tcp/send_queue.h"
 
 namespace estab::tcp {
 
@@ -61,6 +62,9 @@ void OnDeadline(Context& cx, Tcb& tcb);
 
 /// Starts the persist timer if data waits, nothing is in flight, and the window forbids sending.
 /// Called after every event.
-void UpdatePersist(Context& cx, Tcb& tcb);
+void UpdatePersistTimer(Context& cx, Tcb& tcb);
+inline void UpdatePersist(Context& cx, Tcb& tcb) {
+  if (tcb.persisting || SendEnd(cx, tcb) != tcb.snd.nxt) UpdatePersistTimer(cx, tcb);
+}
 
 }  // namespace estab::tcp

@@ -264,29 +264,35 @@ bool Readable(const Context& cx, const Tcb& tcb) {
   return tcb.rcv.adv - tcb.rcv.nxt <= std::int32_t{tcb.typical_in};
 }
 
+// Whether there is room to write into (Linux: sk_stream_is_writeable, tcp_stream_memory_free).
+bool Writable(const Context& cx, const Tcb& tcb, bool closed) {
+  const std::uint32_t held = cx.buffers.SendSize(tcb);
+  const std::uint32_t limit = closed ? 1 : SendLimit(cx.settings, tcb);
+  const std::uint32_t low_water = UnsentLowWater(cx.settings, tcb);
+  return held < limit && limit - held >= held / 2 &&
+         (low_water == UINT32_MAX || std::uint64_t{2} * Unsent(cx, tcb) < low_water);
+}
+
 }  // namespace
 
 std::uint8_t ReadinessOf(const Context& cx, const Tcb& tcb) {
   const bool closed = IsIn(tcb.state, In(State::kClosed) | In(State::kTimeWait));
-  const bool over = Over(tcb);
+  const bool over = closed && Over(tcb);
   const bool read_closed = tcb.fin_received || tcb.read_shut || over;
   const bool write_closed = tcb.fin_queued || over;
   unsigned bits = 0;
   if (closed || (read_closed && write_closed)) bits |= kHangup;
   if (read_closed) bits |= kReadClosed | kReadable;
   if (tcb.pending_error != 0) bits |= kErrorPending;
-  if (tcb.state == State::kSynSent && tcb.fast_open == FastOpen::kDeferred) bits |= kWritable;
   if (IsIn(tcb.state, In(State::kSynSent) | In(State::kSynRcvd)) && !OpenedOnSyn(tcb)) {
-    return static_cast<std::uint8_t>(bits);
+    const bool waits = tcb.state == State::kSynSent && tcb.fast_open == FastOpen::kDeferred;
+    return static_cast<std::uint8_t>(waits ? bits | kWritable : bits);
   }
-  if (Readable(cx, tcb)) bits |= kReadable;
-  if (UrgentHere(cx, tcb)) bits |= kUrgent;
-  const std::uint32_t held = cx.buffers.SendSize(tcb);
-  const std::uint32_t limit = closed ? 1 : SendLimit(cx.settings, tcb);
-  const std::uint32_t low_water = UnsentLowWater(cx.settings, tcb);
-  const bool room = held < limit && limit - held >= held / 2 &&
-                    (low_water == UINT32_MAX || std::uint64_t{2} * Unsent(cx, tcb) < low_water);
-  if (write_closed || room) bits |= kWritable;
+  if (tcb.receive_buffer != kNoSlot) {
+    if (Readable(cx, tcb)) bits |= kReadable;
+    if (UrgentHere(cx, tcb)) bits |= kUrgent;
+  }
+  if (write_closed || Writable(cx, tcb, closed)) bits |= kWritable;
   return static_cast<std::uint8_t>(bits);
 }
 

@@ -196,27 +196,37 @@ IpAddress DestinationOf(std::span<const std::byte> packet) {
   return address;
 }
 
+namespace {
+
+// The words of the header are summed before they are stored, not read again.
+void EncodeIpv4(std::span<std::byte> out, const IpHeader& header, std::size_t size,
+                std::size_t total) {
+  const std::uint32_t place = header.dont_fragment ? kDontFragment : 0u;
+  const std::array words = {
+      static_cast<std::uint32_t>((0x40 | size / 4) << 24 | std::size_t{header.tos} << 16 | total),
+      std::uint32_t{header.identification} << 16 | place,
+      std::uint32_t{header.ttl} << 24 | std::uint32_t{header.protocol} << 16, header.source.v4(),
+      header.destination.v4()};
+  std::uint64_t sum = 0;
+  for (const std::uint32_t word : words) sum += word;
+  for (std::size_t i = 0; i < words.size(); ++i) Store32(&out[4 * i], words[i]);
+  for (std::size_t i = 0; i < header.options.size(); i += 4) {
+    std::memcpy(&out[kIpv4HeaderSize + i], &header.options[i], 4);
+    sum += Load32(&header.options[i]);
+  }
+  sum = (sum >> 32) + (sum & 0xffffffff);
+  while (sum >> 16 != 0) sum = (sum >> 16) + (sum & 0xffff);
+  Store16(&out[10], static_cast<std::uint16_t>(~sum));
+}
+
+}  // namespace
+
 std::size_t EncodeIp(std::span<std::byte> out, const IpHeader& header, std::size_t payload_size) {
   const std::size_t size = IpHeaderSize(header.destination) + header.options.size();
   ESTAB_CHECK(out.size() >= size && header.options.size() % 4 == 0);
   if (header.destination.is_v4()) {
     ESTAB_CHECK(size + payload_size <= 0xffff);
-    out[0] = static_cast<std::byte>(0x40 | size / 4);
-    out[1] = std::byte{header.tos};
-    Store16(&out[2], static_cast<std::uint16_t>(size + payload_size));
-    Store16(&out[4], header.identification);
-    Store16(&out[6], header.dont_fragment ? kDontFragment : std::uint16_t{0});
-    out[8] = std::byte{header.ttl};
-    out[9] = std::byte{header.protocol};
-    Store16(&out[10], 0);
-    Store32(&out[12], header.source.v4());
-    Store32(&out[16], header.destination.v4());
-    if (!header.options.empty()) {
-      std::ranges::copy(header.options, out.begin() + kIpv4HeaderSize);
-    }
-    Checksum checksum;
-    checksum.Add(out.first(size));
-    Store16(&out[10], checksum.Finish());
+    EncodeIpv4(out, header, size, size + payload_size);
     return size;
   }
   ESTAB_CHECK(payload_size <= 0xffff);
