@@ -99,12 +99,11 @@ bool Driver::Settle() {
 }
 
 bool Driver::DrainReady() {
-  std::array<ReadyEvent, 64> events;
   bool any = false;
-  while (const std::size_t n = stack_->DrainReady(events)) {
+  while (const std::size_t n = stack_->DrainReady(events_)) {
     any = true;
-    for (std::size_t i = 0; i < n && ready_sink_ != nullptr; ++i) ready_sink_->OnReady(events[i]);
-    if (n < events.size()) break;
+    for (std::size_t i = 0; i < n && ready_sink_ != nullptr; ++i) ready_sink_->OnReady(events_[i]);
+    if (n < events_.size()) break;
   }
   return any;
 }

@@ -1,6 +1,7 @@
 // Drives one stack: its mutex, its clock, its links, and the waiting of its callers.
 #pragma once
 
+#include <array>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
@@ -145,6 +146,7 @@ class Driver {
   bool advancing_ = false;
   bool ending_ = false;
 
+  std::array<ReadyEvent, 64> events_;  // where DrainReady puts them
   std::vector<Waiter*> waiters_;
   std::uint64_t epoch_ = 0;  // grows whenever waiting calls should look again
   std::size_t lookers_ = 0;  // waiters that have not looked since
