@@ -1,153 +1,154 @@
 #include "base/hash_index.h"
 
 #include <algorithm>
+#include <new>
 
 #include "base/check.h"
 
 namespace estab {
 namespace {
 
-constexpr std::uint32_t kFirstCapacity = 64;
-constexpr std::uint32_t kLastCapacity = std::uint32_t{1} << 31;
-
-// Work per Insert or Erase. The next table is asked for at 3/8 of the present capacity c and needed
-// at 1/2: c/8 calls to mark 2c places empty. Its own successor is asked for 1/4 c calls later, and
-// by then c places have been looked at and c/2 entries moved. Both with a margin of two.
-constexpr std::uint32_t kClearPerCall = 32;
-constexpr std::uint32_t kMovePerCall = 12;
+// Growing begins when two thirds of the places are taken, and ends before three quarters are: that
+// leaves 42 entries for each segment there was, and moves one and a quarter of them, or two if
+// there are few.
+constexpr std::uint32_t kCallsPerMove = 16;
+// A segment is full when so many of its places are taken: finding that nothing is there costs more
+// and more. It takes as many only if memory is refused.
+constexpr std::uint32_t kFull = 480;
 
 }  // namespace
 
 HashIndex::~HashIndex() {
   FreeTable(current_);
-  FreeTable(old_);
   FreeTable(next_);
 }
 
 bool HashIndex::Insert(std::uint32_t hash, std::uint32_t value) {
   ESTAB_CHECK(value != kNone);
-  Work();
-  if (!MakeRoom()) return false;
-  Put(current_, {hash, value});
+  if (!MakeRoom(hash)) return false;
+  Put(HomeOf(hash), {hash, value});
   ++size_;
   return true;
 }
 
 bool HashIndex::Erase(std::uint32_t hash, std::uint32_t value) {
-  Work();
-  for (const Table* table : {&current_, &old_}) {
-    if (Entry* entry = Locate(*table, hash, value); entry != nullptr) {
-      RemoveAt(*table, static_cast<std::uint32_t>(entry - table->entries));
-      --size_;
-      return true;
-    }
-  }
-  return false;
+  const Entry* entry = Locate(hash, value);
+  if (entry == nullptr) return false;
+  Seat& seat = HomeOf(hash);
+  RemoveAt(*seat.segment, static_cast<std::uint32_t>(entry - seat.segment->entries.data()));
+  --seat.taken;
+  --size_;
+  return true;
 }
 
 bool HashIndex::Replace(std::uint32_t hash, std::uint32_t value, std::uint32_t other) {
   ESTAB_CHECK(other != kNone);
-  Entry* entry = Locate(current_, hash, value);
-  if (entry == nullptr) entry = Locate(old_, hash, value);
+  Entry* entry = Locate(hash, value);
   if (entry == nullptr) return false;
   entry->value = other;
   return true;
 }
 
-HashIndex::Entry* HashIndex::Locate(const Table& table, std::uint32_t hash, std::uint32_t value) {
-  if (table.entries == nullptr) return nullptr;
-  for (std::uint32_t i = hash & table.mask;; i = (i + 1) & table.mask) {
-    Entry& entry = table.entries[i];
+HashIndex::Entry* HashIndex::Locate(std::uint32_t hash, std::uint32_t value) const {
+  if (size_ == 0) return nullptr;
+  Segment& segment = *HomeOf(hash).segment;
+  for (std::uint32_t i = FirstPlace(hash);; i = Next(i)) {
+    Entry& entry = segment.entries[i];
     if (entry.value == kNone) return nullptr;
     if (entry.hash == hash && entry.value == value) return &entry;
   }
 }
 
-void HashIndex::Put(const Table& table, Entry entry) {
-  std::uint32_t i = entry.hash & table.mask;
-  while (table.entries[i].value != kNone) i = (i + 1) & table.mask;
-  table.entries[i] = entry;
+void HashIndex::Put(Seat& seat, Entry entry) {
+  ESTAB_CHECK(seat.taken + 1 < kPlaces);  // one stays empty: there every search ends
+  std::uint32_t i = FirstPlace(entry.hash);
+  while (seat.segment->entries[i].value != kNone) i = Next(i);
+  seat.segment->entries[i] = entry;
+  ++seat.taken;
 }
 
 // Closes the gap by pulling back what was pushed beyond it, so that no tombstone is needed.
-void HashIndex::RemoveAt(const Table& table, std::uint32_t index) {
-  std::uint32_t gap = index;
-  for (std::uint32_t i = (gap + 1) & table.mask; table.entries[i].value != kNone;
-       i = (i + 1) & table.mask) {
-    const std::uint32_t from_home = (i - table.entries[i].hash) & table.mask;
-    const std::uint32_t from_gap = (i - gap) & table.mask;
+void HashIndex::RemoveAt(Segment& segment, std::uint32_t place) {
+  std::uint32_t gap = place;
+  for (std::uint32_t i = Next(gap); segment.entries[i].value != kNone; i = Next(i)) {
+    const std::uint32_t from_home = (i - FirstPlace(segment.entries[i].hash)) % kPlaces;
+    const std::uint32_t from_gap = (i - gap) % kPlaces;
     if (from_home < from_gap) continue;  // it would land before its home
-    table.entries[gap] = table.entries[i];
+    segment.entries[gap] = segment.entries[i];
     gap = i;
   }
-  table.entries[gap].value = kNone;
+  segment.entries[gap].value = kNone;
 }
 
-// Makes sure that current_ takes one more entry within its load; false if it cannot.
-bool HashIndex::MakeRoom() {
-  if (current_.entries == nullptr) {
-    if (!AllocateTable(current_, kFirstCapacity)) return false;
-    for (std::uint32_t i = 0; i < kFirstCapacity; ++i) current_.entries[i].value = kNone;
-    return true;
-  }
-  const std::uint32_t capacity = current_.mask + 1;
-  if (size_ < capacity / 8 * 3) return true;
-  if (next_.entries == nullptr && capacity < kLastCapacity) {
-    AllocateTable(next_, capacity * 2);
-    cleared_ = 0;
-  }
-  if (size_ < capacity / 2) return true;
-  if (next_.entries == nullptr) return false;
-  // Both loops have ended long before, unless memory was refused for a while.
-  ClearSome(next_.mask + 1);
-  while (old_.entries != nullptr) MoveSome(kMovePerCall);
-  old_ = current_;
-  current_ = next_;
-  next_ = {};
-  moved_ = 0;
-  return true;
-}
-
-bool HashIndex::AllocateTable(Table& table, std::uint32_t capacity) {
-  void* memory = memory_->Allocate(sizeof(Entry) * capacity, 64);
+bool HashIndex::MakeTable(Table& table, std::uint32_t count) {
+  void* memory = memory_->Allocate(sizeof(Seat) * count, alignof(Seat));
   if (memory == nullptr) return false;
-  table.entries = static_cast<Entry*>(memory);
-  table.mask = capacity - 1;
+  table.seats = ::new (memory) Seat[count];
+  table.count = count;
   return true;
 }
 
 void HashIndex::FreeTable(Table& table) {
-  if (table.entries == nullptr) return;
-  memory_->Free(table.entries, sizeof(Entry) * (std::size_t{table.mask} + 1));
+  if (table.seats != nullptr) memory_->Free(table.seats, sizeof(Seat) * table.count);
   table = {};
 }
 
-void HashIndex::ClearSome(std::uint32_t places) {
-  const std::uint32_t end = cleared_ + std::min(places, next_.mask + 1 - cleared_);
-  for (; cleared_ < end; ++cleared_) next_.entries[cleared_].value = kNone;
+bool HashIndex::AddSegment(Seat& seat) {
+  const std::uint32_t slot = segments_.Create();
+  if (slot == kNoSlot) return false;
+  seat = {&segments_[slot], slot, 0};
+  return true;
 }
 
-// Takes up to `steps` steps of emptying old_ from its lowest place on; each moves an entry or
-// passes an empty place. Places below moved_ stay empty, since a gap is only filled from above.
-void HashIndex::MoveSome(std::uint32_t steps) {
-  for (; steps > 0; --steps) {
-    if (moved_ > old_.mask) {
-      FreeTable(old_);
-      return;
+bool HashIndex::BeginGrowing() {
+  if (!MakeTable(next_, current_.count + std::max(current_.count / 4, 1u))) return false;
+  frontier_ = 0;
+  built_ = left_ = calls_ = 0;
+  return true;
+}
+
+// Makes the next segment of next_ and moves its entries there. What they leave behind is not
+// removed: nobody looks for it there any more, and the segment is given back when all have left.
+bool HashIndex::MoveSegment() {
+  Seat& seat = next_.seats[built_];
+  if (!AddSegment(seat)) return false;
+  calls_ = 0;
+  const std::uint64_t end = Begin(next_, built_ + 1);
+  const std::uint32_t last = Rank(current_, static_cast<std::uint32_t>(end - 1));
+  for (std::uint32_t rank = left_; rank <= last; ++rank) {
+    for (const Entry& entry : current_.seats[rank].segment->entries) {
+      const std::uint32_t order = Order(entry.hash);
+      if (entry.value != kNone && order >= frontier_ && order < end) Put(seat, entry);
     }
-    const Entry entry = old_.entries[moved_];
-    if (entry.value == kNone) {
-      ++moved_;
-      continue;
-    }
-    RemoveAt(old_, moved_);
-    Put(current_, entry);
   }
+  frontier_ = end;
+  ++built_;
+  for (; left_ < current_.count && Begin(current_, left_ + 1) <= end; ++left_) {
+    segments_.Destroy(current_.seats[left_].slot);
+  }
+  if (built_ != next_.count) return true;
+  FreeTable(current_);
+  current_ = next_;
+  next_ = {};
+  frontier_ = 0;
+  return true;
 }
 
-void HashIndex::Work() {
-  if (old_.entries != nullptr) MoveSome(kMovePerCall);
-  if (next_.entries != nullptr) ClearSome(kClearPerCall);
+// Makes sure that the segment of `hash` takes one more; false if it cannot. What memory refuses is
+// asked for again with the next call.
+bool HashIndex::MakeRoom(std::uint32_t hash) {
+  if (current_.seats == nullptr && !MakeTable(current_, 1)) return false;
+  if (current_.seats[0].segment == nullptr && !AddSegment(current_.seats[0])) return false;
+  const bool growing = next_.seats != nullptr;
+  if (!growing && size_ >= capacity() / 3 * 2) (void)BeginGrowing();
+  if (growing && ++calls_ >= kCallsPerMove) (void)MoveSegment();
+  // Chance, or a refusal of memory, has filled this one: it has its turn at once.
+  while (HomeOf(hash).taken >= kFull) {
+    if (capacity() / 8 > size_) return false;  // more of one hash than there is room for
+    if (next_.seats == nullptr && !BeginGrowing()) return false;
+    if (!MoveSegment()) return false;
+  }
+  return true;
 }
 
 }  // namespace estab

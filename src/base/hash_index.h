@@ -1,23 +1,30 @@
 // An index from a keyed hash to a 32-bit value: 8 bytes an entry, grown a few entries at a time.
 #pragma once
 
+#include <array>
 #include <cstdint>
 
 #include "base/memory.h"
 #include "base/prefetch.h"
+#include "base/slab.h"
 
 namespace estab {
 
-/// Open addressing with linear probing over {hash32, value32}; at most half full. Growing makes a
-/// second table twice the size and moves a few entries with every Insert and Erase, so that no
-/// single call pays for it. The hash must be keyed (siphash.h): its low bits choose the place.
-/// Values are the caller's (a slot and what kind of thing it is); 0xffffffff is not a value.
+/// Open addressing with linear probing over {hash32, value32}, in segments of 512 places, each a
+/// table of its own. A hash belongs to a segment by its rank among all hashes. To grow, the hashes
+/// are spread over a quarter more segments, lowest first, a segment now and then as entries come
+/// in: so no call pays for all, entries take 12 to 15 bytes at any size (beyond the first segment),
+/// and no second table stands beside the first.
+///
+/// The hash must be keyed (siphash.h), or be known not to collide: some four hundred entries under
+/// one hash are all that there is room for. Values are the caller's (a slot and what kind of thing
+/// it is); 0xffffffff is not a value.
 class HashIndex {
  public:
   static constexpr std::uint32_t kNone = 0xffffffffu;
 
   /// Takes nothing from `memory` before the first Insert. `memory` must outlive the index.
-  explicit HashIndex(Memory& memory) : memory_(&memory) {}
+  explicit HashIndex(Memory& memory) : memory_(&memory), segments_(memory) {}
   ~HashIndex();
   HashIndex(const HashIndex&) = delete;
   HashIndex& operator=(const HashIndex&) = delete;
@@ -25,9 +32,13 @@ class HashIndex {
   /// The first value under `hash` for which `equal(value)` holds; kNone if there is none.
   template <class Equal>
   std::uint32_t Find(std::uint32_t hash, Equal&& equal) const {
-    const std::uint32_t found = FindIn(current_, hash, equal);
-    if (found != kNone || old_.entries == nullptr) return found;
-    return FindIn(old_, hash, equal);
+    if (size_ == 0) return kNone;
+    const Segment& segment = *HomeOf(hash).segment;
+    for (std::uint32_t i = FirstPlace(hash);; i = Next(i)) {
+      const Entry& entry = segment.entries[i];
+      if (entry.value == kNone) return kNone;
+      if (entry.hash == hash && equal(entry.value)) return entry.value;
+    }
   }
   /// Adds an entry; equal hashes may occur many times. False when memory is refused and there is no
   /// room left.
@@ -39,57 +50,77 @@ class HashIndex {
   bool Replace(std::uint32_t hash, std::uint32_t value, std::uint32_t other);
   /// Brings the place of `hash` into the cache.
   void Prefetch(std::uint32_t hash) const {
-    if (current_.entries != nullptr) estab::Prefetch(&current_.entries[hash & current_.mask]);
+    if (size_ != 0) estab::Prefetch(&HomeOf(hash).segment->entries[FirstPlace(hash)]);
   }
   /// What most likely stands under `hash`; kNone if that is not to be seen at a glance.
   std::uint32_t Guess(std::uint32_t hash) const {
-    if (current_.entries == nullptr) return kNone;
-    const Entry& entry = current_.entries[hash & current_.mask];
-    return entry.hash == hash ? entry.value : kNone;
+    const auto any = [](std::uint32_t) { return true; };
+    return Find(hash, any);
   }
 
   std::uint32_t size() const { return size_; }
-  /// Places of the table that new entries go to; 0 before the first.
-  std::uint32_t capacity() const { return current_.entries == nullptr ? 0 : current_.mask + 1; }
+  /// Places there are, those that are being left counted once.
+  std::uint32_t capacity() const { return current_.count * kPlaces; }
 
  private:
+  static constexpr std::uint32_t kPlaces = 512;
+
   struct Entry {
     std::uint32_t hash;
     std::uint32_t value;  // kNone: the place is empty
   };
   static_assert(sizeof(Entry) == 8);
+  struct alignas(64) Segment {
+    Segment() { entries.fill({0, kNone}); }
+    std::array<Entry, kPlaces> entries;
+  };
+  // A segment at its rank.
+  struct Seat {
+    Segment* segment = nullptr;
+    std::uint32_t slot = kNoSlot;  // of segments_
+    std::uint32_t taken = 0;       // places, those of entries that have moved on included
+  };
   struct Table {
-    Entry* entries = nullptr;
-    std::uint32_t mask = 0;  // capacity - 1
+    Seat* seats = nullptr;
+    std::uint32_t count = 0;
   };
 
-  template <class Equal>
-  static std::uint32_t FindIn(const Table& table, std::uint32_t hash, Equal& equal) {
-    if (table.entries == nullptr) return kNone;
-    for (std::uint32_t i = hash & table.mask;; i = (i + 1) & table.mask) {
-      const Entry& entry = table.entries[i];
-      if (entry.value == kNone) return kNone;
-      if (entry.hash == hash && equal(entry.value)) return entry.value;
-    }
+  // Hashes in an order of their own, in which even small numbers lie far apart.
+  static std::uint32_t Order(std::uint32_t hash) { return hash * 0x9e3779b1u; }
+  static std::uint32_t Rank(const Table& table, std::uint32_t order) {
+    return static_cast<std::uint32_t>(std::uint64_t{order} * table.count >> 32);
   }
-  static Entry* Locate(const Table& table, std::uint32_t hash, std::uint32_t value);
-  static void Put(const Table& table, Entry entry);
-  static void RemoveAt(const Table& table, std::uint32_t index);
-  bool MakeRoom();
-  bool AllocateTable(Table& table, std::uint32_t capacity);
-  void FreeTable(Table& table);
-  void ClearSome(std::uint32_t places);
-  void MoveSome(std::uint32_t steps);
-  void Work();
+  static std::uint32_t FirstPlace(std::uint32_t hash) { return hash % kPlaces; }
+  static std::uint32_t Next(std::uint32_t place) { return (place + 1) % kPlaces; }
+  // Where entries of that hash are: what comes before the frontier has moved on.
+  Seat& HomeOf(std::uint32_t hash) const {
+    const std::uint32_t order = Order(hash);
+    const Table& table = order < frontier_ ? next_ : current_;
+    return table.seats[Rank(table, order)];
+  }
+  // The first order that belongs to a rank.
+  static std::uint64_t Begin(const Table& table, std::uint32_t rank) {
+    return ((std::uint64_t{rank} << 32) + table.count - 1) / table.count;
+  }
 
-  // A table lives three lives: as `next_` its places are being marked empty, as `current_` it takes
-  // new entries, as `old_` its entries are moved away, lowest place first.
+  static void Put(Seat& seat, Entry entry);
+  static void RemoveAt(Segment& segment, std::uint32_t place);
+  Entry* Locate(std::uint32_t hash, std::uint32_t value) const;
+  bool MakeTable(Table& table, std::uint32_t count);
+  void FreeTable(Table& table);
+  bool AddSegment(Seat& seat);
+  bool BeginGrowing();
+  bool MoveSegment();
+  bool MakeRoom(std::uint32_t hash);
+
   Memory* memory_;
+  Slab<Segment, 1> segments_;
   Table current_;
-  Table old_;
-  Table next_;
-  std::uint32_t moved_ = 0;    // places of old_ below this one are empty
-  std::uint32_t cleared_ = 0;  // places of next_ below this one are marked empty
+  Table next_;                  // while it grows
+  std::uint64_t frontier_ = 0;  // entries whose order lies before it are in next_
+  std::uint32_t built_ = 0;     // segments of next_
+  std::uint32_t left_ = 0;      // segments of current_ that have been given back
+  std::uint32_t calls_ = 0;     // since a segment was moved
   std::uint32_t size_ = 0;
 };
 

@@ -381,11 +381,11 @@ struct Stack::Impl {
   tcp::Recorder recorder;
   tcp::ChallengeBudget challenges;
   stack::OptionsTable options;
-  Slab<Socket> sockets;
+  Slab<Socket, 64, LiveGenerations> sockets;
   Slab<HalfOpenRecord> half_open;
   Slab<stack::TimeWait4> time_wait4;
   Slab<stack::TimeWait6> time_wait6;
-  Slab<Listener, 16> listeners;
+  Slab<Listener, 16, LiveGenerations> listeners;
   Slab<stack::ListenerGroup, 4> groups;
   Slab<Loan, 16> loans;
   HashIndex index;

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cstdint>
 #include <vector>
 
@@ -23,7 +24,7 @@ TEST(Slab, StaleHandlesAreToldApart) {
   test::TestAllocator allocator;
   Memory memory(allocator);
   int live = 0;
-  Slab<Item, 4> slab(memory);
+  Slab<Item, 4, LiveGenerations> slab(memory);
   EXPECT_FALSE(slab.Holds(0, 0));
   const std::uint32_t slot = slab.Create(live, 1u);
   const std::uint32_t generation = slab.generation(slot);
@@ -55,6 +56,32 @@ TEST(Slab, DestroysWhatIsLeft) {
   EXPECT_EQ(allocator.outstanding(), 0u);
 }
 
+// Later blocks are taken many together; every one of their slots serves, and all is given back.
+TEST(Slab, LargeOnesTakeMemoryInLargePages) {
+  struct Page {
+    std::uint64_t number = 0;
+    std::array<std::byte, 8000> rest;
+  };
+  constexpr std::uint32_t kPages = 5000;  // 40 MB
+  test::TestAllocator allocator;
+  Memory memory(allocator);
+  {
+    Slab<Page, 2> slab(memory);
+    for (std::uint32_t i = 0; i < kPages; ++i) {
+      ASSERT_EQ(slab.Create(), i);
+      slab[i].number = i;
+      ASSERT_LE(memory.used(), i * 8010u + i * 8010u / 8 + 100'000u) << i;
+    }
+    for (std::uint32_t i = 0; i < kPages; ++i) ASSERT_EQ(slab[i].number, i);
+    EXPECT_LT(allocator.calls(), 1200u);  // one for each two would be 2500
+    for (std::uint32_t i = 0; i < kPages; i += 3) slab.Destroy(i);
+    for (std::uint32_t i = 0; i < kPages; i += 3) ASSERT_NE(slab.Create(), kNoSlot);
+    EXPECT_EQ(slab.live(), kPages);
+  }
+  EXPECT_EQ(memory.used(), 0u);
+  EXPECT_EQ(allocator.outstanding(), 0u);
+}
+
 TEST(Slab, AgreesWithAModel) {
   struct Expected {
     bool live = false;
@@ -65,7 +92,7 @@ TEST(Slab, AgreesWithAModel) {
   test::TestAllocator allocator;
   Memory memory(allocator);
   int live = 0;
-  Slab<Item, 8> slab(memory);
+  Slab<Item, 8, LiveGenerations> slab(memory);
   std::vector<Expected> model;
   Prng prng(3);
   for (int step = 0; step < 20000; ++step) {
