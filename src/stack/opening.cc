@@ -210,6 +210,7 @@ Result<void> Stack::Impl::ChoosePlace(Context& cx, const Socket& socket, Place& 
     place.tuple.local.port = static_cast<std::uint16_t>(first + draw % count);
     if (ports.IsBound(place.tuple.local.port)) continue;
     if (shard.count > 1 && Hash(place.tuple) % shard.count != shard.index) continue;
+    ports.Prefetch(place.tuple.local.port);
     // Where most are taken, the drawn one need not be looked at to be left alone.
     if (i <= kRandomDraws && LooksTaken(place.tuple)) continue;
     if (TakePlace(cx, false, place)) return {};

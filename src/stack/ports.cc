@@ -25,11 +25,6 @@ PortTable::~PortTable() {
   }
 }
 
-const PortTable::Use* PortTable::Find(std::uint16_t port) const {
-  const Page* page = pages_[port / kPage];
-  return page == nullptr ? nullptr : &(*page)[port % kPage];
-}
-
 PortTable::Use* PortTable::Make(std::uint16_t port) {
   Page*& page = pages_[port / kPage];
   if (page == nullptr) {

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 
+#include "base/prefetch.h"
 #include "base/slab.h"
 #include "estab/address.h"
 
@@ -46,6 +47,10 @@ class PortTable {
   /// Whether anything is bound to the port.
   bool IsBound(std::uint16_t port) const;
 
+  /// Brings what is counted at the port into the cache.
+  void Prefetch(std::uint16_t port) const {
+    if (const Use* use = Find(port)) estab::Prefetch(use, sizeof(*use));
+  }
   /// Counts a connection, or what is left of it, at its port; false without memory.
   bool Hold(std::uint16_t port, Sharing sharing);
   void Release(std::uint16_t port, Sharing sharing);
@@ -61,7 +66,10 @@ class PortTable {
   static constexpr std::size_t kPage = 256;
   using Page = std::array<Use, kPage>;
 
-  const Use* Find(std::uint16_t port) const;
+  const Use* Find(std::uint16_t port) const {
+    const Page* page = pages_[port / kPage];
+    return page == nullptr ? nullptr : &(*page)[port % kPage];
+  }
   Use* Make(std::uint16_t port);
 
   Memory* memory_;
