@@ -86,6 +86,7 @@ struct StackCounters {
   std::uint32_t orphans = 0;        // TCBs whose handle was closed
   std::uint64_t memory = 0;         // bytes taken from the allocator
   std::uint64_t memory_in_use = 0;  // bytes of them that hold records and payload
+  std::uint64_t memory_limit = 0;   // estab.mem_limit; 0: none
   std::uint64_t payload_chunks = 0;
   // Kept.
   std::uint32_t path_mtus = 0;  // destinations whose path's MTU is known, or was; 1024 at most
@@ -126,7 +127,11 @@ struct StackCounters {
   std::uint64_t fast_open_active = 0;         // SYN data of ours that was accepted
   std::uint64_t fast_open_active_fails = 0;   // and that was not
   std::uint64_t time_wait_overflows = 0;      // over tcp_max_tw_buckets: closed at once
-  std::uint64_t out_of_memory = 0;            // something was dropped for want of memory
+  // For want of memory (estab.mem_limit), in the order in which it is done:
+  std::uint64_t memory_shed = 0;          // connections whose data ahead of a gap was dropped
+  std::uint64_t memory_windows_held = 0;  // segments that announced a small window
+  std::uint64_t memory_drops = 0;         // segments whose data could not be kept
+  std::uint64_t out_of_memory = 0;        // records and replies that could not be made
 };
 
 /// A TCP/IP host. Not thread-safe: one thread at a time may be inside a stack, whichever it is.

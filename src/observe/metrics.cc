@@ -50,6 +50,9 @@ constexpr Named kTotals[] = {
     {"fast_open_active", &StackCounters::fast_open_active},
     {"fast_open_active_fails", &StackCounters::fast_open_active_fails},
     {"time_wait_overflows", &StackCounters::time_wait_overflows},
+    {"memory_shed", &StackCounters::memory_shed},
+    {"memory_windows_held", &StackCounters::memory_windows_held},
+    {"memory_drops", &StackCounters::memory_drops},
     {"out_of_memory", &StackCounters::out_of_memory},
 };
 
@@ -60,6 +63,7 @@ std::vector<std::pair<const char*, std::uint64_t>> LiveList(const StackCounters&
           {"orphans", c.orphans},
           {"memory_bytes", c.memory},
           {"memory_in_use_bytes", c.memory_in_use},
+          {"memory_limit_bytes", c.memory_limit},
           {"payload_chunks", c.payload_chunks},
           {"path_mtus", c.path_mtus}};
 }

@@ -317,6 +317,10 @@ StackCounters Stack::Counters() const {
   c.half_open = impl_->half_open.live();
   c.time_wait = impl_->time_wait4.live() + impl_->time_wait6.live();
   c.memory = impl_->memory.used();
+  c.memory_limit = impl_->memory.limit() == UINT64_MAX ? 0 : impl_->memory.limit();
+  c.memory_shed = impl_->buffers.pressure.shed;
+  c.memory_windows_held = impl_->buffers.pressure.windows_held;
+  c.memory_drops = impl_->buffers.pressure.drops;
   c.payload_chunks = impl_->buffers.chunks.live();
   const std::uint64_t datagrams =
       std::uint64_t{impl_->fragments4.size()} + impl_->fragments6.size();

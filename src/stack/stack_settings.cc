@@ -21,8 +21,10 @@ constexpr SpecialSetting kSeed = {"estab.seed",
 constexpr SpecialSetting kFastOpenKey = {"net.ipv4.tcp_fastopen_key",
                                          "secret of a server's Fast Open cookies, drawn at first; "
                                          "a second, behind a comma, is still taken"};
-constexpr SpecialSetting kMemory = {"estab.mem_limit",
-                                    "bytes of memory, 4 GiB at first; 0: no limit"};
+constexpr SpecialSetting kMemory = {
+    "estab.mem_limit",
+    "bytes of memory, 4 GiB at first; 0: no limit. Short of it, data ahead of gaps "
+    "goes first, then windows stay small, then arrivals are dropped"};
 constexpr SpecialSetting kControls = {"net.ipv4.tcp_available_congestion_control",
                                       "what tcp_congestion_control can be; cannot be set"};
 constexpr SpecialSetting kAllowed = {"net.ipv4.tcp_allowed_congestion_control",

@@ -69,7 +69,9 @@ void Buffers::ShedReassembly() {
   constexpr int kAtOnce = 16;
   for (int i = 0; i < kAtOnce && UnderPressure() && reassembly.live() != 0; ++i) {
     shed_next_ = (shed_next_ + 1) % reassembly.capacity();
-    if (reassembly.IsLive(shed_next_)) Empty(reassembly[shed_next_]);
+    if (!reassembly.IsLive(shed_next_) || reassembly[shed_next_].runs.empty()) continue;
+    Empty(reassembly[shed_next_]);
+    ++pressure.shed;
   }
 }
 

@@ -1,6 +1,7 @@
 // Payload and what belongs to it: attached to a connection only while it has some.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 
@@ -55,6 +56,13 @@ struct Reassembly {
   RcvSeq fin;  // the FIN's own number
 };
 
+/// What was done for want of memory, in this order.
+struct PressureCounts {
+  std::uint64_t shed = 0;          // connections whose data ahead of a gap was dropped
+  std::uint64_t windows_held = 0;  // segments that announced less than there would have been
+  std::uint64_t drops = 0;         // segments whose data could not be kept, or not all of it
+};
+
 /// The pools of one stack.
 class Buffers {
   Memory* memory_;
@@ -62,6 +70,12 @@ class Buffers {
 
   void DetachSend(Tcb& tcb);
   void DetachIdle(Tcb& tcb);
+  // Bytes that payload may take.
+  std::uint64_t Room() const {
+    const std::uint64_t pool = chunks.live_bytes() + chunks.kept_bytes();
+    const std::uint64_t others = memory_->used() - pool;
+    return memory_->limit() - std::min(memory_->limit(), others);
+  }
 
  public:
   explicit Buffers(Memory& memory)
@@ -81,9 +95,12 @@ class Buffers {
     if ((tcb.send_buffer & tcb.receive_buffer & tcb.reassembly) != kNoSlot) DetachIdle(tcb);
   }
 
-  /// Most of the memory budget is taken: windows stop growing, so that what was promised can still
-  /// be kept.
-  bool UnderPressure() const { return chunks.live_bytes() > memory_->limit() / 4 * 3; }
+  /// Most of what the memory budget leaves for payload, beside records and tables, is taken. Then
+  /// data that waits ahead of gaps is dropped, and windows stop growing, so that what was promised
+  /// can still be kept; what arrives is dropped only when nothing is left.
+  bool UnderPressure() const { return chunks.live_bytes() > Room() / 4 * 3; }
+  /// So much of it that connections with much unread have no share in the rest.
+  bool NearlyFull() const { return chunks.live_bytes() > Room() / 8 * 7; }
   /// Drops everything that waits for reassembly at `tcb`: the peer has to send it again.
   void DropReassembly(Tcb& tcb);
   /// Under pressure: empties some connections' reassembly, whoever they are, a few at a call and
@@ -115,6 +132,7 @@ class Buffers {
   /// Drops what waits, but leaves the record where it is.
   void Empty(Reassembly& waiting);
 
+  PressureCounts pressure;
   ChunkPool chunks;
   RingPool rings;  // of scoreboards
   Slab<SendBuffer, 16> send;

@@ -16,10 +16,15 @@ bool Discards(const Context& cx, const Tcb& tcb) {
   return tcb.read_shut && (tcb.orphan || cx.settings.policy.shut_read_discards);
 }
 
-// The last quarter of the memory is for those who read what they get: a connection with much unread
+// The last eighth of the memory is for those who read what they get: a connection with much unread
 // has no share in it, or a few idle ones could starve all others.
 bool Hoards(const Context& cx, const Tcb& tcb) {
-  return cx.buffers.UnderPressure() && cx.buffers.ReceiveSize(tcb) >= cx.settings.rmem[0];
+  return cx.buffers.NearlyFull() && cx.buffers.ReceiveSize(tcb) >= cx.settings.rmem[0];
+}
+
+// Under pressure every connection keeps a least window, so that those who read go on.
+std::uint32_t LeastWindow(const Context& cx) {
+  return static_cast<std::uint32_t>(cx.settings.rmem[0]);
 }
 
 // Puts data that is next in order where the user can read it; returns how much memory allowed.
@@ -99,6 +104,7 @@ RuleId TakeOutOfOrder(Context& cx, Tcb& tcb, Arriving& segment) {
     CutAt(cx.buffers, *waiting, waiting->fin);
   }
   segment.fin = false;
+  if (!kept) ++cx.buffers.pressure.drops;
   return kept ? RuleId::kDataOutOfOrder : RuleId::kDataNoRoom;
 }
 
@@ -119,13 +125,16 @@ void NoteRead(const Context& cx, Tcb& tcb) {
   tcb.rcv.round = read;
 }
 
+void NoteWindowHeld(const Context& cx, const Tcb& tcb) {
+  if (cx.buffers.UnderPressure() && ReceiveLimit(cx.settings, tcb) > LeastWindow(cx)) {
+    ++cx.buffers.pressure.windows_held;
+  }
+}
+
 std::uint16_t WindowField(const Context& cx, const Tcb& tcb) {
   const std::uint32_t limit = ReceiveLimit(cx.settings, tcb);
   const std::uint32_t held = cx.buffers.ReceiveSize(tcb);
-  // Under pressure every connection keeps a least window, so that those who read go on.
-  const std::uint32_t most = cx.buffers.UnderPressure()
-                                 ? std::min(limit, static_cast<std::uint32_t>(cx.settings.rmem[0]))
-                                 : limit;
+  const std::uint32_t most = cx.buffers.UnderPressure() ? std::min(limit, LeastWindow(cx)) : limit;
   const std::uint32_t free = held < most ? most - held : 0;
   const RcvSeq candidate = tcb.rcv.nxt + free;
   const std::uint32_t worthwhile = std::min<std::uint32_t>(tcb.announced_mss, limit / 2);
@@ -151,6 +160,7 @@ RuleId TakeText(Context& cx, Tcb& tcb, Arriving& segment) {
   NoteOverlap(cx, tcb, segment.seq, segment.seq + size);
   const std::uint32_t taken = Deliver(cx, tcb, segment.data);
   if (taken < size) {
+    ++cx.buffers.pressure.drops;
     segment.fin = false;
     AckNow(tcb);
     return RuleId::kDataNoRoom;

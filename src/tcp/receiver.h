@@ -9,6 +9,8 @@ namespace estab::tcp {
 /// The window field of the next segment: what is free, rounded to the scale, the right edge never
 /// moving left (RFC 9293 §3.8.6), and never by a silly little to the right (§3.8.6.2.2).
 std::uint16_t WindowField(const Context& cx, const Tcb& tcb);
+/// A segment goes out with that field: whether memory has kept it small is counted.
+void NoteWindowHeld(const Context& cx, const Tcb& tcb);
 /// The user has read: once in a round trip the receive buffer doubles, up to tcp_rmem's most, if
 /// more than half of it was read in that time (tcp_moderate_rcvbuf; Linux: tcp_rcv_space_adjust).
 void NoteRead(const Context& cx, Tcb& tcb);

@@ -498,6 +498,7 @@ void CommitSegment(Context& cx, Tcb& tcb, const Plan& plan, const wire::Segment&
       return;
   }
   if (!segment.Has(kAck)) return;
+  NoteWindowHeld(cx, tcb);
   if (segment.options.sack_count != 0) NoteDuplicateTold(cx, tcb);
   if (segment.Has(kCwr)) tcb.cwr_owed = false;
   if (plan.kind != Plan::Kind::kAck) tcb.acks_owed = 0;

@@ -174,6 +174,83 @@ TEST_P(PairTest, MemoryLimitStallsButDoesNotEndAConnection) {
   }
 }
 
+// First goes what waits ahead of a gap; then windows stay small; only what even so does not fit is
+// dropped. Each is counted.
+TEST_P(PairTest, WantOfMemoryIsMetInItsOrder) {
+  Pair pair(GetParam());
+  const auto ends = OpenPair(pair);
+  ASSERT_TRUE(ends);
+  Stack& limited = *pair.b.stack;
+  int full_segments = 0;
+  pair.rough = [&](bool to_b, std::size_t size) {
+    const bool first = to_b && size > 1000 && ++full_segments == 1;
+    return Pair::Fate{.copies = first ? 0 : 1};
+  };
+  const std::string text = Pattern(300'000);
+  std::size_t written = 0;
+  const auto send = [&](std::size_t most) {
+    const auto n = pair.a.stack->Send(pair.now, ends->client,
+                                      Bytes(std::string_view(text).substr(written, most)));
+    if (n) written += *n;
+  };
+  std::string received;
+  std::array<std::byte, 5000> buffer;
+  const auto read = [&] {
+    while (const auto n = limited.Read(pair.now, ends->server, buffer)) {
+      if (*n == 0) break;
+      received.append(reinterpret_cast<const char*>(buffer.data()), *n);
+    }
+  };
+  send(14'000);
+  pair.Pass(milliseconds(6));
+  ASSERT_GT(limited.Counters().payload_chunks, 0u);
+  // No byte more than now, of which payload has nearly all that is left for it.
+  std::uint64_t limit = limited.Counters().memory;
+  ASSERT_TRUE(limited.SetSetting("estab.mem_limit", std::to_string(limit)));
+  EXPECT_EQ(limited.Counters().memory_limit, limit);
+  read();  // there is nothing yet
+  EXPECT_EQ(limited.Counters().memory_shed, 1u);
+  EXPECT_EQ(limited.Counters().payload_chunks, 0u);
+  EXPECT_EQ(limited.Counters().memory_windows_held, 0u);
+  EXPECT_EQ(limited.Counters().memory_drops, 0u);
+  // Some more, but less than was promised to the peer.
+  limit += 50'000;
+  ASSERT_TRUE(limited.SetSetting("estab.mem_limit", std::to_string(limit)));
+  std::uint64_t held_first = 0;  // windows held before anything was dropped
+  for (int i = 0; i < 50 && limited.Counters().memory_drops == 0; ++i) {
+    held_first = limited.Counters().memory_windows_held;
+    send(3000);
+    pair.Run(pair.now + milliseconds(500), [&] { EXPECT_LE(limited.Counters().memory, limit); });
+  }
+  EXPECT_GT(held_first, 0u);
+  EXPECT_GT(limited.Counters().memory_drops, 0u);
+  ASSERT_TRUE(limited.SetSetting("estab.mem_limit", "0"));
+  EXPECT_EQ(limited.Counters().memory_limit, 0u);
+  const std::uint64_t held = limited.Counters().memory_windows_held;
+  pair.Run(pair.now + seconds(300), [&] {
+    send(text.size());
+    read();
+  });
+  EXPECT_TRUE(received == text);
+  EXPECT_EQ(limited.Counters().memory_windows_held, held);
+}
+
+// Records and tables leave less for payload: pressure goes by what is left, not by the whole.
+TEST_P(PairTest, RecordsTakeFromWhatPayloadHas) {
+  Pair pair(GetParam());
+  const auto ends = OpenPair(pair);
+  ASSERT_TRUE(ends);
+  Stack& limited = *pair.b.stack;
+  for (int i = 0; i < 2000; ++i) ASSERT_TRUE(limited.Open(false));
+  const std::uint64_t records = limited.Counters().memory;
+  ASSERT_GT(records, 500'000u);
+  ASSERT_TRUE(limited.SetSetting("estab.mem_limit", std::to_string(records + 40'000)));
+  const std::string text = Pattern(100'000);
+  ASSERT_TRUE(pair.a.stack->Send(pair.now, ends->client, Bytes(text)));
+  pair.Pass(seconds(5));
+  EXPECT_GT(limited.Counters().memory_windows_held, 0u);
+}
+
 TEST_P(PairTest, NothingAtAllFitsThenEverythingDoes) {
   Pair pair(GetParam());
   const auto ends = OpenPair(pair);
