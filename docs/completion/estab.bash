@@ -3,7 +3,7 @@
 _estab() {
   local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} verb=${COMP_WORDS[1]-}
   local bench='--cc --set --check --seed --jobs --json --help'
-  local links='--link --address --route --set --pcap --ladder --no-drop --verbose'
+  local links='--link --address --route --set --pcap --ladder --busy-poll --no-drop --verbose'
   COMPREPLY=()
   if [ "$COMP_CWORD" -eq 1 ]; then
     mapfile -t COMPREPLY < <(compgen -W 'lab serve connect ss why set bench --help --version' -- "$current")

@@ -119,11 +119,37 @@ ESTAB_API int estab_link_tun(estab_stack* stack, const char* name);
  * answer is EHOSTUNREACH after 3 s. */
 ESTAB_API int estab_link_tap(estab_stack* stack, const char* name);
 
+/* The same over a network device of the kernel's, by AF_PACKET: `device` is its name ("eth0"). It
+ * must be Ethernet, and is not made. The stack shares the device's Ethernet address with the
+ * kernel: give it addresses that the kernel does not have, and let the kernel not forward packets
+ * there (net.ipv4.conf.DEVICE.forwarding); then the kernel ignores what is for the stack.
+ * "eth0,blocks" reads from a ring of blocks (TPACKET_V3): fewer calls when very many small packets
+ * come, and up to a millisecond more latency. Needs CAP_NET_RAW. ENOENT: no such device; EPERM;
+ * EINVAL: no Ethernet, no such option, or an MTU that will not do. */
+ESTAB_API int estab_link_packet(estab_stack* stack, const char* device);
+
+/* The same by AF_XDP, past the kernel's stack: all that comes by one queue of the device is the
+ * stack's, and the kernel sees nothing of it. Behind the device's name options may stand, each
+ * after a comma: "mode=native" (in the driver) or "mode=generic" (in every device), "copy" or
+ * "zerocopy", "queue=N" (0). What is left open is taken as well as it can be had. A frame is one
+ * packet: the kernel at the other end of a veth is to send no super-segments (ethtool -K PEER tso
+ * off; over a native link it sends none anyway). Checksums that it leaves to hardware are known by
+ * what it put there, and taken as good. The program in the kernel goes with the stack, or the
+ * process. Needs libxdp, CAP_BPF, CAP_NET_ADMIN and CAP_NET_RAW. ENOENT: no such device, or no
+ * libxdp; EPERM; EBUSY: another program has the device or queue; EINVAL: no Ethernet, no such
+ * option or queue, or an MTU over 3826; EOPNOTSUPP: not with this device. */
+ESTAB_API int estab_link_xdp(estab_stack* stack, const char* device);
+
+/* Whether calls that wait, estab_poll_io among them, look at the links over and over (on is not 0)
+ * instead of sleeping (0, as at first): packets are seen sooner, and a core is busy all the time.
+ * EPERM: an AF_XDP link's queue is polled, too, which needs CAP_NET_ADMIN. Returns 0. */
+ESTAB_API int estab_busy_poll(estab_stack* stack, int on);
+
 /* Runs the I/O once: reads what arrived, fires due timers, writes what is to be sent; if there was
  * nothing to do, waits up to timeout_ms (-1: without limit, 0: not at all) for packets, timers or
  * another thread's call. Returns the number of packets moved, in and out; 0 is not an error. With
- * the virtual clock no timer fires, the timeout counts real time, and without a TUN link it returns
- * at once. EIO: nothing moved, and a TUN device was removed while the stack had it. */
+ * the virtual clock no timer fires, the timeout counts real time, and without a link over a device
+ * it returns at once. EIO: nothing moved, and a device was removed while the stack had it. */
 ESTAB_API int estab_poll_io(estab_stack* stack, int timeout_ms);
 
 /* Gives a link an address, e.g. "192.0.2.2/24" or "2001:db8::2/64"; its prefix is routed over the

@@ -62,6 +62,21 @@ class Host {
   Result<LinkId> AddTun(std::string_view name, std::string* message = nullptr);
   /// The same over a TAP device: Ethernet, with ARP and IPv6's neighbour discovery.
   Result<LinkId> AddTap(std::string_view name, std::string* message = nullptr);
+  /// The same over an Ethernet device of the kernel's, by AF_PACKET: "eth0", or "eth0,blocks" to
+  /// read from a ring of blocks (TPACKET_V3). The host shares the device's Ethernet address with
+  /// the kernel, which must not have its IP addresses, nor forward packets on that device. Needs
+  /// CAP_NET_RAW.
+  Result<LinkId> AddPacket(std::string_view device, std::string* message = nullptr);
+  /// The same by AF_XDP, past the kernel's stack, which sees no frame of that queue: "eth0", or
+  /// with options behind it, each after a comma: "mode=native" or "mode=generic", "copy" or
+  /// "zerocopy", "queue=N"; what is left open is taken as well as it can be had. See estab_link_xdp
+  /// for what it asks of the other end of a veth. Needs libxdp, CAP_BPF, CAP_NET_ADMIN and
+  /// CAP_NET_RAW.
+  Result<LinkId> AddXdp(std::string_view device, std::string* message = nullptr);
+  /// Whether calls that wait look at the links over and over instead of sleeping (off at first):
+  /// packets are seen sooner, and a core is busy all the time. kPermission: an AF_XDP link's queue
+  /// is polled, too, which needs CAP_NET_ADMIN.
+  Result<void> SetBusyPoll(bool on, std::string* message = nullptr);
   /// Gives the kernel's side of a TUN or TAP link its addresses and switches the device on.
   /// kInvalid: not a TUN or TAP link, or not an address with prefix; kPermission.
   Result<void> BringUp(LinkId link, std::span<const std::string_view> kernel_addresses,

@@ -18,6 +18,7 @@ using estab::api::Run;
 using estab::api::Sockets;
 using estab::api::ToCount;
 using estab::api::ToInt;
+using estab::io::LinkKind;
 
 namespace estab::api {
 
@@ -125,19 +126,37 @@ ssize_t estab_wire_collect_at(estab_stack* stack, int link, void* buf, size_t ca
   });
 }
 
-int estab_link_tun(estab_stack* stack, const char* name) {
+namespace {
+
+int AddLink(estab_stack* stack, LinkKind kind, const char* text) {
   return Run(stack, [&](Sockets& sockets) {
-    if (name == nullptr) return Fail(EFAULT);
-    const auto id = sockets.driver().AddTun(name, nullptr);
+    if (text == nullptr) return Fail(EFAULT);
+    const auto id = sockets.driver().AddLink(kind, text, nullptr);
     return id ? int{*id} : Fail(id.error());
   });
 }
 
+}  // namespace
+
+int estab_link_tun(estab_stack* stack, const char* name) {
+  return AddLink(stack, LinkKind::kTun, name);
+}
+
 int estab_link_tap(estab_stack* stack, const char* name) {
+  return AddLink(stack, LinkKind::kTap, name);
+}
+
+int estab_link_packet(estab_stack* stack, const char* device) {
+  return AddLink(stack, LinkKind::kPacket, device);
+}
+
+int estab_link_xdp(estab_stack* stack, const char* device) {
+  return AddLink(stack, LinkKind::kXdp, device);
+}
+
+int estab_busy_poll(estab_stack* stack, int on) {
   return Run(stack, [&](Sockets& sockets) {
-    if (name == nullptr) return Fail(EFAULT);
-    const auto id = sockets.driver().AddTap(name, nullptr);
-    return id ? int{*id} : Fail(id.error());
+    return ToInt(sockets.driver().SetBusyPoll(on != 0, nullptr));
   });
 }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <thread>
 #include <utility>
 
 #include "estab/large_pages.h"
@@ -89,6 +90,7 @@ bool Driver::Settle() {
     links_.set_now(now);
     stack_->Transmit(now, links_);
   }
+  links_.Flush();
   const bool ready = DrainReady();
   if (ready) Notify();
   if (leading_ && !kicked_ &&
@@ -152,13 +154,9 @@ bool Driver::Wait(Lock& lock, Waiter& waiter) {
   return !ending_;
 }
 
-// Sleeps until a link has something, a timer is due, `until` (of the real clock), or a kick; then
-// does what there is to do. The lock is not held while it sleeps.
-void Driver::Lead(Lock& lock, Time until) {
-  leading_ = true;
-  kicked_ = false;
-  leading_until_ = virtual_ ? until : std::min(until, NextDeadline());
-  lead_wants_write_ = links_.wants_write();
+// Until a link has something, a timer is due, `until` (of the real clock), or a kick. The lock is
+// not held.
+void Driver::Sleep(Lock& lock) {
   std::vector<pollfd> fds{{event_.fd(), POLLIN, 0}};
   links_.Watch(fds);
   const Time real_now = io::MonotonicNow();
@@ -171,6 +169,22 @@ void Driver::Lead(Lock& lock, Time until) {
   lock.unlock();
   ppoll(fds.data(), fds.size(), leading_until_ == kNever ? nullptr : &timeout, nullptr);
   lock.lock();
+}
+
+// Sleeps, or with busy polling lets only the others have the lock for a moment; then does what
+// there is to do.
+void Driver::Lead(Lock& lock, Time until) {
+  leading_ = true;
+  kicked_ = false;
+  leading_until_ = virtual_ ? until : std::min(until, NextDeadline());
+  lead_wants_write_ = links_.wants_write();
+  if (busy_poll_) {
+    lock.unlock();
+    std::this_thread::yield();
+    lock.lock();
+  } else {
+    Sleep(lock);
+  }
   leading_ = false;
   if (kicked_) event_.Clear();
   if (ending_) settled_.notify_all();
@@ -212,7 +226,9 @@ std::size_t Driver::PollIo(int timeout_ms) {
       timeout_ms < 0 ? kNever : io::MonotonicNow() + std::chrono::milliseconds(timeout_ms);
   // In virtual time this call does not count as waiting: its timeout is real.
   if (virtual_) {
-    if (!leading_) Lead(lock, deadline);
+    do {
+      if (!leading_) Lead(lock, deadline);
+    } while (busy_poll_ && moved() == 0 && io::MonotonicNow() < deadline);
     return moved();
   }
   Waiter waiter(*this, deadline);

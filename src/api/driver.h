@@ -14,6 +14,7 @@
 #include "estab/stack.h"
 #include "estab/time.h"
 #include "io/event.h"
+#include "io/link_spec.h"
 #include "observe/fanout.h"
 #include "observe/journal.h"
 
@@ -104,9 +105,12 @@ class Driver {
   /// left in `*at`. kMessageTooLong leaves it there.
   Result<std::size_t> Collect(int link, std::span<std::byte> into, Time* at);
   Result<LinkId> AddMemoryLink(int mtu);
-  /// On failure `*message`, if given, becomes a line that says what to do.
-  Result<LinkId> AddTun(std::string_view name, std::string* message);
-  Result<LinkId> AddTap(std::string_view name, std::string* message);
+  /// A link over a device; `text` is what io::ReadLink reads. On failure `*message`, if given,
+  /// becomes a line that says what to do.
+  Result<LinkId> AddLink(io::LinkKind kind, std::string_view text, std::string* message);
+  /// Whether a waiting call looks at the links over and over instead of sleeping. An error is that
+  /// of a device which cannot be polled so; `*message` as for AddLink.
+  Result<void> SetBusyPoll(bool on, std::string* message);
   /// As the stack's.
   Result<void> AddAddress(LinkId link, const Prefix& prefix);
   Result<void> AddRoute(LinkId link, const Prefix& destination, const IpAddress* via);
@@ -120,11 +124,11 @@ class Driver {
   void Kick();
   void Look(Waiter& waiter);
   void Lead(Lock& lock, Time until);
+  void Sleep(Lock& lock);
   std::size_t RunOnce();
   /// Of the stack, and with the real clock of the links.
   Time NextDeadline();
   std::size_t FireDue();
-  Result<LinkId> AddDevice(std::unique_ptr<io::Device> device, std::string* message);
   void WaitForLookers(Lock& lock);
   Time EarliestWaiter() const;
   bool SilentDestroy() const;
@@ -154,6 +158,7 @@ class Driver {
   Time leading_until_{};     // ... until then at the latest
   bool kicked_ = false;      // ... and has been woken
   bool lead_wants_write_ = false;
+  bool busy_poll_ = false;
   std::uint64_t received_ = 0;
 };
 

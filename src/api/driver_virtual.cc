@@ -105,22 +105,18 @@ Result<LinkId> Driver::AddMemoryLink(int mtu) {
   return id;
 }
 
-Result<LinkId> Driver::AddTun(std::string_view name, std::string* message) {
-  auto tun = io::Tun::Open(name, {.offload = true});
-  if (!tun) return Told(tun.error(), message);
-  return AddDevice(std::make_unique<io::Tun>(std::move(*tun)), message);
-}
-
-Result<LinkId> Driver::AddTap(std::string_view name, std::string* message) {
-  auto tap = io::Tun::Open(name, {.offload = true, .frames = true});
-  if (!tap) return Told(tap.error(), message);
-  return AddDevice(std::make_unique<io::Tun>(std::move(*tap)), message);
-}
-
-Result<LinkId> Driver::AddDevice(std::unique_ptr<io::Device> device, std::string* message) {
+Result<LinkId> Driver::AddLink(io::LinkKind kind, std::string_view text, std::string* message) {
+  const auto spec = io::ReadLink(kind, text);
+  if (!spec) return Told(spec.error(), message);
+  auto opened = io::OpenLink(*spec);
+  if (!opened) return Told(opened.error(), message);
+  std::unique_ptr<io::Device> device = std::move(*opened);
   const auto mtu = device->Mtu();
   if (!mtu) return Told(mtu.error(), message);
   const Lock lock = Enter();
+  if (busy_poll_) {
+    if (auto set = device->SetBusyPoll(true); !set) return Told(set.error(), message);
+  }
   const auto id = stack_->AddLink({.mtu = *mtu});
   if (!id) {
     if (message != nullptr) {
@@ -133,6 +129,14 @@ Result<LinkId> Driver::AddDevice(std::unique_ptr<io::Device> device, std::string
   Notify();
   if (leading_) Kick();
   return id;
+}
+
+Result<void> Driver::SetBusyPoll(bool on, std::string* message) {
+  const Lock lock = Enter();
+  if (auto set = links_.SetBusyPoll(on); !set) return Told(set.error(), message);
+  busy_poll_ = on;
+  if (leading_) Kick();
+  return {};
 }
 
 Result<void> Driver::AddAddress(LinkId link, const Prefix& prefix) {
@@ -167,6 +171,7 @@ void Driver::Shutdown() {
   stack_->ResetAll(Now());
   links_.set_now(now_);
   stack_->Transmit(now_, links_);
+  links_.Flush();
 }
 
 }  // namespace estab::api

@@ -66,11 +66,23 @@ Result<Host> Host::Create(const HostOptions& options) {
 }
 
 Result<LinkId> Host::AddTun(std::string_view name, std::string* message) {
-  return state_->sockets().driver().AddTun(name, message);
+  return state_->sockets().driver().AddLink(io::LinkKind::kTun, name, message);
 }
 
 Result<LinkId> Host::AddTap(std::string_view name, std::string* message) {
-  return state_->sockets().driver().AddTap(name, message);
+  return state_->sockets().driver().AddLink(io::LinkKind::kTap, name, message);
+}
+
+Result<LinkId> Host::AddPacket(std::string_view device, std::string* message) {
+  return state_->sockets().driver().AddLink(io::LinkKind::kPacket, device, message);
+}
+
+Result<LinkId> Host::AddXdp(std::string_view device, std::string* message) {
+  return state_->sockets().driver().AddLink(io::LinkKind::kXdp, device, message);
+}
+
+Result<void> Host::SetBusyPoll(bool on, std::string* message) {
+  return state_->sockets().driver().SetBusyPoll(on, message);
 }
 
 Result<void> Host::BringUp(LinkId link, std::span<const std::string_view> kernel_addresses,

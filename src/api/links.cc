@@ -50,13 +50,29 @@ io::Tun* Links::Tun(int id) {
                                           : dynamic_cast<io::Tun*>(DeviceOf(links_[index]));
 }
 
+void Links::Flush() {
+  for (const Link& link : links_) {
+    if (io::Port* port = PortOf(link)) port->Flush();
+  }
+}
+
 void Links::Watch(std::vector<pollfd>& fds) const {
   for (const Link& link : links_) {
     const io::Device* device = DeviceOf(link);
     if (device == nullptr || device->gone()) continue;
     const int events = POLLIN | (device->wants_write() ? POLLOUT : 0);
     fds.push_back({device->fd(), static_cast<short>(events), 0});
+    if (device->trouble_fd() >= 0) fds.push_back({device->trouble_fd(), POLLIN, 0});
   }
+}
+
+io::OsResult<void> Links::SetBusyPoll(bool on) {
+  for (const Link& link : links_) {
+    io::Device* device = DeviceOf(link);
+    if (device == nullptr) continue;
+    if (auto set = device->SetBusyPoll(on); !set) return set;
+  }
+  return {};
 }
 
 const io::Device* Links::Gone() const {

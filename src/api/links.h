@@ -36,6 +36,8 @@ class Links final : public PacketSink {
   void set_now(Time now) { now_ = now; }
   /// Appends what poll is to watch: input always, room where a device was full.
   void Watch(std::vector<pollfd>& fds) const;
+  /// Tells every device, up to the first that refuses.
+  io::OsResult<void> SetBusyPoll(bool on);
   /// The first device that was removed under us; nullptr if all are there.
   const io::Device* Gone() const;
   /// Whether a device is full.
@@ -63,6 +65,9 @@ class Links final : public PacketSink {
   /// The earliest moment at which Advance has something to do: neighbours that do not answer.
   Time NextDeadline() const;
   void Advance(Time now, Stack& stack);
+
+  /// Sends what devices have kept to send it together. To be called behind every Transmit.
+  void Flush();
 
   /// Packets sent over all links since the start.
   std::uint64_t sent() const { return sent_; }

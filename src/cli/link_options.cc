@@ -1,6 +1,7 @@
 #include "cli/link_options.h"
 
 #include <charconv>
+#include <map>
 
 #include "cli/failure.h"
 
@@ -13,21 +14,20 @@ void AddLink(LinkOptions& options, const std::string& text) {
   if (colon == std::string::npos || colon + 1 == text.size()) {
     Misused("--link {}: a link is written KIND:NAME, as in tun:estab0", text);
   }
-  if (kind == "packet" || kind == "xdp") {
-    Misused("--link {}: {} links are not supported yet; use tun:NAME or tap:NAME", text, kind);
-  }
-  if (kind != "tun" && kind != "tap") {
-    Misused("--link {}: there is no kind of link '{}'; use tun:NAME or tap:NAME", text, kind);
-  }
-  const std::string name = text.substr(colon + 1);
-  if (name.size() > 15 || name.find_first_of("/ %") != name.npos) {
+  static const std::map<std::string, io::LinkKind> kKinds{{"tun", io::LinkKind::kTun},
+                                                          {"tap", io::LinkKind::kTap},
+                                                          {"packet", io::LinkKind::kPacket},
+                                                          {"xdp", io::LinkKind::kXdp}};
+  const auto known = kKinds.find(kind);
+  if (known == kKinds.end()) {
     Misused(
-        "--link {}: '{}' is not a device name; use 1 to 15 characters without blanks, slashes and "
-        "percent signs",
-        text, name);
+        "--link {}: there is no kind of link '{}'; use tun:NAME, tap:NAME, packet:DEVICE or "
+        "xdp:DEVICE",
+        text, kind);
   }
-  options.links.push_back(
-      {kind == "tap" ? LinkOptions::Kind::kTap : LinkOptions::Kind::kTun, name, text});
+  const auto spec = io::ReadLink(known->second, text.substr(colon + 1));
+  if (!spec) Misused("--link {}: {}", text, spec.error().message);
+  options.links.push_back({*spec, text});
 }
 
 // The link that an address or route belongs to: the last one named; before any, the first.
@@ -83,8 +83,10 @@ CLI::Option* AddEach(CLI::App& verb, const std::string& flag, LinkOptions& optio
 }  // namespace
 
 void AddLinkOptions(CLI::App& verb, LinkOptions& options, bool many_values) {
-  AddEach(verb, "--link", options, AddLink,
-          "A link: tun:NAME, or tap:NAME for Ethernet (made if it does not exist)")
+  AddEach(
+      verb, "--link", options, AddLink,
+      "A link: tun:NAME, or tap:NAME for Ethernet (made if it does not exist), or packet:DEVICE "
+      "or xdp:DEVICE, an Ethernet device of the kernel's")
       ->type_name("KIND:NAME");
   AddEach(verb, "--address", options, AddAddress,
           "An address of estab on the link named before it, with its prefix length; repeatable")
@@ -99,13 +101,17 @@ void AddLinkOptions(CLI::App& verb, LinkOptions& options, bool many_values) {
   verb.add_option("--ladder", options.ladder,
                   "Draws the first connection into FILE when the command ends (-: standard output)")
       ->type_name("FILE");
+  verb.add_flag("--busy-poll", options.busy_poll,
+                "Looks at the links over and over instead of sleeping: less latency, a core always "
+                "busy");
   verb.add_flag("--no-drop", options.keep_privileges,
                 "Stay root. Otherwise, once the links are open, root becomes nobody");
   verb.add_flag("-v,--verbose", options.verbose, "Says on standard error what happened");
 }
 
 void CheckLinkOptions(const LinkOptions& options) {
-  if (options.links.empty()) Misused("which link? give --link tun:NAME or tap:NAME");
+  if (options.links.empty())
+    Misused("which link? give --link tun:NAME, tap:NAME, packet:DEVICE or xdp:DEVICE");
   if (options.addresses.empty()) Misused("which address? give --address CIDR");
 }
 

@@ -10,15 +10,14 @@
 #include <vector>
 
 #include "estab/address.h"
+#include "io/link_spec.h"
 
 namespace estab::cli {
 
 /// What those flags said. Addresses and routes belong to the link that was named before them.
 struct LinkOptions {
-  enum class Kind { kTun, kTap };
   struct Link {
-    Kind kind;
-    std::string name;
+    io::LinkSpec spec;
     std::string text;  // "tun:estab0"
   };
   struct Address {
@@ -43,6 +42,7 @@ struct LinkOptions {
   std::vector<Setting> settings;
   std::string pcap;    // empty: none
   std::string ladder;  // empty: none; "-": standard output
+  bool busy_poll = false;
   bool keep_privileges = false;
   bool verbose = false;
 };

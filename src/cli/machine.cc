@@ -12,7 +12,6 @@
 #include "cli/settings.h"
 #include "io/clock.h"
 #include "io/entropy.h"
-#include "io/tun.h"
 #include "observe/ladder_text.h"
 
 namespace estab::cli {
@@ -22,6 +21,7 @@ namespace {
 // acknowledgements.
 constexpr std::size_t kBurst = 256;
 constexpr unsigned kTurnsWithoutPoll = 8;
+constexpr unsigned kTurnsOfBusyPoll = 64;
 
 Stack MakeStack() {
   StackConfig config;
@@ -52,7 +52,7 @@ timespec ToTimespec(Duration span) {
 
 }  // namespace
 
-Machine::Machine(const LinkOptions& options) : stack_(MakeStack()) {
+Machine::Machine(const LinkOptions& options) : stack_(MakeStack()), busy_poll_(options.busy_poll) {
   for (const LinkOptions::Setting& s : options.settings) ApplySetting(stack_, s.name, s.value);
   OpenLinks(options);
   if (!options.pcap.empty()) pcap_.emplace(options.pcap);
@@ -84,19 +84,26 @@ void Machine::OpenLinks(const LinkOptions& options) {
 }
 
 void Machine::OpenLink(const LinkOptions::Link& link) {
-  const bool frames = link.kind == LinkOptions::Kind::kTap;
-  auto tun = io::Tun::Open(link.name, {.offload = true, .frames = frames});
-  if (!tun) Failed("--link {}: {}", link.text, tun.error().message);
-  const auto mtu = tun->Mtu();
+  auto opened = io::OpenLink(link.spec);
+  if (!opened) Failed("--link {}: {}", link.text, opened.error().message);
+  if (busy_poll_) {
+    const auto set = (*opened)->SetBusyPoll(true);
+    if (!set) Failed("--busy-poll: {}", set.error().message);
+  }
+  const auto mtu = (*opened)->Mtu();
   if (!mtu) Failed("--link {}: {}", link.text, mtu.error().message);
+  const std::string& name = link.spec.device;
   if (!stack_.AddLink({*mtu})) {
     Failed(
         "--link {}: its MTU of {} will not do; set one from 576 to 65535 (ip link set {} mtu "
         "1500)",
-        link.text, *mtu, link.name);
+        link.text, *mtu, name);
   }
-  if (IsDown(link.name)) fmt::print(stderr, "estab: {0} is down: ip link set {0} up\n", link.name);
-  ports_.push_back(std::make_unique<io::Port>(std::make_unique<io::Tun>(std::move(*tun))));
+  if (link.spec.kind == io::LinkKind::kXdp) {
+    fmt::print(stderr, "estab: {}\n", (*opened)->Describe());
+  }
+  if (IsDown(name)) fmt::print(stderr, "estab: {0} is down: ip link set {0} up\n", name);
+  ports_.push_back(std::make_unique<io::Port>(std::move(*opened)));
 }
 
 void Machine::OpenLadder(const LinkOptions& options) {
@@ -152,7 +159,14 @@ SinkResult Machine::Send(const TxPacket& packet) {
   return result;
 }
 
-void Machine::Flush() { stack_.Transmit(now_, *this); }
+void Machine::Flush() {
+  stack_.Transmit(now_, *this);
+  FlushLinks();
+}
+
+void Machine::FlushLinks() {
+  for (const auto& port : ports_) port->Flush();
+}
 
 std::size_t Machine::ReceiveFrom(std::size_t link) {
   io::Port& port = *ports_[link];
@@ -176,11 +190,13 @@ void Machine::Turn(std::span<pollfd> others, Time until) {
   }
   stack_.Advance(now_);
   const bool more = stack_.Transmit(now_, *this, kBurst) == kBurst;
+  FlushLinks();
   // While packets keep coming the links are not asked whether they do, but for the others' sake.
-  const bool look = !busy_ || more || ++turns_ % kTurnsWithoutPoll == 0;
+  const bool look = busy_poll_ ? ++turns_ % kTurnsOfBusyPoll == 0
+                               : !busy_ || more || ++turns_ % kTurnsWithoutPoll == 0;
   Time wake = std::min(until, stack_.NextDeadline());
   for (const auto& port : ports_) wake = std::min(wake, port->NextDeadline());
-  if (busy_ || more) wake = now_;
+  if (busy_ || more || busy_poll_) wake = now_;
   if (look) {
     Wait(others, wake);
     now_ = std::max(now_, io::MonotonicNow());
@@ -189,7 +205,9 @@ void Machine::Turn(std::span<pollfd> others, Time until) {
   }
   busy_ = false;
   for (std::size_t i = 0; i < ports_.size(); ++i) {
-    if (look && polled_[i].revents == 0) continue;
+    if (look && !busy_poll_ && polled_[2 * i].revents == 0 && polled_[2 * i + 1].revents == 0) {
+      continue;
+    }
     if (ReceiveFrom(i) != 0) busy_ = true;
   }
 }
@@ -200,6 +218,7 @@ void Machine::Wait(std::span<pollfd> others, Time until) {
     const io::Device& device = port->device();
     const int events = POLLIN | (device.wants_write() ? POLLOUT : 0);
     polled_.push_back({device.fd(), static_cast<short>(events), 0});
+    polled_.push_back({device.trouble_fd(), POLLIN, 0});  // -1 is passed over
   }
   polled_.insert(polled_.end(), others.begin(), others.end());
   const timespec limit = ToTimespec(until == kNever ? Duration::zero() : until - now_);
@@ -208,7 +227,7 @@ void Machine::Wait(std::span<pollfd> others, Time until) {
     for (pollfd& p : polled_) p.revents = 0;
   }
   for (std::size_t i = 0; i < others.size(); ++i) {
-    others[i].revents = polled_[ports_.size() + i].revents;
+    others[i].revents = polled_[2 * ports_.size() + i].revents;
   }
 }
 

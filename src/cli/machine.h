@@ -58,6 +58,7 @@ class Machine : private PacketSink {
   void OpenLinks(const LinkOptions& options);
   void OpenLink(const LinkOptions::Link& link);
   void OpenLadder(const LinkOptions& options);
+  void FlushLinks();
   std::size_t ReceiveFrom(std::size_t link);
   void Wait(std::span<pollfd> others, Time until);
 
@@ -71,6 +72,7 @@ class Machine : private PacketSink {
   io::Fd signals_;
   Time now_{};
   std::vector<pollfd> polled_;
+  bool busy_poll_ = false;
   bool busy_ = false;   // packets came in the last turn
   unsigned turns_ = 0;  // since then
 };

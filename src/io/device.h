@@ -27,6 +27,9 @@ class Device {
   virtual std::string Describe() const = 0;
   /// The descriptor to poll: POLLIN for packets, POLLOUT after a kBusy.
   virtual int fd() const = 0;
+  /// Another one to poll, with the same consequence, for a device whose removal the first does not
+  /// tell; -1: there is none.
+  virtual int trouble_fd() const { return -1; }
   /// The device's MTU in bytes of IP packet, now.
   virtual OsResult<std::uint32_t> Mtu() const = 0;
   /// What Write can do. Never changes.
@@ -41,10 +44,16 @@ class Device {
   /// device's queue is full: POLLOUT tells when to come back. What the device refuses for good (it
   /// is down, say) is counted and dropped, as a wire would.
   virtual SinkResult Write(std::span<const std::byte> frame_header, const TxPacket& packet) = 0;
+  /// Sends what Write has kept, to send it together. To be called whenever nothing more is to be
+  /// written for now, and again when a device that was full has room.
+  virtual void Flush() {}
+  /// Says whether a loop looks at the device over and over instead of sleeping.
+  virtual OsResult<void> SetBusyPoll(bool /*on*/) { return {}; }
 
   /// Whether the last ReadBatch found nothing more to read; else there may be more at once.
   bool drained() const { return drained_; }
-  /// True from a kBusy until the next packet that was taken.
+  /// True from a kBusy, or a Flush that could not send it all, until the next packet that was
+  /// taken.
   bool wants_write() const { return wants_write_; }
   /// True once the device was removed while we had it: nothing will ever come or go again, and
   /// polling the descriptor would only spin.

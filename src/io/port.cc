@@ -24,6 +24,13 @@ SinkResult Port::SendFrame(std::span<const std::byte> frame_header, const TxPack
   return device_->Write(frame_header, packet);
 }
 
+// What the Ethernet layer itself has to say.
+void Port::TransmitOwn() {
+  if (!ethernet_->WantsTransmit()) return;
+  ethernet_->Transmit(*this);
+  device_->Flush();
+}
+
 std::span<const RxPacket> Port::Read(Time now, LinkId link) {
   const auto batch = device_->ReadBatch(link);
   if (!ethernet_) return batch;
@@ -31,7 +38,7 @@ std::span<const RxPacket> Port::Read(Time now, LinkId link) {
   for (const RxPacket& frame : batch) {
     if (const auto packet = ethernet_->Receive(now, frame)) packets_[count++] = *packet;
   }
-  if (ethernet_->WantsTransmit()) ethernet_->Transmit(*this);
+  TransmitOwn();
   return std::span(packets_).first(count);
 }
 
@@ -49,7 +56,7 @@ void Port::Advance(Time now, LinkId link, Stack& stack) {
     packet->link = link;
     stack.Receive(now, std::span<const RxPacket>(&*packet, 1));
   }
-  if (ethernet_->WantsTransmit()) ethernet_->Transmit(*this);
+  TransmitOwn();
 }
 
 }  // namespace estab::io

@@ -32,8 +32,10 @@ class Port final : private stack::FrameSink {
   /// One batch of what has come; without the headers of frames, if there are any. Answers that the
   /// Ethernet layer owes leave at once. Valid until the next call.
   std::span<const RxPacket> Read(Time now, LinkId link);
-  /// Sends a packet of the stack's.
+  /// Sends a packet of the stack's. It may wait for Flush.
   SinkResult Send(Time now, const TxPacket& packet);
+  /// To be called when nothing more is to be sent for now.
+  void Flush() { device_->Flush(); }
   /// When Advance has something to do.
   Time NextDeadline() const { return ethernet_ ? ethernet_->NextDeadline() : kNever; }
   /// Asks neighbours again, and tells `stack` of those that do not answer.
@@ -41,6 +43,7 @@ class Port final : private stack::FrameSink {
 
  private:
   SinkResult SendFrame(std::span<const std::byte> frame_header, const TxPacket& packet) override;
+  void TransmitOwn();
 
   std::unique_ptr<Device> device_;
   std::unique_ptr<stack::Ethernet> ethernet_;

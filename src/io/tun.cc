@@ -12,6 +12,7 @@
 #include <cstring>
 
 #include "io/entropy.h"
+#include "io/interface.h"
 #include "io/vnet.h"
 
 namespace estab::io {
@@ -65,11 +66,7 @@ std::unexpected<OsError> CannotAttach(int os_errno, const std::string& name) {
 }
 
 OsResult<Fd> Attach(const std::string& name, int flags) {
-  if (name.empty() || name.size() >= IFNAMSIZ || name.find_first_of("/ %") != name.npos) {
-    return Refused(EINVAL, "'" + name +
-                               "' is not a device name; use 1 to 15 characters without blanks, "
-                               "slashes and percent signs");
-  }
+  if (auto good = CheckDeviceName(name); !good) return std::unexpected(good.error());
   Fd fd(open(kDevice, O_RDWR | O_NONBLOCK | O_CLOEXEC));
   if (!fd.valid()) return CannotOpenDevice(errno);
   ifreq request{};
@@ -177,28 +174,11 @@ std::span<const RxPacket> Tun::ReadBatch(LinkId link) {
 }
 
 SinkResult Tun::Write(std::span<const std::byte> frame_header, const TxPacket& packet) {
-  constexpr std::size_t kPieces = 64;
-  std::array<iovec, kPieces> pieces;
-  int count = 0;
-  const auto add = [&](const std::byte* data, std::size_t size) {
-    pieces[static_cast<std::size_t>(count++)] = {const_cast<std::byte*>(data), size};
-  };
   const VnetHeader header = VnetHeaderOf(packet, frame_header.size());
-  if (offload_) add(reinterpret_cast<const std::byte*>(&header), sizeof(header));
-  if (!frame_header.empty()) add(frame_header.data(), frame_header.size());
-  add(packet.header.data(), packet.header.size());
-  if (packet.payload.size() + 3 <= kPieces) {
-    for (const Slice& slice : packet.payload) add(slice.data, slice.size);
-  } else {
-    scratch_.clear();
-    for (const Slice& slice : packet.payload) {
-      scratch_.insert(scratch_.end(), slice.data, slice.data + slice.size);
-    }
-    add(scratch_.data(), scratch_.size());
-  }
+  const auto pieces = pieces_.Of(offload_ ? &header : nullptr, frame_header, packet);
   ssize_t n = 0;
   do {
-    n = writev(fd_.get(), pieces.data(), count);
+    n = writev(fd_.get(), pieces.data(), static_cast<int>(pieces.size()));
   } while (n < 0 && errno == EINTR);
   if (n < 0 && errno == EAGAIN) {
     wants_write_ = true;

@@ -16,7 +16,9 @@
 #include "estab/packet.h"
 #include "io/device.h"
 #include "io/fd.h"
+#include "io/interface.h"
 #include "io/os_error.h"
+#include "io/pieces.h"
 
 namespace estab::io {
 
@@ -45,7 +47,7 @@ class Tun final : public Device {
   std::string Describe() const override { return (station_ ? "tap:" : "tun:") + name_; }
   int fd() const override { return fd_.get(); }
   const std::string& name() const { return name_; }
-  OsResult<std::uint32_t> Mtu() const override;
+  OsResult<std::uint32_t> Mtu() const override { return MtuOf(name_); }
   SinkCapabilities Capabilities() const override;
   std::span<const RxPacket> ReadBatch(LinkId link) override;
   std::optional<wire::MacAddress> Station() const override { return station_; }
@@ -79,7 +81,7 @@ class Tun final : public Device {
   std::optional<wire::MacAddress> station_;
   std::unique_ptr<std::byte[]> buffer_;
   std::array<RxPacket, kBatch> packets_{};
-  std::vector<std::byte> scratch_;  // for packets of more pieces than writev takes
+  Pieces pieces_;
 };
 
 }  // namespace estab::io

@@ -47,15 +47,6 @@ void SetIpv4(sockaddr& out, std::uint32_t host_order) {
 
 }  // namespace
 
-OsResult<std::uint32_t> Tun::Mtu() const {
-  const Fd control = ControlSocket(AF_INET);
-  ifreq request = RequestFor(name_);
-  if (!control.valid() || ioctl(control.get(), SIOCGIFMTU, &request) != 0) {
-    return Failed("ask for the MTU", name_);
-  }
-  return static_cast<std::uint32_t>(request.ifr_mtu);
-}
-
 OsResult<void> Tun::AddAddress(const Prefix& prefix) {
   ifreq request = RequestFor(name_);
   if (prefix.address.is_v4()) {

@@ -37,7 +37,7 @@ expect 2 "192.0.2.1 is the kernel's own address on estab0" serve --link tun:esta
 expect 2 'give --link' serve
 expect 2 'give --address' serve --link tun:estab0
 expect 2 'KIND:NAME' serve --link estab0
-expect 2 'not supported yet' serve --link xdp:estab0 --address 192.0.2.2/24
+expect 1 'no network device nowhere0' serve --link packet:nowhere0 --address 192.0.2.2/24 --echo 7
 expect 2 'no kind of link' serve --link ton:estab0
 expect 2 'not an address' serve --link tun:estab0 --address 192.0.2.256/24
 expect 2 'prefix length' serve --link tun:estab0 --address 192.0.2.2
