@@ -31,7 +31,8 @@ def _purity(build, _quick):
 
 
 def _links(build, quick):
-    """bench_links: estab over TUN beside the kernel over veth, in namespaces of its own."""
+    """bench_links: estab over TUN, AF_PACKET and AF_XDP beside the kernel over veth, in namespaces of
+    its own."""
     if not (peers.TREE / "bench/links").is_dir():
         return None, None
     try:
@@ -51,6 +52,12 @@ def _links(build, quick):
     for workload, name in (("bulk_up", "tun_to_kernel"), ("bulk_down", "tun_from_kernel")):
         if medians.get((workload, "veth")) and (workload, "tun") in medians:
             figures[name] = medians[workload, "tun"] / medians[workload, "veth"]
+    # Whichever of the two is the faster one, asleep and never asleep.
+    for name, links in (("veth_latency_over_kernel", ("packet", "xdp")),
+                        ("veth_latency_busy_over_kernel", ("packet_busy", "xdp_busy"))):
+        found = [medians[key] for link in links if (key := ("latency", link)) in medians]
+        if found and ("latency", "veth") in medians:
+            figures[name] = min(found) / medians["latency", "veth"]
     return figures, None
 
 

@@ -12,17 +12,21 @@ using links::Kind;
 using links::Workload;
 
 constexpr const char* kUsage =
-    "usage: bench_links [--json] [--seconds S] [--rounds N] [--link veth|tun]\n"
+    "usage: bench_links [--json] [--seconds S] [--rounds N] [--link LINK]...\n"
     "                   [bulk_up|bulk_down|connect|latency]...\n"
     "\n"
-    "Runs each workload over a veth pair with the kernel at both ends, and over a TUN device with\n"
-    "estab at the one end (bulk_up: estab sends), N times in turn, in namespaces of its own.\n";
+    "Runs each workload over a veth pair with the kernel at both ends (veth), and with estab at "
+    "the\n"
+    "one end over a TUN device (tun) and over such a pair (packet, xdp), N times in turn, in\n"
+    "namespaces of its own; bulk_up: estab sends. For latency also with an estab that looks at "
+    "the\n"
+    "link all the time (tun_busy, packet_busy, xdp_busy).\n";
 
 struct Options {
   bool json = false;
   double seconds = 2;
   int rounds = 3;
-  std::vector<Kind> kinds{Kind::kVeth, Kind::kTun};
+  std::vector<Kind> kinds;
   std::vector<Workload> workloads;
 };
 
@@ -67,11 +71,11 @@ Options Read(int argc, char** argv) {
       o.rounds = static_cast<int>(NumberFrom(name, value));
       ++i;
     } else if (name == "--link") {
-      o.kinds.clear();
-      for (const Kind k : {Kind::kVeth, Kind::kTun}) {
+      const std::size_t before = o.kinds.size();
+      for (const Kind k : links::kKinds) {
         if (value != nullptr && std::string_view(value) == NameOf(k)) o.kinds.push_back(k);
       }
-      if (o.kinds.empty()) Misused("--link wants veth or tun");
+      if (o.kinds.size() == before) Misused("--link wants one of those that --help names");
       ++i;
     } else if (!AddWorkload(o, name)) {
       Misused("what is '" + std::string(name) + "'");
@@ -81,6 +85,15 @@ Options Read(int argc, char** argv) {
     for (const char* all : {"bulk_up", "bulk_down", "connect", "latency"}) AddWorkload(o, all);
   }
   return o;
+}
+
+// Unless some were asked for, all; those that never sleep only where it is the time that counts.
+std::vector<Kind> KindsFor(const Options& o, Workload workload) {
+  if (!o.kinds.empty()) return o.kinds;
+  std::vector<Kind> kinds{Kind::kVeth, Kind::kTun, Kind::kPacket, Kind::kXdp};
+  if (workload != Workload::kLatency) return kinds;
+  kinds.insert(kinds.end(), {Kind::kTunBusy, Kind::kPacketBusy, Kind::kXdpBusy});
+  return kinds;
 }
 
 // What the figure of a workload is: Gbit/s, thousands a second, microseconds.
@@ -117,7 +130,7 @@ void Print(const Options& o, const std::map<Kind, std::vector<double>>& values, 
           s.most);
       first = false;
     } else {
-      std::printf("%-10s %-5s %8.2f %8.2f %8.2f %s", NameOf(workload), NameOf(kind), s.least,
+      std::printf("%-10s %-11s %8.2f %8.2f %8.2f %s", NameOf(workload), NameOf(kind), s.least,
                   s.median, s.most, UnitOf(workload));
       if (kind != Kind::kVeth && spreads.contains(Kind::kVeth)) {
         std::printf("  (%.2f of veth)", s.median / spreads[Kind::kVeth].median);
@@ -133,12 +146,14 @@ void Print(const Options& o, const std::map<Kind, std::vector<double>>& values, 
 int main(int argc, char** argv) {
   const Options o = Read(argc, argv);
   links::EnterOwnNetwork();
+  const bool xdp = links::CanHave(Kind::kXdp);
   if (o.json) std::printf("[\n");
   bool first = true;
   for (const Workload workload : o.workloads) {
     std::map<Kind, std::vector<double>> values;
     for (int round = 0; round < o.rounds; ++round) {
-      for (const Kind kind : o.kinds) {
+      for (const Kind kind : KindsFor(o, workload)) {
+        if (!xdp && (kind == Kind::kXdp || kind == Kind::kXdpBusy)) continue;
         values[kind].push_back(ValueOf(workload, Measure(kind, workload, o.seconds)));
       }
     }

@@ -79,37 +79,61 @@ class Pipe {
   int ends_[2];
 };
 
-EstabCalls OpenEstab() {
+bool IsXdp(Kind kind) { return kind == Kind::kXdp || kind == Kind::kXdpBusy; }
+bool IsTun(Kind kind) { return kind == Kind::kTun || kind == Kind::kTunBusy; }
+bool IsBusy(Kind kind) {
+  return kind == Kind::kTunBusy || kind == Kind::kPacketBusy || kind == Kind::kXdpBusy;
+}
+bool IsBulk(Workload workload) {
+  return workload == Workload::kBulkUp || workload == Workload::kBulkDown;
+}
+
+int OpenLink(estab_stack* stack, Kind kind, const char* device) {
+  if (IsTun(kind)) return estab_link_tun(stack, device);
+  return IsXdp(kind) ? estab_link_xdp(stack, device) : estab_link_packet(stack, device);
+}
+
+/// A stack on `device`, with that address.
+EstabCalls OpenEstab(Kind kind, const char* device, const char* address) {
   estab_stack* stack = estab_stack_create();
   if (stack == nullptr) Die("estab_stack_create");
-  const int link = estab_link_tun(stack, "bench0");
-  if (link < 0) Die("estab_link_tun");
-  if (estab_address_add(stack, link, "192.0.2.2/24") != 0) Die("estab_address_add");
-  Shell("ip address add 192.0.2.1/24 dev bench0 && ip link set bench0 up");
+  const int link = OpenLink(stack, kind, device);
+  if (link < 0) Die("estab_link");
+  if (estab_address_add(stack, link, (std::string(address) + "/24").c_str()) != 0) {
+    Die("estab_address_add");
+  }
+  if (IsBusy(kind) && estab_busy_poll(stack, 1) != 0) Die("estab_busy_poll");
   return {stack};
 }
 
-Figure MeasureTun(Workload workload, double seconds) {
-  const bool bulk = workload == Workload::kBulkUp || workload == Workload::kBulkDown;
+Figure MeasureTun(Kind kind, Workload workload, double seconds) {
   Pipe ready;
   Pipe result;
   const Child estab([&] {
-    const EstabCalls calls = OpenEstab();
+    const EstabCalls calls = OpenEstab(kind, "bench0", kSecond);
+    Shell("ip address add 192.0.2.1/24 dev bench0 && ip link set bench0 up");
     ready.Put(true);
-    if (!bulk) Serve(calls, workload, kSecond, kPort);
+    if (!IsBulk(workload)) Serve(calls, workload, kSecond, kPort);
     result.Put(Run(calls, workload, At(kFirst, kPort), seconds));
     pause();
   });
   ready.Take<bool>();
   const Child kernel([&] {
     const KernelCalls calls;
-    if (bulk) Serve(calls, workload, kFirst, kPort);
+    if (IsBulk(workload)) Serve(calls, workload, kFirst, kPort);
     result.Put(Run(calls, workload, At(kSecond, kPort), seconds));
   });
   return result.Take<Figure>();
 }
 
-Figure MeasureVeth(Workload workload, double seconds) {
+void GiveToKernel(const char* device, const char* address) {
+  Shell("ip address add " + std::string(address) + "/24 dev " + device);
+}
+
+// Over a veth pair: the client at the near end, the server at the far one.
+Figure MeasurePair(Kind kind, Workload workload, double seconds) {
+  const bool estab_calls = kind != Kind::kVeth && IsBulk(workload);
+  const bool estab_serves = kind != Kind::kVeth && !IsBulk(workload);
   Pipe moved;
   Pipe ready;
   Pipe result;
@@ -118,19 +142,25 @@ Figure MeasureVeth(Workload workload, double seconds) {
     ready.Put(true);
     moved.Take<bool>();
     PreparePorts();
-    Shell("ip address add 192.0.2.2/24 dev far && ip link set far up");
+    Shell("ip link set far up");
+    if (!estab_serves) GiveToKernel("far", kSecond);
     ready.Put(true);
+    if (estab_serves) Serve(OpenEstab(kind, "far", kSecond), workload, kSecond, kPort);
     Serve(KernelCalls{}, workload, kSecond, kPort);
   });
   ready.Take<bool>();
   Shell("ip link add near type veth peer name far netns " + std::to_string(server.pid()));
-  Shell("ip address add 192.0.2.1/24 dev near && ip link set near up");
+  Shell("ip link set near up");
+  if (!estab_calls) GiveToKernel("near", kFirst);
   moved.Put(true);
   ready.Take<bool>();
   Figure figure;
   {
-    const Child client(
-        [&] { result.Put(Run(KernelCalls{}, workload, At(kSecond, kPort), seconds)); });
+    const Child client([&] {
+      const sockaddr_in to = At(kSecond, kPort);
+      result.Put(estab_calls ? Run(OpenEstab(kind, "near", kFirst), workload, to, seconds)
+                             : Run(KernelCalls{}, workload, to, seconds));
+    });
     figure = result.Take<Figure>();
   }
   Shell("ip link delete near");
@@ -139,7 +169,37 @@ Figure MeasureVeth(Workload workload, double seconds) {
 
 }  // namespace
 
-const char* NameOf(Kind kind) { return kind == Kind::kVeth ? "veth" : "tun"; }
+const char* NameOf(Kind kind) {
+  switch (kind) {
+    case Kind::kVeth:
+      return "veth";
+    case Kind::kTun:
+      return "tun";
+    case Kind::kPacket:
+      return "packet";
+    case Kind::kXdp:
+      return "xdp";
+    case Kind::kTunBusy:
+      return "tun_busy";
+    case Kind::kPacketBusy:
+      return "packet_busy";
+    case Kind::kXdpBusy:
+      break;
+  }
+  return "xdp_busy";
+}
+
+bool CanHave(Kind kind) {
+  if (!IsXdp(kind)) return true;
+  Shell("ip link add near type veth peer name far");
+  estab_stack* stack = estab_stack_create();
+  if (stack == nullptr) Die("estab_stack_create");
+  const bool can = OpenLink(stack, kind, "near") >= 0;
+  if (!can) std::fprintf(stderr, "bench_links: without %s: %s\n", NameOf(kind), strerror(errno));
+  estab_stack_destroy(stack);
+  Shell("ip link delete near");
+  return can;
+}
 
 const char* NameOf(Workload workload) {
   switch (workload) {
@@ -168,7 +228,7 @@ void EnterOwnNetwork() {
 }
 
 Figure Measure(Kind kind, Workload workload, double seconds) {
-  return kind == Kind::kVeth ? MeasureVeth(workload, seconds) : MeasureTun(workload, seconds);
+  return IsTun(kind) ? MeasureTun(kind, workload, seconds) : MeasurePair(kind, workload, seconds);
 }
 
 }  // namespace links

@@ -1,5 +1,5 @@
 #!/bin/bash
-# shellcheck disable=SC1091,SC2015,SC2016,SC2086,SC2154,SC2317
+# shellcheck disable=SC1091,SC2015,SC2016,SC2034,SC2086,SC2154,SC2317
 # Over devices of the kernel's own, by AF_PACKET and AF_XDP: one end of a veth pair is estab's, the
 # other, in a namespace of its own, the kernel's.
 here=$(dirname "$0")
@@ -97,7 +97,7 @@ moves_all() {
 
 # What happens to the device, and to estab itself, while a connection is open.
 survives() {
-  local link=$1 began used
+  local link=$1
   estab_addresses=(--link "$link" "${addresses[@]}")
   serve --echo 7
   # Down and up again: the connection waits.
