@@ -52,9 +52,10 @@ def _links(build, quick):
     for workload, name in (("bulk_up", "tun_to_kernel"), ("bulk_down", "tun_from_kernel")):
         if medians.get((workload, "veth")) and (workload, "tun") in medians:
             figures[name] = medians[workload, "tun"] / medians[workload, "veth"]
-    # Whichever of the two is the faster one, asleep and never asleep.
-    for name, links in (("veth_latency_over_kernel", ("packet", "xdp")),
-                        ("veth_latency_busy_over_kernel", ("packet_busy", "xdp_busy"))):
+    # Whichever is the faster one: of those that sleep, and of all.
+    asleep = ("packet", "xdp")
+    for name, links in (("veth_latency_asleep_over_kernel", asleep),
+                        ("veth_latency_over_kernel", (*asleep, "packet_busy", "xdp_busy"))):
         found = [medians[key] for link in links if (key := ("latency", link)) in medians]
         if found and ("latency", "veth") in medians:
             figures[name] = min(found) / medians["latency", "veth"]

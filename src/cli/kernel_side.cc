@@ -5,6 +5,7 @@
 #include <net/if.h>
 
 #include <array>
+#include <fstream>
 #include <memory>
 #include <optional>
 
@@ -42,6 +43,14 @@ std::string KernelDeviceOf(const IpAddress& address) {
     if (one->ifa_addr != nullptr && AddressOf(*one->ifa_addr) == address) return one->ifa_name;
   }
   return {};
+}
+
+bool Forwards(const std::string& name) {
+  for (const char* family : {"ipv4", "ipv6"}) {
+    std::ifstream setting(std::string("/proc/sys/net/") + family + "/conf/" + name + "/forwarding");
+    if (int value = 0; setting >> value && value != 0) return true;
+  }
+  return false;
 }
 
 bool IsDown(const std::string& name) {

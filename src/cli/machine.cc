@@ -102,6 +102,12 @@ void Machine::OpenLink(const LinkOptions::Link& link) {
   if (link.spec.kind == io::LinkKind::kXdp) {
     fmt::print(stderr, "estab: {}\n", (*opened)->Describe());
   }
+  if (link.spec.kind == io::LinkKind::kPacket && Forwards(name)) {
+    fmt::print(stderr,
+               "estab: the kernel forwards what comes by {0}, and would send on what is for estab: "
+               "sysctl net.ipv4.conf.{0}.forwarding=0 net.ipv6.conf.{0}.forwarding=0\n",
+               name);
+  }
   if (IsDown(name)) fmt::print(stderr, "estab: {0} is down: ip link set {0} up\n", name);
   ports_.push_back(std::make_unique<io::Port>(std::move(*opened)));
 }

@@ -11,7 +11,7 @@
 namespace estab::io {
 namespace {
 
-OsError Failure(std::string message) {
+OsError Failure(const std::string& message) {
   const int os_errno = errno;
   return {FromErrno(os_errno), os_errno, message + ": " + std::strerror(os_errno)};
 }

@@ -29,9 +29,11 @@ std::unexpected<OsError> Refused(int os_errno, const std::string& what) {
 // return bpf_redirect_map(&sockets, context->rx_queue_index, XDP_PASS);
 std::array<bpf_insn, 6> Code(int sockets) {
   constexpr auto kQueueAt = static_cast<__s16>(offsetof(xdp_md, rx_queue_index));
+  constexpr auto kConstant = static_cast<__u8>(BPF_DW);  // BPF_LD and BPF_IMM are 0
+  static_assert(BPF_LD == 0 && BPF_IMM == 0);
   return {{
       {BPF_LDX | BPF_W | BPF_MEM, BPF_REG_2, BPF_REG_1, kQueueAt, 0},
-      {BPF_LD | BPF_DW | BPF_IMM, BPF_REG_1, BPF_PSEUDO_MAP_FD, 0, sockets},
+      {kConstant, BPF_REG_1, BPF_PSEUDO_MAP_FD, 0, sockets},
       {0, 0, 0, 0, 0},  // the upper half of that constant
       {BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_3, 0, 0, XDP_PASS},
       {BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_redirect_map},

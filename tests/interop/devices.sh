@@ -126,6 +126,13 @@ for link in packet:veth0 packet:veth0,blocks; do
 done
 moves_all packet:veth0 --busy-poll
 
+echo 1 >/proc/sys/net/ipv4/conf/veth0/forwarding
+estab_addresses=(--link packet:veth0 "${addresses[@]}")
+serve --echo 7
+grep -q 'the kernel forwards what comes by veth0' "$work/serve.err" || fail "forwarding is not told of"
+stop_server >/dev/null
+echo 0 >/proc/sys/net/ipv4/conf/veth0/forwarding
+
 # The kernel forwards nothing and answers nothing of what is estab's.
 [ "$(resets)" = "$before" ] || fail "the kernel beside estab has sent resets"
 
