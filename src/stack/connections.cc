@@ -12,7 +12,7 @@ namespace estab {
 bool Stack::Impl::Matches(Ref ref, const Tuple& tuple) const {
   switch (ref.kind()) {
     case Owner::kSocket:
-      sockets.Prefetch(ref.slot());
+      Fetch(ref.slot());
       return sockets[ref.slot()].tuple == tuple;
     case Owner::kHalfOpen:
       return half_open[ref.slot()].state.tuple == tuple;
@@ -61,9 +61,8 @@ Stack::Impl::Listener* Stack::Impl::FindListener(const Tuple& tuple) {
   return dual != nullptr && !OptionsOf(*dual).v6_only ? dual : nullptr;
 }
 
-// All of a connection that was not visited for long comes from memory at once, not line by line.
 const Stack::Impl::Socket* Stack::Impl::Get(SocketId id) const {
-  sockets.Prefetch(id.index);
+  Fetch(id.index);
   if (!sockets.Holds(id.index, id.generation)) return nullptr;
   const Socket& socket = sockets[id.index];
   return socket.orphan || socket.queued ? nullptr : &socket;

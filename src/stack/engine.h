@@ -77,7 +77,7 @@ struct Stack::Impl {
   /// RFC 1122 §3.2.1.3: no host has such a source address, so nothing shall be sent there.
   bool BadSource(const IpAddress& source, bool looped) const;
   bool ReceiveNext(Time now, const RxPacket& packet);
-  void Remember(Socket& socket, LinkId link, const wire::IpPacket& ip,
+  void Remember(Socket& socket, const wire::IpPacket& ip, const Arrival& arrival,
                 const wire::Segment& segment);
   static void NoteSegment(Context& cx, ConnectionNumber number, const Tuple& tuple,
                           const wire::Segment& segment);
@@ -125,6 +125,15 @@ struct Stack::Impl {
   Listener* FindListener(const Tuple& tuple);
 
   // --- connections.cc: the life of a socket ---
+  /// Whether they are more than the cache holds, so that it pays to fetch them ahead.
+  bool ManyConnections() const {
+    constexpr std::uint32_t kFew = 2048;
+    return index.size() >= kFew;
+  }
+  /// All of a connection that was not visited for long comes from memory at once, not line by line.
+  void Fetch(std::uint32_t slot) const {
+    if (ManyConnections()) sockets.Prefetch(slot);
+  }
   Socket* Get(SocketId id);
   const Socket* Get(SocketId id) const;
   SocketId IdOf(const Socket& socket) const;

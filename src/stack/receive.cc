@@ -24,12 +24,6 @@ class Foresight {
  public:
   static constexpr std::size_t kMost = 32;
 
-  // With so few connections everything is in the cache anyway.
-  static bool Helps(std::size_t packets, const HashIndex& index) {
-    constexpr std::uint32_t kFew = 2048;
-    return packets > 1 && index.size() >= kFew;
-  }
-
   void Hash(std::span<const RxPacket> packets, const SipKey& key, std::uint8_t protocol) {
     for (std::size_t i = 0; i < packets.size(); ++i) {
       known_[i] = wire::PeekTuple(packets[i].data, tuples_[i]);
@@ -59,7 +53,7 @@ class Foresight {
 // A table of many connections does not fit the cache. While one packet's place in it comes, the
 // next one's can as well; then their connections.
 void Stack::Impl::Receive(Time now, std::span<const RxPacket> packets) {
-  while (Foresight::Helps(packets.size(), index)) {
+  while (packets.size() > 1 && ManyConnections()) {
     const auto together = packets.first(std::min(packets.size(), Foresight::kMost));
     Foresight ahead;
     ahead.Hash(together, keys.table, kTcp);
@@ -165,11 +159,14 @@ bool Stack::Impl::ReceiveNext(Time now, const RxPacket& packet) {
   return true;
 }
 
-void Stack::Impl::Remember(Socket& socket, LinkId link, const wire::IpPacket& ip,
+// The second of a row is worth remembering: where connections take turns none would be recognized.
+void Stack::Impl::Remember(Socket& socket, const wire::IpPacket& ip, const Arrival& arrival,
                            const wire::Segment& segment) {
-  recent.segment.Take(ip, segment);
+  const bool again = recent.socket == &socket;
+  recent.segment.Clear();
   recent.socket = &socket;
-  recent.link = link;
+  recent.link = arrival.link;
+  if (again && arrival.gso_size == 0 && !arrival.from_us) recent.segment.Take(ip, segment);
 }
 
 // Makes `segment` the cause of what follows.
@@ -217,8 +214,7 @@ void Stack::Impl::ReceiveTcp(Time now, const wire::IpPacket& ip, const Arrival& 
   if (!ref.found()) return ArriveForNobody(cx, tuple, link, *segment);
   switch (ref.kind()) {
     case Owner::kSocket:
-      if (arrival.gso_size == 0 && !arrival.from_us)
-        Remember(sockets[ref.slot()], link, ip, *segment);
+      Remember(sockets[ref.slot()], ip, arrival, *segment);
       return ArriveAtSocket(cx, sockets[ref.slot()], link, *segment);
     case Owner::kHalfOpen:
       return ArriveAtHalfOpen(cx, half_open[ref.slot()], *segment);
