@@ -83,6 +83,9 @@ OsResult<void> AfPacket::Prepare(const PacketOptions& options) {
   } else {
     reader_ = PacketReader::OfCalls(fd_.get());
   }
+  auto watch = DeviceWatch::Open(device_.index);
+  if (!watch) return std::unexpected(watch.error());
+  watch_ = std::move(*watch);
   return BindPacketSocket(fd_, device_, ETH_P_ALL);
 }
 
@@ -94,9 +97,15 @@ std::span<const RxPacket> AfPacket::ReadBatch(LinkId link) {
   const PacketReader::Batch batch = reader_->Read(link);
   drained_ = batch.drained;
   dropped_ += batch.spoilt;
-  // ENETDOWN: it is down, and may come up again; or it was removed.
-  gone_ = gone_ || (batch.failure != 0 && !IsThere(device_.index));
+  if (batch.drained && batch.packets.empty()) LookForTrouble();
   return batch.packets;
+}
+
+// Asking costs a call: who looks all the time asks seldom.
+void AfPacket::LookForTrouble() {
+  constexpr std::uint32_t kSeldom = 4096;
+  if (busy_poll_ && ++idle_reads_ % kSeldom != 0) return;
+  gone_ = gone_ || watch_.Gone();
 }
 
 SinkResult AfPacket::Write(std::span<const std::byte> frame_header, const TxPacket& packet) {

@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "io/device.h"
+#include "io/device_watch.h"
 #include "io/fd.h"
 #include "io/interface.h"
 #include "io/link_spec.h"
@@ -33,18 +34,27 @@ class AfPacket final : public Device {
 
   std::string Describe() const override { return "packet:" + device_.name; }
   int fd() const override { return fd_.get(); }
+  int trouble_fd() const override { return watch_.fd(); }
   OsResult<std::uint32_t> Mtu() const override { return MtuOf(device_.name); }
   SinkCapabilities Capabilities() const override;
   std::optional<wire::MacAddress> Station() const override { return device_.station; }
   std::span<const RxPacket> ReadBatch(LinkId link) override;
   SinkResult Write(std::span<const std::byte> frame_header, const TxPacket& packet) override;
   void Flush() override;
+  OsResult<void> SetBusyPoll(bool on) override {
+    busy_poll_ = on;
+    return {};
+  }
 
  private:
   AfPacket(Fd fd, Interface device) : fd_(std::move(fd)), device_(std::move(device)) {}
   OsResult<void> Prepare(const PacketOptions& options);
+  void LookForTrouble();
 
   Fd fd_;
+  DeviceWatch watch_;
+  bool busy_poll_ = false;
+  std::uint32_t idle_reads_ = 0;
   Interface device_;
   std::unique_ptr<PacketReader> reader_;
   std::unique_ptr<PacketBatch> batch_ = std::make_unique<PacketBatch>();

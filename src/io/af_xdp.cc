@@ -87,12 +87,15 @@ OsResult<AfXdp> AfXdp::OpenAs(const XdpLibrary& library, const Interface& device
   link.program_ = std::move(*program);
   if (auto made = link.MakeSocket(copy, queue); !made) return std::unexpected(made.error());
   link.FillAll();
-  auto trouble = OpenPacketSocket();
-  if (!trouble) return std::unexpected(trouble.error());
-  if (auto bound = BindPacketSocket(*trouble, device, kNobodysType); !bound) {
+  auto groups = OpenPacketSocket();
+  if (!groups) return std::unexpected(groups.error());
+  if (auto bound = BindPacketSocket(*groups, device, kNobodysType); !bound) {
     return std::unexpected(bound.error());
   }
-  link.trouble_ = std::move(*trouble);
+  link.groups_ = std::move(*groups);
+  auto watch = DeviceWatch::Open(device.index);
+  if (!watch) return std::unexpected(watch.error());
+  link.watch_ = std::move(*watch);
   if (auto ready = link.program_->Redirect(queue, link.fd_); !ready) {
     return std::unexpected(ready.error());
   }
@@ -201,7 +204,7 @@ std::span<const RxPacket> AfXdp::ReadBatch(LinkId link) {
 void AfXdp::LookForTrouble() {
   constexpr std::uint32_t kSeldom = 4096;
   if (busy_poll_ && ++idle_reads_ % kSeldom != 0) return;
-  gone_ = gone_ || (TakeFailure(trouble_.get()) != 0 && !IsThere(device_.index));
+  gone_ = gone_ || watch_.Gone();
 }
 
 void AfXdp::TakeDone() {

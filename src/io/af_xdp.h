@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "io/device.h"
+#include "io/device_watch.h"
 #include "io/interface.h"
 #include "io/link_spec.h"
 #include "io/mapping.h"
@@ -38,7 +39,7 @@ class AfXdp final : public Device {
   /// "xdp:eth0 (native, zero-copy, queue 0)": what was got.
   std::string Describe() const override;
   int fd() const override { return fd_; }
-  int trouble_fd() const override { return trouble_.get(); }
+  int trouble_fd() const override { return watch_.fd(); }
   OsResult<std::uint32_t> Mtu() const override { return MtuOf(device_.name); }
   SinkCapabilities Capabilities() const override { return {}; }
   std::optional<wire::MacAddress> Station() const override { return device_.station; }
@@ -78,7 +79,8 @@ class AfXdp final : public Device {
   Mapping frames_;
   std::unique_ptr<Socket> socket_;
   std::optional<XdpProgram> program_;
-  Fd trouble_;  // a packet socket that gets nothing but the news that the device is gone
+  Fd groups_;  // a packet socket that gets nothing: as long as it is open all multicast comes
+  DeviceWatch watch_;
   int fd_ = -1;
   bool native_ = false;
   bool copy_ = false;

@@ -50,8 +50,8 @@ class Blocks final : public PacketReader {
     }
     batch.packets = std::span(packets_).first(count);
     batch.drained = count == 0 && batch.spoilt == 0;
-    // Blocks come by memory, but that the socket has failed only a call tells.
-    if (batch.drained) batch.failure = TakeFailure(fd_);
+    // When the device goes down the socket fails once, and is readable until that is taken.
+    if (batch.drained) TakeFailure(fd_);
     return batch;
   }
 

@@ -41,7 +41,6 @@ class Calls final : public PacketReader {
     } while (n < 0 && errno == EINTR);
     // EINVAL: a frame that the header has no words for, of a tunnel's super-segment, say.
     if (n < 0 && errno == EINVAL) ++batch.spoilt;
-    if (n < 0 && errno != EAGAIN && errno != EINVAL) batch.failure = errno;
     const auto found = static_cast<std::size_t>(std::max(n, 0));
     std::size_t count = 0;
     for (std::size_t i = 0; i < found; ++i) {

@@ -18,7 +18,6 @@ class PacketReader {
     std::span<const RxPacket> packets;  // valid until the next Read
     bool drained = true;                // there was no more
     std::uint64_t spoilt = 0;           // frames that could not be taken whole
-    int failure = 0;                    // the errno of a socket that has failed; told once
   };
 
   virtual ~PacketReader() = default;

@@ -45,11 +45,10 @@ OsResult<void> BindPacketSocket(const Fd& socket, const Interface& device, std::
   return std::unexpected(Failure("cannot take the frames of " + device.name));
 }
 
-int TakeFailure(int socket) {
+void TakeFailure(int socket) {
   int os_errno = 0;
   socklen_t size = sizeof(os_errno);
-  if (getsockopt(socket, SOL_SOCKET, SO_ERROR, &os_errno, &size) != 0) return 0;
-  return os_errno;
+  (void)getsockopt(socket, SOL_SOCKET, SO_ERROR, &os_errno, &size);
 }
 
 }  // namespace estab::io

@@ -13,9 +13,9 @@ namespace estab::io {
 OsResult<Fd> OpenPacketSocket();
 /// Binds it to a device and to frames of one type (ETH_P_ALL: all), and has the device take all
 /// multicast as long as the socket is open: questions about our IPv6 addresses go to groups that it
-/// has not been told of. The socket is told, as a failure, when the device goes down or away.
+/// has not been told of.
 OsResult<void> BindPacketSocket(const Fd& socket, const Interface& device, std::uint16_t type);
-/// The errno of a failure since the last asking; 0: none.
-int TakeFailure(int socket);
+/// Takes the failure that the socket is to tell, if there is one.
+void TakeFailure(int socket);
 
 }  // namespace estab::io
