@@ -26,7 +26,7 @@ void* Map(std::size_t bytes) {
   const std::size_t before =
       RoundUp(reinterpret_cast<std::uintptr_t>(begin)) - reinterpret_cast<std::uintptr_t>(begin);
   if (before != 0) munmap(begin, before);
-  if (before != kLargePage) munmap(begin + before + size, kLargePage - before);
+  munmap(begin + before + size, kLargePage - before);
   madvise(begin + before, size, MADV_HUGEPAGE);  // without it the pages are small: no error
   return begin + before;
 }
