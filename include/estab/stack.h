@@ -27,11 +27,28 @@ struct SocketId {
   friend constexpr bool operator==(const SocketId&, const SocketId&) = default;
 };
 
-/// Which part of a group of stacks this one is. Ports are chosen so that connections hash to their
-/// own shard, and limits are divided by the count.
+/// Takes packets that belong to other stacks of a group. Called only from within Receive; must not
+/// call back into the stack.
+class ShardSink {
+ public:
+  /// `packet` belongs to the stack whose index is `shard`. Borrowed for the call; its link is that
+  /// of the stack that received it. False: it could not be taken, and is lost.
+  virtual bool HandOver(std::uint16_t shard, const RxPacket& packet) = 0;
+
+ protected:
+  ~ShardSink() = default;
+};
+
+/// Which part of a group of stacks this one is: stacks that are one host to the world, with the
+/// same secret, links, addresses, settings and listeners. Every connection belongs to one of them,
+/// by the keyed hash of its four-tuple. Limits are those of the group: each stack has its share of
+/// them, rounded up.
 struct Shard {
   std::uint16_t index = 0;
   std::uint16_t count = 1;
+  /// Where segments, ICMP errors and fragments go that belong to another stack of the group; it
+  /// must outlive the stack. nullptr: they are lost.
+  ShardSink* others = nullptr;
 };
 
 /// What a stack needs from birth.
@@ -93,8 +110,10 @@ struct StackCounters {
   // Since the start.
   std::uint64_t packets_in = 0;
   std::uint64_t packets_out = 0;
-  std::uint64_t bad_packets = 0;  // malformed, or of a wrong checksum
-  std::uint64_t not_for_us = 0;   // another host's, or an unknown protocol
+  std::uint64_t bad_packets = 0;       // malformed, or of a wrong checksum
+  std::uint64_t not_for_us = 0;        // another host's, or an unknown protocol
+  std::uint64_t handed_over = 0;       // to other stacks of the group; counted there in packets_in
+  std::uint64_t hand_over_losses = 0;  // should have been, and could not
   std::uint64_t fragments_in = 0;
   std::uint64_t reassembled = 0;          // datagrams made whole
   std::uint64_t reassembly_timeouts = 0;  // datagrams whose rest did not come in time
@@ -162,6 +181,10 @@ class Stack {
   /// have one (none so far: it is checked and kept). kInvalid, kNoBuffers.
   Result<void> AddRoute(LinkId link, const Prefix& destination, const IpAddress* via);
 
+  /// The index of the stack of the group that a connection belongs to, whose packets come over a
+  /// link. Connections of the host to itself stay in the stack that opened them.
+  std::uint16_t ShardOf(const Tuple& tuple) const;
+
   // --- The four verbs ----------------------------------------------------------------------------
 
   /// Takes packets that arrived, in order. Malformed ones are counted and dropped.
@@ -192,7 +215,8 @@ class Stack {
   /// backlog. kAddressInUse, kInvalid (connected), kNoMemory. An unbound socket gets a port.
   Result<void> Listen(Time now, SocketId socket, int backlog);
   /// Starts opening: CLOSED→SYN_SENT, and returns kInProgress as its way of success. kAlready,
-  /// kIsConnected (also when listening), kAddressNotAvailable (no port left), kNetworkUnreachable,
+  /// kIsConnected (also when listening), kAddressNotAvailable (no port left; in a group also a
+  /// port that was bound, with which it would belong to another stack), kNetworkUnreachable,
   /// or the error that ended an earlier attempt. With SocketOptions::fast_open_connect and a Fast
   /// Open cookie of the peer at hand the SYN waits for the first Send, and the result is success.
   Result<void> Connect(Time now, SocketId socket, const Endpoint& remote);

@@ -18,6 +18,8 @@ constexpr Named kTotals[] = {
     {"packets_out", &StackCounters::packets_out},
     {"bad_packets", &StackCounters::bad_packets},
     {"not_for_us", &StackCounters::not_for_us},
+    {"handed_over", &StackCounters::handed_over},
+    {"hand_over_losses", &StackCounters::hand_over_losses},
     {"fragments_in", &StackCounters::fragments_in},
     {"reassembled", &StackCounters::reassembled},
     {"reassembly_timeouts", &StackCounters::reassembly_timeouts},
@@ -87,6 +89,19 @@ std::vector<std::pair<const char*, std::uint64_t>> CounterList(const StackCounte
   auto all = LiveList(counters);
   for (const Named& n : kTotals) all.emplace_back(n.name, counters.*n.counter);
   return all;
+}
+
+void Accumulate(StackCounters& sum, const StackCounters& more) {
+  sum.sockets += more.sockets;
+  sum.half_open += more.half_open;
+  sum.time_wait += more.time_wait;
+  sum.orphans += more.orphans;
+  sum.memory += more.memory;
+  sum.memory_in_use += more.memory_in_use;
+  sum.memory_limit += more.memory_limit;
+  sum.payload_chunks += more.payload_chunks;
+  sum.path_mtus += more.path_mtus;
+  for (const Named& n : kTotals) sum.*n.counter += more.*n.counter;
 }
 
 std::string MetricsText(const StackCounters& counters, std::span<const std::uint64_t> rules,

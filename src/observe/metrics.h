@@ -38,6 +38,9 @@ class Census {
 /// The stack's counters by name, in the order of their declaration.
 std::vector<std::pair<const char*, std::uint64_t>> CounterList(const StackCounters& counters);
 
+/// Adds the figures of another stack of a group.
+void Accumulate(StackCounters& sum, const StackCounters& more);
+
 /// All of it in the Prometheus text format, version 0.0.4. `rules` as Stack::RuleCounters gives
 /// them; those that never fired are there with 0.
 std::string MetricsText(const StackCounters& counters, std::span<const std::uint64_t> rules,

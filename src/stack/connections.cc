@@ -84,13 +84,11 @@ SndSeq Stack::Impl::FreshSequence(const stack::Origins& origins, Time now) const
   return stack::InitialSequence(origins, now, settings.policy.isn_tick_ns);
 }
 
+// No two stacks of a group give the same.
 ConnectionNumber Stack::Impl::NextNumber() {
-  if (++last_number == 0) ++last_number;
+  const bool first = last_number == 0 || last_number > UINT32_MAX - shard.count;
+  last_number = first ? shard.index + 1u : last_number + shard.count;
   return last_number;
-}
-
-std::uint32_t Stack::Impl::ShareOf(std::int32_t limit) const {
-  return static_cast<std::uint32_t>(limit) / shard.count;
 }
 
 Stack::Impl::Socket* Stack::Impl::NewSocket(bool ipv6, const SocketOptions* from) {

@@ -54,4 +54,11 @@ class TupleHasher {
   std::uint32_t last_hash_ = 0;
 };
 
+/// Which stack of a group of `count` a hash belongs to. All its bits have a say: what remains in
+/// one stack is spread over its table, and over its listeners, as before.
+constexpr std::uint16_t ShardOf(std::uint32_t hash, std::uint16_t count) {
+  constexpr std::uint32_t kGolden = 0x9e3779b1;  // 2^32 over the golden ratio, and odd
+  return static_cast<std::uint16_t>(std::uint64_t{hash * kGolden} * count >> 32);
+}
+
 }  // namespace estab::stack

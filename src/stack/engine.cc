@@ -35,7 +35,7 @@ Stack::Impl::Impl(const StackConfig& config, Allocator& from)
       fragments6(memory, buffers.chunks, wheel),
       shard(config.shard) {
   if (shard.count == 0) shard.count = 1;
-  memory.set_limit(kDefaultMemoryLimit);
+  SetMemoryLimit(kDefaultMemoryLimit);
   Seed(config.secret);
   recorder.SetObserver(config.observer);
 }

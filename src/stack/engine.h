@@ -91,11 +91,24 @@ struct Stack::Impl {
   void ArriveForNobody(Context& cx, const Tuple& tuple, LinkId link, const wire::Segment& segment);
 
   // --- receive_fragment.cc ---
-  void ReceiveFragment(Time now, const wire::IpPacket& ip, LinkId link);
+  void ReceiveFragment(Time now, const wire::IpPacket& ip, const Arrival& arrival);
   void OnDatagramDeadline(Time now, stack::Datagram& datagram);
   stack::FragmentTable& FragmentsOf(const IpAddress& address) {
     return address.is_v4() ? fragments4 : fragments6;
   }
+
+  // --- shards.cc: the other stacks of a group ---
+  /// The stack that the hash of a tuple belongs to.
+  std::uint16_t ShardOf(std::uint32_t hash) const { return stack::ShardOf(hash, shard.count); }
+  /// True if a packet that belongs to no connection of ours belongs, by its tuple, to another
+  /// stack; it has then gone there.
+  bool HandedOver(const Tuple& tuple, const wire::IpPacket& ip, const Arrival& arrival);
+  /// The same of a fragment.
+  bool FragmentHandedOver(const wire::IpPacket& ip, const Arrival& arrival);
+  bool HandOver(std::uint16_t owner, const wire::IpPacket& ip, const Arrival& arrival);
+  /// Our part of a limit, rounded up: nobody is left with nothing of something.
+  std::uint32_t ShareOf(std::int32_t limit) const;
+  void SetMemoryLimit(std::uint64_t bytes);
 
   // --- icmp_output.cc: each asks whether it may be sent, and the limiter ---
   /// Protocol unreachable, or unrecognized next header.
@@ -109,9 +122,9 @@ struct Stack::Impl {
   void SendReport(Time now, const wire::IpPacket& ip, LinkId link, const wire::IcmpReport& report);
 
   // --- icmp_input.cc ---
-  void ReceiveIcmp(Time now, const wire::IpPacket& ip, LinkId link);
+  void ReceiveIcmp(Time now, const wire::IpPacket& ip, const Arrival& arrival);
   /// An ICMP error about one of our segments.
-  void ArriveIcmpError(Time now, const wire::IcmpError& error);
+  void ArriveIcmpError(Time now, const wire::IcmpError& error, const Tuple& tuple, Ref ref);
 
   // --- demultiplexing (connections.cc) ---
   std::uint32_t Hash(const Tuple& tuple) const { return hasher(tuple); }
@@ -159,7 +172,6 @@ struct Stack::Impl {
   stack::Origins OriginsOf(const Tuple& tuple) const;
   /// The ISN of a connection that begins now.
   SndSeq FreshSequence(const stack::Origins& origins, Time now) const;
-  std::uint32_t ShareOf(std::int32_t limit) const;
 
   // --- listener.cc: passive opening ---
   /// The tuple under which a listener stands in the table.
@@ -423,6 +435,7 @@ struct Stack::Impl {
   StackCounters counters;
   StackKeys keys;
   Shard shard;
+  std::uint64_t memory_limit = 0;  // of the whole group
   ConnectionNumber last_number = 0;
   std::uint64_t port_draws = 0;
   std::uint32_t datagrams_fragmented = 0;  // or that routers may fragment

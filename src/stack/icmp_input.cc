@@ -5,11 +5,11 @@
 
 namespace estab {
 
-void Stack::Impl::ReceiveIcmp(Time now, const wire::IpPacket& ip, LinkId link) {
+void Stack::Impl::ReceiveIcmp(Time now, const wire::IpPacket& ip, const Arrival& arrival) {
   std::byte reply[wire::kIpv6HeaderSize + 65535];
   const auto ttl = static_cast<std::uint8_t>(settings.default_ttl);
   if (const auto size = wire::EchoReply(ip, reply, ttl, tcp::StampOf(now))) {
-    QueuePacket(now, link, network.IsLocal(ip.source), {reply, *size});
+    QueuePacket(now, arrival.link, network.IsLocal(ip.source), {reply, *size});
     return;
   }
   const auto error = wire::DecodeIcmpError(ip);
@@ -17,18 +17,21 @@ void Stack::Impl::ReceiveIcmp(Time now, const wire::IpPacket& ip, LinkId link) {
     ++counters.not_for_us;
     return;
   }
-  ArriveIcmpError(now, *error);
+  const Tuple tuple{{error->source, error->source_port},
+                    {error->destination, error->destination_port}};
+  const Ref ref = Lookup(tuple);
+  if (!ref.found() && HandedOver(tuple, ip, arrival)) return;
+  ArriveIcmpError(now, *error, tuple, ref);
 }
 
-void Stack::Impl::ArriveIcmpError(Time now, const wire::IcmpError& error) {
+void Stack::Impl::ArriveIcmpError(Time now, const wire::IcmpError& error, const Tuple& tuple,
+                                  Ref ref) {
   ++counters.icmp_errors_in;
-  const Tuple tuple{{error.source, error.source_port}, {error.destination, error.destination_port}};
   Context cx = MakeContext(now);
   cx.cause.trigger = Trigger::kIcmp;
   cx.cause.icmp = static_cast<std::uint16_t>(error.type << 8 | error.code);
   const tcp::IcmpMeaning meaning = tcp::MeaningOf(error);
   const SndSeq seq(error.seq);
-  const Ref ref = Lookup(tuple);
   if (ref.found() && ref.kind() == Owner::kSocket) {
     Socket& socket = sockets[ref.slot()];
     if (tcp::ArriveIcmp(cx, socket, seq, meaning)) TakePacketTooBig(cx, socket, error);

@@ -68,8 +68,8 @@ void Stack::Impl::SendReport(Time now, const wire::IpPacket& ip, LinkId link,
   const bool v4 = ip.source.is_v4();
   stack::IcmpLimiter::Limits limits;
   limits.host_interval_ms = v4 ? settings.icmp_ratelimit_ms : settings.icmp_ratelimit_v6_ms;
-  limits.per_second = settings.icmp_msgs_per_sec;
-  limits.burst = settings.icmp_msgs_burst;
+  limits.per_second = static_cast<std::int32_t>(ShareOf(settings.icmp_msgs_per_sec));
+  limits.burst = static_cast<std::int32_t>(ShareOf(settings.icmp_msgs_burst));
   const std::uint64_t host = SipHash13(keys.table, std::as_bytes(std::span(ip.source.bytes)));
   if (!icmp_limiter.Take(now, host, limits)) {
     ++counters.icmp_errors_limited;

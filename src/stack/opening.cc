@@ -194,8 +194,12 @@ bool Stack::Impl::LooksTaken(const Tuple& tuple) const {
 // RFC 6056: a port drawn at random for this destination, then every port in turn, so that "none is
 // left" is the truth.
 Result<void> Stack::Impl::ChoosePlace(Context& cx, const Socket& socket, Place& place) {
+  // What comes back must find us.
+  const auto ours = [&] {
+    return shard.count == 1 || place.loopback || ShardOf(Hash(place.tuple)) == shard.index;
+  };
   if (socket.binding != kNoSlot) {
-    if (TakePlace(cx, true, place)) return {};
+    if (ours() && TakePlace(cx, true, place)) return {};
     return std::unexpected(Error::kAddressNotAvailable);
   }
   const auto [first, count] = PortsFor(*socket.options);
@@ -209,7 +213,7 @@ Result<void> Stack::Impl::ChoosePlace(Context& cx, const Socket& socket, Place& 
     }
     place.tuple.local.port = static_cast<std::uint16_t>(first + draw % count);
     if (ports.IsBound(place.tuple.local.port)) continue;
-    if (shard.count > 1 && Hash(place.tuple) % shard.count != shard.index) continue;
+    if (!ours()) continue;
     ports.Prefetch(place.tuple.local.port);
     // Where most are taken, the drawn one need not be looked at to be left alone.
     if (i <= kRandomDraws && LooksTaken(place.tuple)) continue;

@@ -106,7 +106,7 @@ void Stack::Impl::ReceiveIp(Time now, const wire::IpPacket& ip, const Arrival& a
   }
   if (!ip.fragment) return Deliver(now, ip, arrival);
   if (network.IsLocal(ip.destination) && !BadSource(ip.source, arrival.from_us)) {
-    return ReceiveFragment(now, ip, arrival.link);
+    return ReceiveFragment(now, ip, arrival);
   }
   ++counters.not_for_us;
 }
@@ -120,7 +120,7 @@ void Stack::Impl::Deliver(Time now, const wire::IpPacket& ip, const Arrival& arr
   }
   const bool v4 = ip.destination.is_v4();
   if (ip.Is(v4 ? wire::Protocol::kIcmp : wire::Protocol::kIcmpV6)) {
-    return ReceiveIcmp(now, ip, arrival.link);
+    return ReceiveIcmp(now, ip, arrival);
   }
   if (ip.Is(wire::Protocol::kUdp)) return ReceiveUdp(now, ip, arrival);
   ++counters.not_for_us;
@@ -195,6 +195,7 @@ void Stack::Impl::ReceiveTcp(Time now, const wire::IpPacket& ip, const Arrival& 
       return;
     }
     bad_source = BadSource(ip.source, arrival.from_us);
+    if (segment && !ref.found() && HandedOver(tuple, ip, arrival)) return;
   }
   if (!segment || !(arrival.checksum_ok || wire::TcpChecksumValid(ip))) {
     ++counters.bad_packets;

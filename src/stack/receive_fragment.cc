@@ -3,8 +3,10 @@
 
 namespace estab {
 
-void Stack::Impl::ReceiveFragment(Time now, const wire::IpPacket& ip, LinkId link) {
+void Stack::Impl::ReceiveFragment(Time now, const wire::IpPacket& ip, const Arrival& arrival) {
+  if (FragmentHandedOver(ip, arrival)) return;
   ++counters.fragments_in;
+  const LinkId link = arrival.link;
   const wire::HeaderProblem problem = wire::JudgeFragment(ip);
   if (problem.found) {
     ++counters.bad_packets;

@@ -52,6 +52,10 @@ Result<void> Stack::AddRoute(LinkId link, const Prefix& destination, const IpAdd
   return impl_->network.AddRoute(link, destination, via);
 }
 
+std::uint16_t Stack::ShardOf(const Tuple& tuple) const {
+  return impl_->ShardOf(impl_->Hash(tuple));
+}
+
 void Stack::Receive(Time now, std::span<const RxPacket> packets) { impl_->Receive(now, packets); }
 std::size_t Stack::Transmit(Time now, PacketSink& sink, std::size_t budget) {
   return impl_->Transmit(now, sink, budget);

@@ -117,7 +117,7 @@ Result<void> Stack::SetSetting(std::string_view name, std::string_view value) {
   if (name == kMemory.name) {
     std::int64_t bytes = 0;
     if (!stack::ReadNumber(value, bytes) || bytes < 0) return std::unexpected(Error::kInvalid);
-    impl_->memory.set_limit(bytes == 0 ? UINT64_MAX : static_cast<std::uint64_t>(bytes));
+    impl_->SetMemoryLimit(bytes == 0 ? UINT64_MAX : static_cast<std::uint64_t>(bytes));
     return {};
   }
   if (name == kDestroy.name) {
@@ -142,7 +142,7 @@ Result<std::string_view> Stack::GetSetting(std::string_view name,
   if (name == kControls.name || name == kAllowed.name) return CopyControlNames(out);
   if (name == kDestroy.name) return Copy(impl_->destroy_silently ? "silent" : "reset", out);
   if (name == kMemory.name) {
-    const std::uint64_t limit = impl_->memory.limit();
+    const std::uint64_t limit = impl_->memory_limit;
     return stack::WriteNumber(limit == UINT64_MAX ? 0 : static_cast<std::int64_t>(limit), out);
   }
   return std::unexpected(Error::kNotFound);

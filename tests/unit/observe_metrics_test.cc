@@ -4,10 +4,12 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <cstring>
 #include <regex>
 #include <set>
 #include <sstream>
 #include <string>
+#include <type_traits>
 
 #include "matrix/raw_peer.h"
 
@@ -51,6 +53,20 @@ TEST(Metrics, LeaksInCloseWaitAreCountedByPort) {
   ASSERT_EQ(census.close_wait().size(), 1u);
   EXPECT_EQ(census.close_wait().at(80).count, 2u);
   EXPECT_EQ(census.close_wait().at(80).oldest, seconds(3 * 3600));
+}
+
+TEST(Metrics, FiguresOfAGroupAddUp) {
+  StackCounters one;
+  static_assert(std::is_trivially_copyable_v<StackCounters>);
+  std::memset(&one, 1, sizeof(one));  // each of them something
+  StackCounters sum = one;
+  Accumulate(sum, one);
+  const auto ones = CounterList(one);
+  const auto sums = CounterList(sum);
+  for (std::size_t i = 0; i < ones.size(); ++i) {
+    EXPECT_NE(ones[i].second, 0u) << ones[i].first;
+    EXPECT_EQ(sums[i].second, 2 * ones[i].second) << ones[i].first;
+  }
 }
 
 TEST(Metrics, TextIsWhatPrometheusReads) {
