@@ -141,6 +141,7 @@ class Host {
   estab_stack* c_stack() const;
 
  private:
+  friend class HostGroup;
   explicit Host(std::shared_ptr<HostState> state);
   std::shared_ptr<HostState> state_;
 };

@@ -28,7 +28,8 @@ Driver::Waiter::~Waiter() {
   }
 }
 
-Driver::Driver(Stack stack, io::Event event) : stack_(std::move(stack)), event_(std::move(event)) {
+Driver::Driver(Stack stack, io::Event event, std::shared_ptr<Exchange::End> end)
+    : stack_(std::move(stack)), event_(std::move(event)), end_(std::move(end)) {
   observers_.Add(journal_);
   stack_->SetObserver(&observers_);
 }
@@ -36,9 +37,10 @@ Driver::Driver(Stack stack, io::Event event) : stack_(std::move(stack)), event_(
 Driver::~Driver() = default;
 
 Result<std::unique_ptr<Driver>> Driver::Create(
-    const std::optional<std::array<std::uint8_t, 32>>& seed) {
+    const std::optional<std::array<std::uint8_t, 32>>& seed, std::shared_ptr<Exchange::End> end) {
   StackConfig config;
   config.allocator = &LargePageAllocator();
+  if (end != nullptr) config.shard = end->shard();
   if (seed) {
     config.secret = *seed;
   } else if (!io::FillRandom(std::as_writable_bytes(std::span(config.secret)))) {
@@ -48,7 +50,7 @@ Result<std::unique_ptr<Driver>> Driver::Create(
   if (!event) return std::unexpected(event.error().error);
   auto stack = Stack::Create(config);
   if (!stack) return std::unexpected(stack.error());
-  return std::unique_ptr<Driver>(new Driver(std::move(*stack), std::move(*event)));
+  return std::unique_ptr<Driver>(new Driver(std::move(*stack), std::move(*event), std::move(end)));
 }
 
 void Driver::AddObserver(Observer& observer) {
@@ -91,6 +93,7 @@ bool Driver::Settle() {
     stack_->Transmit(now, links_);
   }
   links_.Flush();
+  if (end_ != nullptr) end_->Flush();
   const bool ready = DrainReady();
   if (ready) Notify();
   if (leading_ && !kicked_ &&
@@ -158,6 +161,7 @@ bool Driver::Wait(Lock& lock, Waiter& waiter) {
 // not held.
 void Driver::Sleep(Lock& lock) {
   std::vector<pollfd> fds{{event_.fd(), POLLIN, 0}};
+  if (end_ != nullptr) fds.push_back({end_->fd(), POLLIN, 0});
   links_.Watch(fds);
   const Time real_now = io::MonotonicNow();
   timespec timeout{};
@@ -169,6 +173,7 @@ void Driver::Sleep(Lock& lock) {
   lock.unlock();
   ppoll(fds.data(), fds.size(), leading_until_ == kNever ? nullptr : &timeout, nullptr);
   lock.lock();
+  handed_over_ = end_ != nullptr && fds[1].revents != 0;
 }
 
 // Sleeps, or with busy polling lets only the others have the lock for a moment; then does what
@@ -196,6 +201,7 @@ std::size_t Driver::RunOnce() {
   constexpr int kRounds = 4;  // before others get the lock
   std::size_t done = 0;
   if (!virtual_ && NextDeadline() <= Clock()) done += FireDue();
+  done += CollectHandedOver();
   for (int round = 0; round < kRounds; ++round) {
     const auto read = links_.Read(Clock(), [&](auto batch) { stack_->Receive(Now(), batch); });
     received_ += read.packets;
@@ -206,6 +212,15 @@ std::size_t Driver::RunOnce() {
     if (read.drained) break;
   }
   return done;
+}
+
+std::size_t Driver::CollectHandedOver() {
+  if (end_ == nullptr) return 0;
+  const bool polled = std::exchange(handed_over_, false);
+  const std::size_t count =
+      end_->Collect(polled, [&](auto batch) { stack_->Receive(Now(), batch); });
+  received_ += count;
+  return count;
 }
 
 bool Driver::LinkGone() {

@@ -10,6 +10,7 @@
 #include <optional>
 #include <vector>
 
+#include "api/exchange.h"
 #include "api/links.h"
 #include "estab/stack.h"
 #include "estab/time.h"
@@ -59,10 +60,11 @@ class Driver {
     std::uint64_t seen_;
   };
 
-  /// Makes the stack. `seed`, if given, replaces the system's randomness. kNoMemory, kNoBuffers (no
-  /// descriptor left), kIo (no randomness).
+  /// Makes the stack. `seed`, if given, replaces the system's randomness. `end`: its place in a
+  /// group, with the seed of all. kNoMemory, kNoBuffers (no descriptor left), kIo (no randomness).
   static Result<std::unique_ptr<Driver>> Create(
-      const std::optional<std::array<std::uint8_t, 32>>& seed);
+      const std::optional<std::array<std::uint8_t, 32>>& seed,
+      std::shared_ptr<Exchange::End> end = nullptr);
   ~Driver();
 
   // --- For calls, under the lock -----------------------------------------------------------------
@@ -96,7 +98,7 @@ class Driver {
   Result<void> Advance(std::uint64_t ns);
   /// ns to the next timer; nullopt: none.
   std::optional<Duration> UntilDeadline();
-  /// Packets moved. `timeout_ms` as for poll.
+  /// Packets moved, those that came from other stacks of a group too. `timeout_ms` as for poll.
   std::size_t PollIo(int timeout_ms);
   /// Whether a device was removed under us.
   bool LinkGone();
@@ -108,6 +110,8 @@ class Driver {
   /// A link over a device; `text` is what io::ReadLink reads. On failure `*message`, if given,
   /// becomes a line that says what to do.
   Result<LinkId> AddLink(io::LinkKind kind, std::string_view text, std::string* message);
+  /// The same over one that is open.
+  Result<LinkId> AddDevice(std::unique_ptr<io::Device> device, std::string* message);
   /// Whether a waiting call looks at the links over and over instead of sleeping. An error is that
   /// of a device which cannot be polled so; `*message` as for AddLink.
   Result<void> SetBusyPoll(bool on, std::string* message);
@@ -118,7 +122,7 @@ class Driver {
   void Shutdown();
 
  private:
-  Driver(Stack stack, io::Event event);
+  Driver(Stack stack, io::Event event, std::shared_ptr<Exchange::End> end);
   bool DrainReady();
   void Notify();
   void Kick();
@@ -126,6 +130,7 @@ class Driver {
   void Lead(Lock& lock, Time until);
   void Sleep(Lock& lock);
   std::size_t RunOnce();
+  std::size_t CollectHandedOver();
   /// Of the stack, and with the real clock of the links.
   Time NextDeadline();
   std::size_t FireDue();
@@ -143,6 +148,8 @@ class Driver {
   std::optional<Stack> stack_;
   Links links_;
   io::Event event_;
+  std::shared_ptr<Exchange::End> end_;  // nullptr: alone
+  bool handed_over_ = false;            // it was seen to be readable
 
   bool virtual_ = false;
   Time now_{};              // virtual time; with the real clock, the last time it said

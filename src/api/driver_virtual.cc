@@ -110,7 +110,10 @@ Result<LinkId> Driver::AddLink(io::LinkKind kind, std::string_view text, std::st
   if (!spec) return Told(spec.error(), message);
   auto opened = io::OpenLink(*spec);
   if (!opened) return Told(opened.error(), message);
-  std::unique_ptr<io::Device> device = std::move(*opened);
+  return AddDevice(std::move(*opened), message);
+}
+
+Result<LinkId> Driver::AddDevice(std::unique_ptr<io::Device> device, std::string* message) {
   const auto mtu = device->Mtu();
   if (!mtu) return Told(mtu.error(), message);
   const Lock lock = Enter();

@@ -7,8 +7,8 @@
 namespace estab::api {
 
 Result<std::unique_ptr<Sockets>> Sockets::Create(
-    const std::optional<std::array<std::uint8_t, 32>>& seed) {
-  auto driver = Driver::Create(seed);
+    const std::optional<std::array<std::uint8_t, 32>>& seed, std::shared_ptr<Exchange::End> end) {
+  auto driver = Driver::Create(seed, std::move(end));
   if (!driver) return std::unexpected(driver.error());
   return std::unique_ptr<Sockets>(new Sockets(std::move(*driver)));
 }

@@ -27,7 +27,8 @@ std::uint32_t PollBitsOf(std::uint8_t readiness);
 class Sockets final : private ReadySink, private FilePoller {
  public:
   static Result<std::unique_ptr<Sockets>> Create(
-      const std::optional<std::array<std::uint8_t, 32>>& seed = std::nullopt);
+      const std::optional<std::array<std::uint8_t, 32>>& seed = std::nullopt,
+      std::shared_ptr<Exchange::End> end = nullptr);
   /// Ends waiting calls and resets connections; no call may begin any more.
   ~Sockets();
 

@@ -44,7 +44,7 @@ std::unexpected<OsError> CannotOpenDevice(int os_errno) {
   }
 }
 
-std::unexpected<OsError> CannotAttach(int os_errno, const std::string& name) {
+std::unexpected<OsError> CannotAttach(int os_errno, const std::string& name, int flags) {
   switch (os_errno) {
     case EPERM:
     case EACCES:
@@ -56,6 +56,12 @@ std::unexpected<OsError> CannotAttach(int os_errno, const std::string& name) {
                                    " is in use by another program; stop that one or choose another "
                                    "name");
     case EINVAL:
+      if ((flags & IFF_MULTI_QUEUE) != 0) {
+        return Refused(os_errno, "the network device " + name +
+                                     " exists and is none of many queues; choose another name, or "
+                                     "make it anew with multi_queue (ip tuntap add " +
+                                     name + " mode tun multi_queue)");
+      }
       return Refused(os_errno, "the network device " + name +
                                    " exists and is not a TUN device (or a TAP device, if that is "
                                    "asked for); choose another name");
@@ -78,7 +84,7 @@ OsResult<Fd> Attach(const std::string& name, int flags) {
     request.ifr_flags = static_cast<short>(flags | IFF_MULTI_QUEUE);
     result = ioctl(fd.get(), TUNSETIFF, &request);
   }
-  if (result != 0) return CannotAttach(errno, name);
+  if (result != 0) return CannotAttach(errno, name, flags);
   return fd;
 }
 

@@ -9,8 +9,11 @@
 #include <array>
 #include <atomic>
 #include <chrono>
+#include <string>
 #include <thread>
+#include <vector>
 
+#include "estab/group.h"
 #include "estab/host.h"
 #include "io/clock.h"
 #include "io/event.h"
@@ -138,6 +141,7 @@ TEST_F(ApiTun, ManyQueuesOfOneDevice) {
   const auto more = io::Tun::OpenQueues("estab-t5", 2);
   ASSERT_FALSE(more);
   EXPECT_EQ(more.error().error, Error::kInvalid);
+  EXPECT_NE(more.error().message.find("multi_queue"), std::string::npos) << more.error().message;
 }
 
 // A server of the host's on a link, a client of the kernel's at its other side.
@@ -201,6 +205,55 @@ TEST_F(ApiTun, EchoesToTheKernelOverEthernet) {
   std::string message;
   const auto link = host.AddTap("estab-t6", &message);
   EchoToTheKernel(host, link, message);
+}
+
+// A blocking connection of the kernel's that says a word and hears it again.
+bool HearsEcho(std::string_view word) {
+  const int s = socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in to{};
+  to.sin_family = AF_INET;
+  to.sin_port = htons(7);
+  inet_pton(AF_INET, "192.0.2.2", &to.sin_addr);
+  std::string got(word.size(), '\0');
+  const bool heard =
+      connect(s, reinterpret_cast<sockaddr*>(&to), sizeof(to)) == 0 &&
+      send(s, word.data(), word.size(), 0) == static_cast<ssize_t>(word.size()) &&
+      recv(s, got.data(), got.size(), MSG_WAITALL) == static_cast<ssize_t>(got.size());
+  close(s);
+  return heard && got == word;
+}
+
+TEST_F(ApiTun, AGroupServesTheKernel) {
+  HostGroup group = HostGroup::Create(2).value();
+  std::string message;
+  const auto link = group.AddTun("estab-t8", &message);
+  ASSERT_TRUE(link) << message;
+  const std::string_view kernel[] = {"192.0.2.1/24"};
+  ASSERT_TRUE(group.BringUp(*link, kernel, &message)) << message;
+  ASSERT_TRUE(group.AddAddress(*link, "192.0.2.2/24"));
+  std::atomic<bool> over = false;
+  std::vector<std::thread> servers;
+  for (std::size_t i = 0; i < group.size(); ++i) {
+    servers.emplace_back([&over, listener = group[i].Listen("0.0.0.0", 7)]() mutable {
+      ASSERT_TRUE(listener->SetTimeout(std::chrono::milliseconds(20)));
+      while (!over) {
+        auto peer = listener->Accept();
+        if (!peer) continue;
+        EXPECT_TRUE(peer->SetTimeouts(std::chrono::seconds(5), Duration::max()));
+        std::array<std::byte, 64> bytes;
+        while (const std::size_t n = peer->Read(bytes).value_or(0)) {
+          EXPECT_TRUE(peer->WriteAll(std::span(bytes).first(n)));
+        }
+      }
+    });
+  }
+  for (int i = 0; i < 64; ++i) ASSERT_TRUE(HearsEcho("hello " + std::to_string(i)));
+  over = true;
+  for (std::thread& server : servers) server.join();
+  EXPECT_GT(group[0].Counters().connections_accepted, 8u);
+  EXPECT_GT(group[1].Counters().connections_accepted, 8u);
+  EXPECT_EQ(group.Counters().connections_accepted, 64u);
+  EXPECT_EQ(group.Counters().hand_over_losses, 0u);
 }
 
 TEST_F(ApiTun, ANeighbourThatIsNotThere) {
