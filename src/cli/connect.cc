@@ -9,12 +9,14 @@
 #include <cstring>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "cli/failure.h"
 #include "cli/link_options.h"
 #include "cli/machine.h"
 #include "cli/privileges.h"
+#include "cli/signals.h"
 
 namespace estab::cli {
 namespace {
@@ -39,7 +41,8 @@ struct ConnectOptions {
 // Standard input and output on one side, the connection on the other.
 class Pipe {
  public:
-  Pipe(Machine& machine, const Endpoint& remote) : machine_(machine) {
+  Pipe(Machine& machine, Signals& signals, const Endpoint& remote)
+      : machine_(machine), signals_(signals) {
     std::array<char, kEndpointTextSize> text;
     peer_ = FormatEndpoint(remote, text);
     struct stat status{};
@@ -54,8 +57,7 @@ class Pipe {
   // Returns when both directions have ended in order; throws Failure otherwise.
   void Run() {
     while (!Over()) {
-      std::array<pollfd, 3> others{
-          {{machine_.signal_fd(), POLLIN, 0}, {-1, POLLIN, 0}, {-1, 0, 0}}};
+      std::array<pollfd, 3> others{{{signals_.fd(), POLLIN, 0}, {-1, POLLIN, 0}, {-1, 0, 0}}};
       if (connected_ && !input_ended_ && to_peer_.empty()) others[1].fd = STDIN_FILENO;
       if (!to_output_.empty()) others[2] = {STDOUT_FILENO, POLLOUT, 0};
       machine_.Turn(others, kNever);
@@ -141,6 +143,7 @@ class Pipe {
   }
 
   Machine& machine_;
+  Signals& signals_;
   std::string peer_;
   SocketId socket_;
   bool output_is_file_ = false;
@@ -161,9 +164,10 @@ int Connect(const ConnectOptions& options) {
         options.host);
   }
   const std::uint16_t port = ParsePort("connect: port", options.port);
-  Machine machine(options.links);
+  Machine machine(options.links, std::move(MakeShares(options.links, 1)[0]));
+  Signals signals;
   if (!options.links.keep_privileges) DropPrivileges();
-  Pipe pipe(machine, {*address, port});
+  Pipe pipe(machine, signals, {*address, port});
   struct AtEnd {
     Machine& machine;
     ~AtEnd() { machine.WriteLadder(); }

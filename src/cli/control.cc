@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "cli/failure.h"
+#include "io/clock.h"
 
 namespace estab::cli {
 namespace {
@@ -53,8 +54,8 @@ void ClearStale(const std::string& path, const sockaddr_un& address) {
 
 }  // namespace
 
-Control::Control(const std::string& path, Machine& machine)
-    : path_(path), machine_(machine), listener_() {
+Control::Control(const std::string& path, MachineGroup& machines)
+    : path_(path), machines_(machines), listener_() {
   const sockaddr_un address = AddressOf(path);
   ClearStale(path, address);
   listener_ = NewSocket(SOCK_NONBLOCK);
@@ -83,7 +84,7 @@ void Control::Accept() {
   if (clients_.size() >= kMostClients) return;
   auto client = std::make_unique<Client>();
   client->fd = std::move(fd);
-  client->deadline = machine_.now() + kPatience;
+  client->deadline = io::MonotonicNow() + kPatience;
   clients_.push_back(std::move(client));
 }
 
@@ -95,7 +96,7 @@ bool Control::Read(Client& client) {
   client.in.append(buffer, static_cast<std::size_t>(n));
   const std::size_t end = client.in.find('\n');
   if (end == std::string::npos) return client.in.size() <= kMostRequest;
-  client.task = MakeControlTask(machine_, client.in.substr(0, end));
+  client.task = MakeControlTask(machines_, client.in.substr(0, end));
   return true;
 }
 
@@ -108,12 +109,12 @@ bool Control::Write(Client& client) {
   const ssize_t n = send(client.fd.get(), client.out.data(), client.out.size(), MSG_NOSIGNAL);
   if (n < 0) return errno == EAGAIN || errno == EINTR;
   client.out.erase(0, static_cast<std::size_t>(n));
-  client.deadline = machine_.now() + kPatience;
+  client.deadline = io::MonotonicNow() + kPatience;
   return !client.done || !client.out.empty();
 }
 
 bool Control::ServeClient(Client& client, short events) {
-  if (machine_.now() >= client.deadline) return false;
+  if (io::MonotonicNow() >= client.deadline) return false;
   if ((events & POLLOUT) != 0) return Write(client);
   if ((events & POLLIN) != 0) return Read(client);
   return (events & (POLLERR | POLLHUP)) == 0;

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "cli/machine.h"
+#include "cli/machine_group.h"
 #include "io/fd.h"
 
 namespace estab::cli {
@@ -20,15 +20,15 @@ using ControlTask = std::function<bool(std::string& out)>;
 
 /// What answers one request (a line of JSON; control_tasks.cc). Every answer is lines of JSON, the
 /// last of them {"end":true} or {"error":"one line","status":1 or 2}.
-ControlTask MakeControlTask(Machine& machine, const std::string& request);
+ControlTask MakeControlTask(MachineGroup& machines, const std::string& request);
 
 /// A Unix socket at a path, for its owner alone. A client sends one line and reads until the end.
-/// It is served between packets: a bounded piece for every client at every turn.
+/// A bounded piece for every client at every turn: the machines are asked between their packets.
 class Control {
  public:
   /// Throws Failure of status 1: the path is taken by a server that lives, or cannot be made. A
   /// socket that a dead server left is replaced.
-  Control(const std::string& path, Machine& machine);
+  Control(const std::string& path, MachineGroup& machines);
   ~Control();
   Control(const Control&) = delete;
   Control& operator=(const Control&) = delete;
@@ -53,7 +53,7 @@ class Control {
   bool Write(Client& client);
 
   std::string path_;
-  Machine& machine_;
+  MachineGroup& machines_;
   io::Fd listener_;
   std::vector<std::unique_ptr<Client>> clients_;
 };

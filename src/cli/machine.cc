@@ -1,17 +1,13 @@
 #include "cli/machine.h"
 
 #include <errno.h>
-#include <signal.h>
-#include <sys/signalfd.h>
 
 #include <algorithm>
 #include <cstring>
 
 #include "cli/failure.h"
-#include "cli/kernel_side.h"
 #include "cli/settings.h"
 #include "io/clock.h"
-#include "io/entropy.h"
 #include "observe/ladder_text.h"
 
 namespace estab::cli {
@@ -23,26 +19,13 @@ constexpr std::size_t kBurst = 256;
 constexpr unsigned kTurnsWithoutPoll = 8;
 constexpr unsigned kTurnsOfBusyPoll = 64;
 
-Stack MakeStack() {
+Stack MakeStack(const Share& share) {
   StackConfig config;
-  if (!io::FillRandom(std::as_writable_bytes(std::span(config.secret)))) {
-    Failed("the system has no randomness to give: {}", std::strerror(errno));
-  }
+  config.secret = share.secret;
+  if (share.end) config.shard = share.end->shard();
   auto stack = Stack::Create(config);
   if (!stack) Failed("{}", Describe(stack.error()));
   return std::move(*stack);
-}
-
-io::Fd CatchSignals() {
-  signal(SIGPIPE, SIG_IGN);
-  sigset_t set;
-  sigemptyset(&set);
-  sigaddset(&set, SIGTERM);
-  sigaddset(&set, SIGINT);
-  sigprocmask(SIG_BLOCK, &set, nullptr);
-  io::Fd fd(signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC));
-  if (!fd.valid()) Failed("cannot watch for signals: {}", std::strerror(errno));
-  return fd;
 }
 
 timespec ToTimespec(Duration span) {
@@ -52,24 +35,27 @@ timespec ToTimespec(Duration span) {
 
 }  // namespace
 
-Machine::Machine(const LinkOptions& options) : stack_(MakeStack()), busy_poll_(options.busy_poll) {
+Machine::Machine(const LinkOptions& options, Share share)
+    : share_(std::move(share)), stack_(MakeStack(share_)), busy_poll_(options.busy_poll) {
   for (const LinkOptions::Setting& s : options.settings) ApplySetting(stack_, s.name, s.value);
-  OpenLinks(options);
-  if (!options.pcap.empty()) pcap_.emplace(options.pcap);
+  AddLinks(options);
   if (!options.ladder.empty()) OpenLadder(options);
-  signals_ = CatchSignals();
   now_ = io::MonotonicNow();
 }
 
-void Machine::OpenLinks(const LinkOptions& options) {
-  for (const LinkOptions::Address& a : options.addresses) {
-    const std::string device = KernelDeviceOf(a.prefix.address);
-    if (!device.empty()) {
-      Misused("--address {}: {} is the kernel's own address on {}; take another of its network",
-              a.text, a.text.substr(0, a.text.find('/')), device);
+void Machine::AddLinks(const LinkOptions& options) {
+  for (std::size_t i = 0; i < options.links.size(); ++i) {
+    const LinkOptions::Link& link = options.links[i];
+    const auto mtu = share_.devices[i]->Mtu();
+    if (!mtu) Failed("--link {}: {}", link.text, mtu.error().message);
+    if (!stack_.AddLink({*mtu})) {
+      Failed(
+          "--link {}: its MTU of {} will not do; set one from 576 to 65535 (ip link set {} mtu "
+          "1500)",
+          link.text, *mtu, link.spec.device);
     }
+    ports_.push_back(std::make_unique<io::Port>(std::move(share_.devices[i])));
   }
-  for (const LinkOptions::Link& link : options.links) OpenLink(link);
   for (const LinkOptions::Address& a : options.addresses) {
     const auto added = stack_.AddAddress(static_cast<LinkId>(a.link), a.prefix);
     if (!added) Misused("--address {}: {}", a.text, Describe(added.error()));
@@ -81,35 +67,6 @@ void Machine::OpenLinks(const LinkOptions& options) {
     if (!added) Misused("--route {}: {}", r.text, Describe(added.error()));
     ports_[r.link]->AddRoute(r.destination, via);
   }
-}
-
-void Machine::OpenLink(const LinkOptions::Link& link) {
-  auto opened = io::OpenLink(link.spec);
-  if (!opened) Failed("--link {}: {}", link.text, opened.error().message);
-  if (busy_poll_) {
-    const auto set = (*opened)->SetBusyPoll(true);
-    if (!set) Failed("--busy-poll: {}", set.error().message);
-  }
-  const auto mtu = (*opened)->Mtu();
-  if (!mtu) Failed("--link {}: {}", link.text, mtu.error().message);
-  const std::string& name = link.spec.device;
-  if (!stack_.AddLink({*mtu})) {
-    Failed(
-        "--link {}: its MTU of {} will not do; set one from 576 to 65535 (ip link set {} mtu "
-        "1500)",
-        link.text, *mtu, name);
-  }
-  if (link.spec.kind == io::LinkKind::kXdp) {
-    fmt::print(stderr, "estab: {}\n", (*opened)->Describe());
-  }
-  if (link.spec.kind == io::LinkKind::kPacket && Forwards(name)) {
-    fmt::print(stderr,
-               "estab: the kernel forwards what comes by {0}, and would send on what is for estab: "
-               "sysctl net.ipv4.conf.{0}.forwarding=0 net.ipv6.conf.{0}.forwarding=0\n",
-               name);
-  }
-  if (IsDown(name)) fmt::print(stderr, "estab: {0} is down: ip link set {0} up\n", name);
-  ports_.push_back(std::make_unique<io::Port>(std::move(*opened)));
 }
 
 void Machine::OpenLadder(const LinkOptions& options) {
@@ -149,19 +106,14 @@ void Machine::WriteLadder() {
   ladder_.reset();
 }
 
-int Machine::TakeSignal() {
-  signalfd_siginfo info{};
-  const ssize_t n = read(signals_.get(), &info, sizeof(info));
-  return n == sizeof(info) ? static_cast<int>(info.ssi_signo) : 0;
-}
-
 SinkCapabilities Machine::Capabilities(LinkId link) const {
   return ports_[link]->device().Capabilities();
 }
 
 SinkResult Machine::Send(const TxPacket& packet) {
   const SinkResult result = ports_[packet.link]->Send(now_, packet);
-  if (pcap_ && result != SinkResult::kBusy) pcap_->Add(now_, packet.header, packet.payload);
+  if (share_.pcap && result != SinkResult::kBusy)
+    share_.pcap->Add(now_, packet.header, packet.payload);
   return result;
 }
 
@@ -182,11 +134,20 @@ std::size_t Machine::ReceiveFrom(std::size_t link) {
            port.device().Describe());
   }
   if (packets.empty()) return 0;
-  if (pcap_) {
-    for (const RxPacket& packet : packets) pcap_->Add(now_, packet.data, {});
+  if (share_.pcap) {
+    for (const RxPacket& packet : packets) share_.pcap->Add(now_, packet.data, {});
   }
   stack_.Receive(now_, packets);
   return packets.size();
+}
+
+// What came to a link of another machine's and is ours.
+std::size_t Machine::ReceiveFromOthers(bool polled) {
+  if (!share_.end) return 0;
+  const std::size_t count =
+      share_.end->Collect(polled, [this](auto packets) { stack_.Receive(now_, packets); });
+  share_.end->Flush();
+  return count;
 }
 
 void Machine::Turn(std::span<pollfd> others, Time until) {
@@ -216,6 +177,8 @@ void Machine::Turn(std::span<pollfd> others, Time until) {
     }
     if (ReceiveFrom(i) != 0) busy_ = true;
   }
+  const bool handed_over = look && polled_[2 * ports_.size()].revents != 0;
+  if (ReceiveFromOthers(handed_over) != 0) busy_ = true;
 }
 
 void Machine::Wait(std::span<pollfd> others, Time until) {
@@ -226,6 +189,7 @@ void Machine::Wait(std::span<pollfd> others, Time until) {
     polled_.push_back({device.fd(), static_cast<short>(events), 0});
     polled_.push_back({device.trouble_fd(), POLLIN, 0});  // -1 is passed over
   }
+  polled_.push_back({share_.end ? share_.end->fd() : -1, POLLIN, 0});
   polled_.insert(polled_.end(), others.begin(), others.end());
   const timespec limit = ToTimespec(until == kNever ? Duration::zero() : until - now_);
   const int n = ppoll(polled_.data(), polled_.size(), until == kNever ? nullptr : &limit, nullptr);
@@ -233,7 +197,7 @@ void Machine::Wait(std::span<pollfd> others, Time until) {
     for (pollfd& p : polled_) p.revents = 0;
   }
   for (std::size_t i = 0; i < others.size(); ++i) {
-    others[i].revents = polled_[2 * ports_.size() + i].revents;
+    others[i].revents = polled_[2 * ports_.size() + 1 + i].revents;
   }
 }
 

@@ -10,9 +10,8 @@
 #include <vector>
 
 #include "cli/link_options.h"
-#include "cli/pcap.h"
+#include "cli/share.h"
 #include "estab/stack.h"
-#include "io/fd.h"
 #include "io/port.h"
 #include "observe/fanout.h"
 #include "observe/journal.h"
@@ -24,19 +23,15 @@ namespace estab::cli {
 /// Turn, then whatever is ready in the stack.
 class Machine : private PacketSink {
  public:
-  /// Opens links and recordings and sets settings as `options` says. Throws Failure, with nothing
-  /// left behind. SIGTERM and SIGINT no longer end the process: see signal_fd.
-  explicit Machine(const LinkOptions& options);
+  /// Sets links, addresses and settings as `options` says. Throws Failure, with nothing left
+  /// behind.
+  Machine(const LinkOptions& options, Share share);
   Machine(const Machine&) = delete;
   Machine& operator=(const Machine&) = delete;
 
   Stack& stack() { return stack_; }
   /// The time for every call into the stack: that of the last Turn.
   Time now() const { return now_; }
-  /// Readable once SIGTERM or SIGINT has come.
-  int signal_fd() const { return signals_.get(); }
-  /// Takes one signal from there; 0 if there is none.
-  int TakeSignal();
 
   /// Fires timers, sends, waits until a link, one of `others` or a timer is ready or `until` has
   /// come, and receives. Fills in the `revents` of `others`.
@@ -55,23 +50,22 @@ class Machine : private PacketSink {
  private:
   SinkCapabilities Capabilities(LinkId link) const override;
   SinkResult Send(const TxPacket& packet) override;
-  void OpenLinks(const LinkOptions& options);
-  void OpenLink(const LinkOptions::Link& link);
+  void AddLinks(const LinkOptions& options);
   void OpenLadder(const LinkOptions& options);
   void FlushLinks();
   std::size_t ReceiveFrom(std::size_t link);
+  std::size_t ReceiveFromOthers(bool polled);
   void Wait(std::span<pollfd> others, Time until);
 
+  Share share_;  // but for the devices
   Stack stack_;
   std::vector<std::unique_ptr<io::Port>> ports_;  // by LinkId
-  std::optional<PcapFile> pcap_;
   std::unique_ptr<observe::LadderBuilder> ladder_;
   std::optional<observe::Journal> journal_;
   observe::Fanout observers_;
   std::FILE* ladder_file_ = nullptr;
-  io::Fd signals_;
   Time now_{};
-  std::vector<pollfd> polled_;
+  std::vector<pollfd> polled_;  // two for each port, the other machines', and others
   bool busy_poll_ = false;
   bool busy_ = false;   // packets came in the last turn
   unsigned turns_ = 0;  // since then

@@ -50,6 +50,7 @@ void PcapFile::Add(Time at, std::span<const std::byte> header, std::span<const S
   const std::array<std::uint32_t, 4> head = {static_cast<std::uint32_t>(ns / 1'000'000'000),
                                              static_cast<std::uint32_t>(ns % 1'000'000'000), length,
                                              length};
+  const std::lock_guard lock(mutex_);
   Write(head.data(), sizeof(head));
   Write(header.data(), header.size());
   for (const Slice& slice : payload) Write(slice.data, slice.size);

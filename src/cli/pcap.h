@@ -3,6 +3,7 @@
 
 #include <cstdio>
 #include <memory>
+#include <mutex>
 #include <span>
 #include <string>
 
@@ -12,7 +13,8 @@
 namespace estab::cli {
 
 /// Writes a pcap file of raw IP packets (LINKTYPE_RAW) with nanosecond times. Buffered; complete
-/// when it goes.
+/// when it goes. Several threads may add to it: packets then stand in the order in which they were
+/// added, by which their times may step back.
 class PcapFile {
  public:
   /// Creates `path`, or empties it. Throws Failure of status 1.
@@ -26,11 +28,13 @@ class PcapFile {
   struct CloseFile {
     void operator()(std::FILE* file) const { std::fclose(file); }
   };
+  // Under the lock.
   void Write(const void* bytes, std::size_t size);
 
   std::string path_;
   std::unique_ptr<std::FILE, CloseFile> file_;
   Duration to_time_of_day_{};
+  std::mutex mutex_;
   bool failed_ = false;
 };
 

@@ -1,7 +1,9 @@
 #include "cli/serve.h"
 
+#include <sched.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <optional>
@@ -13,8 +15,9 @@
 #include "cli/http_session.h"
 #include "cli/janitor.h"
 #include "cli/link_options.h"
+#include "cli/machine_group.h"
 #include "cli/privileges.h"
-#include "cli/server.h"
+#include "cli/servers.h"
 #include "observe/format.h"
 
 namespace estab::cli {
@@ -32,6 +35,10 @@ Examples:
   Both families, small services, a recording and the first connection as a drawing:
     estab serve --link tun:estab0 --address 192.0.2.2/24 --address 2001:db8::2/64 \
       --echo 7 --discard 9 --chargen 19 --pcap packets.pcap --ladder -
+
+  One thread for each processor; the device must have queues for them:
+    ip tuntap add estab0 mode tun multi_queue
+    estab serve --link tun:estab0 --address 192.0.2.2/24 --http 80=/srv/www --threads auto &
 
   One that can be asked while it serves:
     estab serve --link tun:estab0 --address 192.0.2.2/24 --echo 7 --control /run/user/1000/estab &
@@ -52,6 +59,7 @@ struct ServeOptions {
   std::vector<std::shared_ptr<const Folder>> folders;
   std::string control;
   std::string grace = "5";
+  std::string threads = "1";
 };
 
 void AddHttp(ServeOptions& options, const std::string& text) {
@@ -99,19 +107,54 @@ void CheckServices(const ServeOptions& options) {
   }
 }
 
+// The processors that this process may run on.
+std::size_t Processors() {
+  cpu_set_t set;
+  const int n = sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
+  return std::clamp<std::size_t>(static_cast<std::size_t>(n), 1, api::Exchange::kMost);
+}
+
+std::size_t ParseThreads(const std::string& text) {
+  if (text == "auto") return Processors();
+  if (text.empty() || text.find_first_not_of("0123456789") != text.npos) {
+    Misused("--threads {}: a number from 1 to {}, or auto", text, api::Exchange::kMost);
+  }
+  return ParseNumber("--threads", text, 1, api::Exchange::kMost);
+}
+
+void Report(MachineGroup& machines, std::size_t reset) {
+  const StackCounters c = machines.Counters();
+  fmt::print(stderr,
+             "estab: {} connections accepted, {} reset at the end; left: {} sockets, {} half-open, "
+             "{} payload chunks, {} in TIME_WAIT\n"
+             "estab: {} packets in, {} out, {} malformed, {} retransmissions\n",
+             c.connections_accepted, reset, c.sockets, c.half_open, c.payload_chunks, c.time_wait,
+             c.packets_in, c.packets_out, c.bad_packets, c.retransmissions);
+  for (std::size_t i = 0; machines.size() > 1 && i < machines.size(); ++i) {
+    const StackCounters one = machines[i].stack().Counters();
+    fmt::print(stderr,
+               "estab: thread {}: {} connections accepted, {} packets in, {} handed over, {} lost "
+               "on the way\n",
+               i + 1, one.connections_accepted, one.packets_in, one.handed_over,
+               one.hand_over_losses);
+  }
+}
+
 int Serve(const ServeOptions& options) {
   CheckLinkOptions(options.links);
   CheckServices(options);
+  const std::size_t threads = ParseThreads(options.threads);
   const auto grace = std::chrono::seconds(ParseNumber("--grace", options.grace, 0, 3600));
-  Machine machine(options.links);
+  MachineGroup machines(options.links, threads);
+  Signals signals;
   std::optional<Control> control;
   if (!options.control.empty()) {
-    machine.KeepJournal();
-    control.emplace(options.control, machine);
+    for (std::size_t i = 0; i < threads; ++i) machines[i].KeepJournal();
+    control.emplace(options.control, machines);
   }
-  Server server(machine, control ? &*control : nullptr);
+  Servers servers(machines, signals, control ? &*control : nullptr);
   for (const auto& service : options.services) {
-    server.Listen(service.flag, service.port, service.make);
+    servers.Listen(service.flag, service.port, service.make);
   }
   std::optional<Janitor> janitor;
   if (!options.links.keep_privileges) {
@@ -122,18 +165,9 @@ int Serve(const ServeOptions& options) {
   for (const auto& folder : options.folders) folder->CheckReadable();
   fmt::print("estab: ready\n");
   std::fflush(stdout);
-  const std::size_t reset = server.Run(grace);
-  if (options.links.verbose) {
-    const StackCounters c = machine.stack().Counters();
-    fmt::print(
-        stderr,
-        "estab: {} connections accepted, {} reset at the end; left: {} sockets, {} half-open, "
-        "{} payload chunks, {} in TIME_WAIT\n"
-        "estab: {} packets in, {} out, {} malformed, {} retransmissions\n",
-        c.connections_accepted, reset, c.sockets, c.half_open, c.payload_chunks, c.time_wait,
-        c.packets_in, c.packets_out, c.bad_packets, c.retransmissions);
-  }
-  machine.WriteLadder();
+  const std::size_t reset = servers.Run(grace);
+  if (options.links.verbose) Report(machines, reset);
+  machines[0].WriteLadder();
   return 0;
 }
 
@@ -166,6 +200,10 @@ void AddServe(CLI::App& app, std::function<int()>& run) {
   verb->add_option("--grace", options->grace,
                    "How long connections may take to finish after SIGTERM, 0 to 3600 (5)")
       ->type_name("SECONDS");
+  verb->add_option("--threads", options->threads,
+                   "Serves with so many threads, 1 to 64, each with a stack and a queue of every "
+                   "link of its own; auto: one for each processor (1)")
+      ->type_name("N");
   verb->callback([options, &run] { run = [options] { return Serve(*options); }; });
 }
 

@@ -11,17 +11,14 @@ namespace {
 
 constexpr int kBacklog = 1024;
 constexpr Duration kTick = std::chrono::seconds(1);
-// What ends within this long after SIGTERM is not worth a word.
-constexpr Duration kUnsaid = std::chrono::milliseconds(200);
-
-void SayWaiting(std::size_t connections, Duration left) {
-  const auto seconds = std::chrono::ceil<std::chrono::seconds>(left).count();
-  if (seconds <= 0) return;
-  fmt::print(stderr, "estab: waiting up to {} s for {} connection{}; again to end now\n", seconds,
-             connections, connections == 1 ? "" : "s");
-}
-
 }  // namespace
+
+Server::Server(Machine& machine, Errands& errands, std::size_t most_sessions,
+               std::function<void()> on_last)
+    : machine_(machine),
+      errands_(errands),
+      most_sessions_(most_sessions),
+      on_last_(std::move(on_last)) {}
 
 void Server::Listen(const std::string& flag, std::uint16_t port, MakeSession make) {
   Stack& stack = machine_.stack();
@@ -54,7 +51,7 @@ void Server::Follow(Session* session, Next next) {
 void Server::RunSession(Session* session) { Follow(session, session->Run()); }
 
 void Server::AcceptFrom(Service& service) {
-  while (sessions_.size() < kMostSessions) {
+  while (sessions_.size() < most_sessions_) {
     const auto socket = machine_.stack().Accept(machine_.now(), service.listener);
     if (!socket) return;
     std::unique_ptr<Session> made = service.make(machine_, *socket);
@@ -78,13 +75,10 @@ void Server::DispatchReady() {
   } while (n == events.size());
 }
 
-void Server::Turn(Time until) {
-  polled_.assign(1, {machine_.signal_fd(), POLLIN, 0});
-  if (control_ != nullptr) control_->Poll(polled_);
-  until = std::min(until, next_tick_);
-  machine_.Turn(polled_, again_.empty() ? until : machine_.now());
-  if (polled_[0].revents != 0 && machine_.TakeSignal() != 0) ++signals_;
-  if (control_ != nullptr) control_->Serve(std::span(polled_).subspan(1));
+void Server::Turn() {
+  std::array<pollfd, 1> others{{{errands_.fd(), POLLIN, 0}}};
+  machine_.Turn(others, again_.empty() ? next_tick_ : machine_.now());
+  if (others[0].revents != 0) errands_.Run();
   DispatchReady();
   for (const auto& service : services_) AcceptFrom(*service);
   for (Session* session : std::exchange(again_, {})) {
@@ -97,33 +91,27 @@ void Server::Turn(Time until) {
   ForEachSession([](Session& session) { return session.Tick(); });
 }
 
-void Server::StopListening() {
+void Server::Finish() {
   for (const auto& service : services_) {
     static_cast<void>(machine_.stack().Close(machine_.now(), service->listener));
   }
   services_.clear();
+  ForEachSession([](Session& session) { return session.Finish(); });
+  finishing_ = true;
 }
 
-std::size_t Server::Run(Duration grace) {
-  while (signals_ == 0) Turn(kNever);
-  StopListening();
-  ForEachSession([](Session& session) { return session.Finish(); });
-  const Time limit = machine_.now() + grace;
-  Stack& stack = machine_.stack();
-  const auto wait = [&](Time until) {
-    while (stack.Counters().sockets != 0 && signals_ < 2 && machine_.now() < until) Turn(until);
-    return stack.Counters().sockets;
-  };
-  if (const auto live = wait(std::min(limit, machine_.now() + kUnsaid)); live != 0) {
-    SayWaiting(live, limit - machine_.now());
-    wait(limit);
+void Server::Run() {
+  while (!ending_) {
+    Turn();
+    if (finishing_ && live() == 0) {
+      finishing_ = false;
+      on_last_();
+    }
   }
-  const std::size_t left = stack.Counters().sockets;
   again_.clear();
   ForEachSession([](Session&) { return Next::kDone; });
-  stack.ResetAll(machine_.now());
+  machine_.stack().ResetAll(machine_.now());
   machine_.Flush();
-  return left;
 }
 
 }  // namespace estab::cli

@@ -1,4 +1,4 @@
-// The loop of `serve`: listeners, sessions, and an end in order.
+// What one thread of `serve` does: listeners and sessions.
 #pragma once
 
 #include <cstdint>
@@ -7,7 +7,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "cli/control.h"
+#include "cli/errands.h"
 #include "cli/session.h"
 
 namespace estab::cli {
@@ -15,24 +15,28 @@ namespace estab::cli {
 /// Makes the session of an accepted connection.
 using MakeSession = std::function<std::unique_ptr<Session>(Machine&, SocketId)>;
 
-/// Accepts connections on its ports and runs their sessions, all in one thread.
+/// Accepts connections on its ports and runs their sessions, all in one thread. Listen is called
+/// before Run; everything else by errands, while it runs.
 class Server {
  public:
-  /// Sessions at one time; more connections wait unaccepted.
-  static constexpr std::size_t kMostSessions = 4096;
-
-  /// `control`, if given, is served too and must outlive the server.
-  explicit Server(Machine& machine, Control* control = nullptr)
-      : machine_(machine), control_(control) {}
+  /// At most `most_sessions` at one time; more connections wait unaccepted. `on_last` is called by
+  /// the thread that serves when, after Finish, the last socket has gone.
+  Server(Machine& machine, Errands& errands, std::size_t most_sessions,
+         std::function<void()> on_last);
 
   /// Listens on `port`, both families. `flag` is what the user asked with, for the Failure (status
   /// 1) if that cannot be.
   void Listen(const std::string& flag, std::uint16_t port, MakeSession make);
 
-  /// Serves until SIGTERM or SIGINT. Then stops listening, lets sessions and closing connections
-  /// finish for at most `grace` (or until a second signal), and resets what is left. Returns how
-  /// many connections had to be reset.
-  std::size_t Run(Duration grace);
+  /// Serves until End. Then resets what is left.
+  void Run();
+
+  /// Stops listening, and lets sessions and closing connections finish.
+  void Finish();
+  /// Sockets that live.
+  std::size_t live() const { return machine_.stack().Counters().sockets; }
+  /// Lets Run return.
+  void End() { ending_ = true; }
 
  private:
   struct Service {
@@ -40,7 +44,7 @@ class Server {
     MakeSession make;
   };
 
-  void Turn(Time until);
+  void Turn();
   void DispatchReady();
   void AcceptFrom(Service& service);
   void RunSession(Session* session);
@@ -48,16 +52,17 @@ class Server {
   void Follow(Session* session, Next next);
   template <class Call>
   void ForEachSession(Call call);
-  void StopListening();
 
   Machine& machine_;
-  Control* control_;
-  std::vector<pollfd> polled_;
+  Errands& errands_;
+  std::size_t most_sessions_;
+  std::function<void()> on_last_;
   std::vector<std::unique_ptr<Service>> services_;
   std::unordered_map<Session*, std::unique_ptr<Session>> sessions_;
   std::vector<Session*> again_;
   Time next_tick_{};
-  int signals_ = 0;
+  bool finishing_ = false;
+  bool ending_ = false;
 };
 
 }  // namespace estab::cli

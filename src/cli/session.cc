@@ -120,7 +120,7 @@ void Session::Abort() {
 }
 
 std::span<std::byte> Session::Scratch() {
-  static std::array<std::byte, 65536> scratch;
+  thread_local std::array<std::byte, 65536> scratch;
   return scratch;
 }
 
