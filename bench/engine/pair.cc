@@ -8,9 +8,10 @@ namespace {
 
 constexpr std::uint32_t kClientAddress = 0xC6336401;  // 198.51.100.1
 
-estab::StackConfig ConfigOf(Host& host, std::uint8_t secret) {
+estab::StackConfig ConfigOf(Host& host, std::uint8_t secret, estab::Shard shard) {
   estab::StackConfig config;
   config.secret.fill(secret);
+  config.shard = shard;
   config.allocator = &host.allocator;
   config.observer = host.journal ? &*host.journal : nullptr;
   return config;
@@ -27,12 +28,15 @@ void Fail(const char* what, estab::Error error) {
   std::exit(1);
 }
 
-Host::Host(std::uint8_t secret, bool with_journal)
+Host::Host(std::uint8_t secret, bool with_journal, estab::Shard shard)
     : journal(with_journal ? std::optional<estab::observe::Journal>(std::in_place) : std::nullopt),
-      stack(Must(estab::Stack::Create(ConfigOf(*this, secret)), "stack")) {}
+      stack(Must(estab::Stack::Create(ConfigOf(*this, secret, shard)), "stack")) {}
 
 Pair::Pair(const Options& options, std::uint64_t listeners)
-    : batch_(options.batch), client_(1, options.journal), server_(2, options.journal) {
+    : batch_(options.batch),
+      client_(1, options.journal),
+      server_(2, options.journal,
+              {.index = options.shard, .count = std::max<std::uint16_t>(options.shards, 1)}) {
   for (estab::Stack* stack : {&client(), &server()}) {
     Must(stack->AddLink({1500}), "link");
     Set(*stack, "estab.mem_limit", "0");
@@ -50,10 +54,29 @@ Pair::Pair(const Options& options, std::uint64_t listeners)
     Must(server().Bind(listeners_.back(), Server(i)), "bind");
     Must(server().Listen(now_, listeners_.back(), 4096), "listen");
   }
+  if (options.shards != 0) ChoosePorts(options.shard);
+}
+
+// For the first listener.
+void Pair::ChoosePorts(std::uint16_t shard) {
+  for (std::uint32_t port = kFirstPort; port <= 65535; ++port) {
+    const estab::Endpoint client{estab::IpAddress::V4(kClientAddress),
+                                 static_cast<std::uint16_t>(port)};
+    if (server().ShardOf({Server(0), client}) == shard) ports_.push_back(client.port);
+  }
+}
+
+estab::SocketId Pair::NewClient() {
+  const estab::SocketId socket = Must(client().Open(false), "socket");
+  if (!ports_.empty()) {
+    const std::uint16_t port = ports_[next_port_++ % ports_.size()];
+    Must(client().Bind(socket, {estab::IpAddress::V4(kClientAddress), port}), "bind");
+  }
+  return socket;
 }
 
 estab::SocketId Pair::Connect(std::uint64_t listener) {
-  const estab::SocketId socket = Must(client().Open(false), "socket");
+  const estab::SocketId socket = NewClient();
   const auto result = client().Connect(now_, socket, Server(listener));
   if (!result && result.error() != estab::Error::kInProgress) Fail("connect", result.error());
   return socket;

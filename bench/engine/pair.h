@@ -47,7 +47,7 @@ class CountingAllocator final : public estab::Allocator {
 
 /// One end: a stack, its journal, and the packets that it has put on the wire.
 struct Host {
-  explicit Host(std::uint8_t secret, bool with_journal);
+  Host(std::uint8_t secret, bool with_journal, estab::Shard shard = {});
 
   CountingAllocator allocator;
   std::optional<estab::observe::Journal> journal;
@@ -83,7 +83,9 @@ class Pair {
   /// Receive gets so many packets at a time, at most.
   void set_batch(std::size_t batch) { batch_ = batch; }
 
-  /// A client's socket on its way to a listener.
+  /// A client's socket, with its port if it is to have a certain one.
+  estab::SocketId NewClient();
+  /// The same on its way to a listener.
   estab::SocketId Connect(std::uint64_t listener);
 
   /// Lets time pass and what is due happen, nothing else.
@@ -127,6 +129,7 @@ class Pair {
   }
 
  private:
+  void ChoosePorts(std::uint16_t shard);
   std::size_t Move(Host& from, estab::Stack& to);
   std::size_t Lose(Host& from);
 
@@ -134,6 +137,8 @@ class Pair {
   Host client_;
   Host server_;
   std::vector<estab::SocketId> listeners_;
+  std::vector<std::uint16_t> ports_;  // the client's to take in turn; none: any
+  std::size_t next_port_ = 0;
   std::array<estab::ReadyEvent, Wire::kPackets> events_;
   estab::Time now_{std::chrono::seconds(1)};
   std::uint64_t packets_ = 0;

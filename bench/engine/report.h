@@ -16,6 +16,10 @@ struct Options {
   std::uint32_t batch = 1;         // packets per Receive
   std::uint32_t buffer = 1 << 20;  // bytes of each send and receive buffer, bulk
   bool journal = true;             // of transitions, at both ends
+  // The server is one of so many stacks of a group, and clients take ports with which connections
+  // belong to it, as if a link had steered them. 0: it is alone, and clients take any port.
+  std::uint16_t shards = 0;
+  std::uint16_t shard = 0;
   bool json = false;
 };
 

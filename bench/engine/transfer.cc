@@ -2,80 +2,12 @@
 #include <algorithm>
 #include <chrono>
 
+#include "engine/bulk.h"
 #include "engine/region.h"
 #include "engine/rounds.h"
 #include "engine/workloads.h"
 
 namespace bench_engine {
-namespace {
-
-using estab::Error;
-using estab::SocketId;
-
-constexpr std::size_t kPiece = 64 * 1024;  // of a program's own buffer
-
-/// One connection with data in one direction.
-class Bulk {
- public:
-  explicit Bulk(const Options& options) : pair_(options, 1), data_(kPiece), sink_(kPiece) {
-    estab::SocketOptions buffers;
-    buffers.send_buffer = options.buffer;
-    buffers.receive_buffer = options.buffer;
-    Must(pair_.server().SetOptions(pair_.now(), pair_.listener(0), buffers), "options");
-    client_ = Must(pair_.client().Open(false), "socket");
-    Must(pair_.client().SetOptions(pair_.now(), client_, buffers), "options");
-    static_cast<void>(pair_.client().Connect(pair_.now(), client_, Pair::Server(0)));
-    pair_.Settle();
-    server_ = Must(pair_.server().Accept(pair_.now(), pair_.listener(0)), "accept");
-    for (std::size_t i = 0; i < data_.size(); ++i) data_[i] = static_cast<std::byte>(i * 7);
-  }
-
-  /// Until so many bytes have been read; returns how many, exactly.
-  std::uint64_t Transfer(std::uint64_t bytes) {
-    std::uint64_t read = 0;
-    while (read < bytes) {
-      Fill();
-      pair_.ToServer();
-      read += Drain();
-      pair_.ToClient();
-      pair_.Pass(std::chrono::microseconds(10));
-    }
-    return read;
-  }
-
-  Pair& pair() { return pair_; }
-
- private:
-  void Fill() {
-    for (;;) {
-      const auto n = pair_.client().Send(pair_.now(), client_, data_);
-      if (n) continue;
-      if (n.error() == Error::kWouldBlock) return;
-      Fail("send", n.error());
-    }
-  }
-  std::uint64_t Drain() {
-    std::uint64_t read = 0;
-    for (;;) {
-      const auto n = pair_.server().Read(pair_.now(), server_, sink_);
-      if (n) {
-        read += *n;
-        continue;
-      }
-      if (n.error() == Error::kWouldBlock) return read;
-      Fail("read", n.error());
-    }
-  }
-
-  Pair pair_;
-  SocketId client_;
-  SocketId server_;
-  std::vector<std::byte> data_;
-  std::vector<std::byte> sink_;
-};
-
-}  // namespace
-
 Report MeasureBulk(const Options& options) {
   const std::uint64_t bytes = options.count != 0 ? options.count : std::uint64_t{2} << 30;
   Options with_batch = options;
