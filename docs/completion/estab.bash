@@ -34,7 +34,7 @@ _estab() {
       words='--all --set --profile --seed --format --output --verdicts --help'
       [[ $current == -* ]] || words=$("${COMP_WORDS[0]}" lab 2>/dev/null | awk '/^  [a-z]/ { print $1 }')
       ;;
-    serve) words="$links --http --echo --discard --chargen --control --grace --help" ;;
+    serve) words="$links --http --echo --discard --chargen --control --grace --threads --help" ;;
     connect) words="$links --help" ;;
     ss) words='--control -l --listening -a --all --state --port -s --summary --counters --prometheus --json --help' ;;
     why) words='--control --help' ;;
