@@ -96,7 +96,9 @@ class HashIndex {
   Seat& HomeOf(std::uint32_t hash) const {
     const std::uint32_t order = Order(hash);
     const Table& table = order < frontier_ ? next_ : current_;
-    return table.seats[Rank(table, order)];
+    // A frontier beyond 0 means that there is a next table.
+    return table
+        .seats[Rank(table, order)];  // NOLINT(clang-analyzer-core.uninitialized.UndefReturn)
   }
   // The first order that belongs to a rank.
   static std::uint64_t Begin(const Table& table, std::uint32_t rank) {
