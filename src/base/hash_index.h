@@ -97,8 +97,8 @@ class HashIndex {
     const std::uint32_t order = Order(hash);
     const Table& table = order < frontier_ ? next_ : current_;
     // A frontier beyond 0 means that there is a next table.
-    return table
-        .seats[Rank(table, order)];  // NOLINT(clang-analyzer-core.uninitialized.UndefReturn)
+    // NOLINTNEXTLINE(clang-analyzer-core.uninitialized.UndefReturn)
+    return table.seats[Rank(table, order)];
   }
   // The first order that belongs to a rank.
   static std::uint64_t Begin(const Table& table, std::uint32_t rank) {

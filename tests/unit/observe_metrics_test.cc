@@ -58,7 +58,7 @@ TEST(Metrics, LeaksInCloseWaitAreCountedByPort) {
 TEST(Metrics, FiguresOfAGroupAddUp) {
   StackCounters one;
   static_assert(std::is_trivially_copyable_v<StackCounters>);
-  std::memset(&one, 1, sizeof(one));  // each of them something
+  std::memset(static_cast<void*>(&one), 1, sizeof(one));  // each of them something
   StackCounters sum = one;
   Accumulate(sum, one);
   const auto ones = CounterList(one);
