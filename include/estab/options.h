@@ -104,6 +104,7 @@ enum Readiness : std::uint8_t {
   kHangup = 8,      // both directions are closed (POLLHUP)
   kErrorPending = 16,  // an error waits to be fetched (POLLERR)
   kUrgent = 32,        // an urgent byte can be read (POLLPRI)
+  kReturned = 64,      // bytes sent by reference have come back (POLLERR): streams only, no stack
 };
 
 /// What holds a connection: a socket with its TCB, or one of the two small records.

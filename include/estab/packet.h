@@ -26,8 +26,15 @@ struct Slice {
   std::size_t size = 0;
 };
 
-/// One IP packet to send. Everything it points to stays valid until Send returns, and, if Send
-/// returned kHeld, until Stack::TransmitComplete was called with its token.
+/// Bytes that were lent to the engine (Stack::SendReference) and are their owner's again.
+struct ReturnedBytes {
+  std::uint64_t token = 0;  // as it was given with them
+  bool copied = false;      // the engine has copied them after all: nothing was saved
+};
+
+/// One IP packet to send. Everything it points to stays valid until Send returns; if Send returned
+/// kHeld, header and payload until Stack::TransmitComplete was called with its token, but the list
+/// of the payload's pieces must be copied.
 struct TxPacket {
   std::span<const std::byte> header;  // IP and TCP headers; for a reply, the whole packet
   std::span<const Slice> payload;     // in order; may be empty

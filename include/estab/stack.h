@@ -75,6 +75,12 @@ struct SendFlags {
   bool urgent = false;  // the last byte is urgent (MSG_OOB, RFC 9293 §3.8.5, RFC 6093)
 };
 
+/// Bytes that arrived, lent to the user where they lie.
+struct BorrowedBytes {
+  std::span<const std::byte> bytes;
+  std::uint64_t loan = 0;  // names them in GiveBack
+};
+
 /// Which direction Shutdown closes.
 enum class How : std::uint8_t { kRead, kWrite, kBoth };
 
@@ -236,6 +242,31 @@ class Stack {
   /// front of an urgent byte; when it stands there it leaves the byte out (unless urgent_inline).
   /// kWouldBlock, kNotConnected, or the pending error, once.
   Result<std::size_t> Read(Time now, SocketId socket, std::span<std::byte> into, bool peek = false);
+  /// Send without a copy: the engine refers to the bytes where they lie, sends them from there, and
+  /// again if they are lost. Returns how many it took (possibly fewer). Of those nothing may change
+  /// until TakeReturned gives `token` back: what is changed before may reach the wire. They count
+  /// against the send buffer like others; each call costs a record of 64 bytes. kNoMemory; else as
+  /// Send. After an error, or 0, nothing will be returned.
+  Result<std::size_t> SendReference(Time now, SocketId socket, std::span<const std::byte> data,
+                                    std::uint64_t token, SendFlags flags = {});
+  /// What SendReference took and is its owner's again, oldest first, each token once: everything of
+  /// it was acknowledged or its connection has ended, in whatever way, and no link holds a packet
+  /// with any of it. Fills `out` and returns how many; call again while it is full. The end of the
+  /// stack returns everything, without a word.
+  std::size_t TakeReturned(std::span<ReturnedBytes> out);
+  /// Copies what the socket's queue refers to, so that it is returned at once, or when the last
+  /// link gives its packet back. For a user that wants its memory back and not wait.
+  /// kNoMemory: some of it stays referred to.
+  Result<void> OwnReferences(SocketId socket);
+  /// Read without a copy: lends up to `out.size()` pieces of the bytes that are next, and returns
+  /// how many. 0 is the end of the stream. They are read, but still take room in the receive
+  /// buffer: the window opens when they are given back. They stay until then, whatever becomes of
+  /// the connection, but not beyond the stack. Stops where Read stops. Errors as Read, and
+  /// kNoMemory.
+  Result<std::size_t> Borrow(Time now, SocketId socket, std::span<BorrowedBytes> out);
+  /// Gives back what was borrowed, in any order; the sockets may be gone. kInvalid: something is
+  /// not on loan, or named twice; the rest is given back. Only `loan` is looked at.
+  Result<void> GiveBack(Time now, std::span<const BorrowedBytes> pieces);
   /// Takes the urgent byte out of band (MSG_OOB), as Linux: into.size() may be 0. kInvalid: none
   /// was announced, it was read already, or it is in line; kWouldBlock: it has not come yet.
   Result<std::size_t> ReadUrgent(Time now, SocketId socket, std::span<std::byte> into,

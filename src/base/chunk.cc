@@ -14,6 +14,9 @@ namespace {
 constexpr std::size_t kHeader = 64;
 static_assert(sizeof(Chunk) <= kHeader);
 
+// What a chunk takes of memory: one that stands for foreign bytes is its record alone.
+std::size_t Footprint(const Chunk* chunk) { return kHeader + chunk->capacity; }
+
 // Takes the first chunk off `list`; nullptr if there is none.
 Chunk* Pop(Chunk*& list) {
   Chunk* chunk = list;
@@ -25,6 +28,7 @@ Chunk* Pop(Chunk*& list) {
 
 ChunkPool::~ChunkPool() {
   ESTAB_CHECK(live_ == 0);
+  FreeList(returned_);
   Trim();
 }
 
@@ -60,15 +64,65 @@ Chunk* ChunkPool::Make(std::size_t capacity) {
   return chunk;
 }
 
+Chunk* ChunkPool::Refer(std::span<const std::byte> bytes, std::uint64_t token) {
+  ESTAB_CHECK(!bytes.empty() && bytes.size() <= UINT32_MAX);
+  Chunk* chunk = Pop(free_foreign_);
+  if (chunk != nullptr) {
+    kept_bytes_ -= kHeader;
+  } else {
+    chunk = Make(0);
+    if (chunk == nullptr && kept_bytes_ > 0) {
+      Trim();
+      chunk = Make(0);
+    }
+    if (chunk == nullptr) return nullptr;
+  }
+  *chunk = {.data = const_cast<std::byte*>(bytes.data()),  // never written to
+            .end = static_cast<std::uint32_t>(bytes.size()),
+            .references = 1,
+            .token = token};
+  ++live_;
+  return chunk;
+}
+
+void ChunkPool::Forget(Chunk* chunk) {
+  ESTAB_CHECK(chunk->foreign() && chunk->references == 1);
+  --live_;
+  Keep(chunk);
+}
+
+bool ChunkPool::TakeReturned(ReturnedBytes& out) {
+  Chunk* chunk = Pop(returned_);
+  if (chunk == nullptr) return false;
+  out = {chunk->token, chunk->copied};
+  Keep(chunk);
+  return true;
+}
+
 void ChunkPool::Release(Chunk* chunk) {
   --live_;
   live_bytes_ -= chunk->capacity;
-  if (kept_bytes_ + chunk->capacity > std::max(kKeep, live_bytes_)) {
-    memory_->Free(chunk, kHeader + chunk->capacity);
+  if (!chunk->foreign()) return Keep(chunk);
+  chunk->next = nullptr;
+  if (returned_ == nullptr) {
+    returned_ = chunk;
+  } else {
+    returned_last_->next = chunk;
+  }
+  returned_last_ = chunk;
+}
+
+// For reuse, or away with it.
+void ChunkPool::Keep(Chunk* chunk) {
+  const std::size_t bytes = chunk->foreign() ? kHeader : chunk->capacity;
+  if (kept_bytes_ + bytes > std::max(kKeep, live_bytes_)) {
+    memory_->Free(chunk, Footprint(chunk));
     return;
   }
-  kept_bytes_ += chunk->capacity;
-  Chunk*& list = chunk->capacity == Chunk::kSmall ? free_small_ : free_large_;
+  kept_bytes_ += bytes;
+  Chunk*& list = chunk->foreign()                   ? free_foreign_
+                 : chunk->capacity == Chunk::kSmall ? free_small_
+                                                    : free_large_;
   chunk->next = list;
   list = chunk;
 }
@@ -76,11 +130,12 @@ void ChunkPool::Release(Chunk* chunk) {
 void ChunkPool::Trim() {
   FreeList(free_small_);
   FreeList(free_large_);
+  FreeList(free_foreign_);
   kept_bytes_ = 0;
 }
 
 void ChunkPool::FreeList(Chunk*& list) {
-  while (Chunk* chunk = Pop(list)) memory_->Free(chunk, kHeader + chunk->capacity);
+  while (Chunk* chunk = Pop(list)) memory_->Free(chunk, Footprint(chunk));
 }
 
 void ByteQueue::Link(Chunk* chunk) {
@@ -97,13 +152,12 @@ std::size_t ByteQueue::Append(ChunkPool& pool, std::span<const std::byte> bytes)
   std::size_t done = 0;
   while (done < bytes.size()) {
     Chunk* chunk = tail_;
-    if (chunk == nullptr || chunk->references != 1 || chunk->end == chunk->capacity) {
+    if (chunk == nullptr || chunk->room() == 0) {
       chunk = pool.Allocate(bytes.size() - done);
       if (chunk == nullptr) break;
       Link(chunk);
     }
-    const std::size_t n =
-        std::min(bytes.size() - done, static_cast<std::size_t>(chunk->capacity - chunk->end));
+    const std::size_t n = std::min<std::size_t>(bytes.size() - done, chunk->room());
     CopyBytes(chunk->data + chunk->end, bytes.data() + done, n);
     chunk->end += static_cast<std::uint32_t>(n);
     size_ += static_cast<std::uint32_t>(n);
@@ -112,13 +166,48 @@ std::size_t ByteQueue::Append(ChunkPool& pool, std::span<const std::byte> bytes)
   return done;
 }
 
+void ByteQueue::Append(Chunk* chunk) {
+  ESTAB_CHECK(chunk->size() <= UINT32_MAX - size_);
+  Link(chunk);
+  size_ += static_cast<std::uint32_t>(chunk->size());
+}
+
+bool ByteQueue::Own(ChunkPool& pool) {
+  cursor_ = nullptr;
+  cursor_offset_ = 0;
+  Chunk* before = nullptr;
+  for (Chunk* chunk = head_; chunk != nullptr; chunk = before->next) {
+    before = chunk->foreign() ? Replace(pool, before, chunk) : chunk;
+    if (before == nullptr) return false;
+  }
+  return true;
+}
+
+// Puts a copy in the place of `chunk`, which stands behind `before` (nullptr: at the head). The
+// last chunk of the copy, or nullptr without memory.
+Chunk* ByteQueue::Replace(ChunkPool& pool, Chunk* before, Chunk* chunk) {
+  ByteQueue copy;
+  const std::span<const std::byte> bytes(chunk->data + chunk->begin, chunk->size());
+  if (copy.Append(pool, bytes) < bytes.size()) {
+    copy.Clear(pool);
+    return nullptr;
+  }
+  (before == nullptr ? head_ : before->next) = copy.head_;
+  copy.tail_->next = chunk->next;
+  if (tail_ == chunk) tail_ = copy.tail_;
+  chunk->next = nullptr;
+  chunk->copied = true;
+  pool.Unref(chunk);
+  return copy.tail_;
+}
+
 // Copies the other queue's first chunks behind our last one while they fit there, so that a peer
 // who sends a stream in single bytes out of order cannot make each of them hold a chunk.
 void ByteQueue::Compact(ChunkPool& pool, ByteQueue& other) {
-  while (tail_ != nullptr && tail_->references == 1 && other.head_ != nullptr) {
+  while (tail_ != nullptr && other.head_ != nullptr) {
     Chunk* chunk = other.head_;
     const std::size_t n = chunk->size();
-    if (n > tail_->capacity - tail_->end) return;
+    if (n > tail_->room()) return;
     std::memcpy(tail_->data + tail_->end, chunk->data + chunk->begin, n);
     tail_->end += static_cast<std::uint32_t>(n);
     size_ += static_cast<std::uint32_t>(n);

@@ -1,4 +1,5 @@
-// Payload memory: pooled, reference-counted chunks, and the queues that are chains of them.
+// Payload memory: pooled, reference-counted chunks, and the queues that are chains of them. A chunk
+// may also stand for memory that is somebody else's.
 #pragma once
 
 #include <cstddef>
@@ -10,24 +11,30 @@
 
 namespace estab {
 
-/// A pooled piece of payload memory. It belongs to one queue (by `next`) and may be lent to packets
-/// in flight; it returns to its pool when the last reference goes.
+/// A piece of payload memory, pooled or foreign. It belongs to one queue (by `next`) and may be
+/// lent to packets in flight; it returns to its pool when the last reference goes.
 struct Chunk {
   static constexpr std::size_t kSmall = 4096;
   static constexpr std::size_t kLarge = 65536;
 
   Chunk* next = nullptr;
-  std::byte* data = nullptr;  // capacity bytes
-  std::uint32_t capacity = 0;
-  std::uint32_t begin = 0;  // bytes [begin, end) are the queue's
+  std::byte* data = nullptr;   // capacity bytes; foreign ones are never written to
+  std::uint32_t capacity = 0;  // 0: the bytes are foreign
+  std::uint32_t begin = 0;     // bytes [begin, end) are the queue's
   std::uint32_t end = 0;
   std::uint32_t references = 0;
+  bool copied = false;      // of foreign bytes: they were copied on their way after all
+  std::uint64_t token = 0;  // likewise: their owner's name for them
 
   std::size_t size() const { return end - begin; }
+  bool foreign() const { return capacity == 0; }
+  /// Bytes that may be written behind the end.
+  std::uint32_t room() const { return references == 1 && !foreign() ? capacity - end : 0; }
 };
 
-/// Makes and recycles chunks of two sizes. Freed chunks are kept for reuse, as many bytes of them
-/// as are in use or kKeep, whichever is more; Trim gives them back.
+/// Makes and recycles chunks of two sizes, and those that stand for foreign memory. Freed chunks
+/// are kept for reuse, as many bytes of them as are in use or kKeep, whichever is more; Trim gives
+/// them back.
 class ChunkPool {
  public:
   /// Bytes of freed chunks that are kept in any case.
@@ -41,13 +48,21 @@ class ChunkPool {
   /// An empty chunk with one reference, large if `bytes_wanted` fills more than a small one (and
   /// the budget allows it: near the limit it is a small one); nullptr when the budget is spent.
   Chunk* Allocate(std::size_t bytes_wanted);
+  /// A chunk with one reference that stands for `bytes` (1 to 2^32 - 1 of them), which stay where
+  /// they are. With the last reference `token` joins those that TakeReturned gives back. nullptr
+  /// when the budget is spent.
+  Chunk* Refer(std::span<const std::byte> bytes, std::uint64_t token);
+  /// Frees a chunk of Refer that nobody has seen: nothing is returned.
+  void Forget(Chunk* chunk);
+  /// Foreign memory that went out of use, oldest first; false if there is none.
+  bool TakeReturned(ReturnedBytes& out);
   void Ref(Chunk* chunk) { ++chunk->references; }
   /// Gives back one reference; with the last one the chunk is free.
   void Unref(Chunk* chunk) {
     if (--chunk->references == 0) Release(chunk);
   }
 
-  /// Chunks in use now.
+  /// Chunks in use now, foreign ones included.
   std::uint64_t live() const { return live_; }
   /// Their capacity in bytes.
   std::uint64_t live_bytes() const { return live_bytes_; }
@@ -59,11 +74,15 @@ class ChunkPool {
  private:
   Chunk* Make(std::size_t capacity);
   void Release(Chunk* chunk);
+  void Keep(Chunk* chunk);
   void FreeList(Chunk*& list);
 
   Memory* memory_;
   Chunk* free_small_ = nullptr;
   Chunk* free_large_ = nullptr;
+  Chunk* free_foreign_ = nullptr;
+  Chunk* returned_ = nullptr;  // oldest first ...
+  Chunk* returned_last_ = nullptr;
   std::uint64_t live_ = 0;
   std::uint64_t live_bytes_ = 0;
   std::uint64_t kept_bytes_ = 0;
@@ -81,6 +100,18 @@ class ByteQueue {
   /// Copies as much of `bytes` as memory allows behind the tail; returns how many. A tail chunk
   /// that is lent is not written to: bytes that were truncated from it may still be in flight.
   std::size_t Append(ChunkPool& pool, std::span<const std::byte> bytes);
+  /// Puts a chunk of ChunkPool::Refer, with its one reference, behind the tail. The sum of bytes
+  /// stays below 2^32.
+  void Append(Chunk* chunk);
+  /// Copies what is foreign into chunks of the pool and gives it back (as copied). False: memory
+  /// did not allow all of it; nothing is lost, and some may have been copied.
+  bool Own(ChunkPool& pool);
+  /// The first piece: the bytes at the head that lie in one chunk, which is `*chunk`. Not on an
+  /// empty queue.
+  Slice Front(Chunk** chunk) const {
+    *chunk = head_;
+    return {head_->data + head_->begin, head_->size()};
+  }
   /// Moves everything of `other` behind the tail. Chunks are moved as they are, except those that
   /// fit behind the tail: they are copied, so that two neighbours are always more than one chunk
   /// full. Both queues are of `pool`.
@@ -108,6 +139,7 @@ class ByteQueue {
   };
   Place Seek(std::size_t offset) const;
   void Link(Chunk* chunk);
+  Chunk* Replace(ChunkPool& pool, Chunk* before, Chunk* chunk);
   void Compact(ChunkPool& pool, ByteQueue& other);
 
   // Every chunk of the queue holds at least one byte.

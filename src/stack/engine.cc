@@ -24,6 +24,7 @@ Stack::Impl::Impl(const StackConfig& config, Allocator& from)
       listeners(memory),
       groups(memory),
       loans(memory),
+      borrowed(memory),
       index(memory),
       ports(memory),
       fast_open_cache(memory),
@@ -44,6 +45,7 @@ Stack::Impl::~Impl() {
   loans.ForEach([&](std::uint32_t, Loan& loan) {
     for (std::uint32_t i = 0; i < loan.count; ++i) buffers.chunks.Unref(loan.chunks[i]);
   });
+  borrowed.ForEach([&](std::uint32_t, Borrowed& piece) { buffers.chunks.Unref(piece.chunk); });
   sockets.ForEach([&](std::uint32_t, Socket& socket) { buffers.Detach(socket); });
 }
 

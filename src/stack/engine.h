@@ -342,6 +342,10 @@ struct Stack::Impl {
   std::uint32_t NextIdentification(std::span<const std::byte> addresses);
   bool QueueFragments(LinkId link, std::uint32_t mtu, std::span<const std::byte> packet);
 
+  // --- references.cc: bytes that are not copied ---
+  Result<std::size_t> Borrow(Context& cx, Socket& socket, std::span<BorrowedBytes> out);
+  bool GiveBack(Time now, std::uint64_t loan);
+
   // --- deadlines.cc ---
   Time NextDeadline();
   std::size_t Advance(Time now, std::size_t budget);
@@ -393,6 +397,14 @@ struct Stack::Impl {
   std::size_t List(Time now, ListCursor& cursor, std::span<ConnectionInfo> out) const;
   State StateOf(const Socket& socket) const;
 
+  /// A piece of what has arrived, in the user's hands.
+  struct Borrowed {
+    Chunk* chunk;
+    std::uint32_t size;
+    SocketId socket;
+    ConnectionNumber number;
+  };
+
   // Memory first: everything below comes from it.
   Memory memory;
   Allocator* allocator;
@@ -409,6 +421,7 @@ struct Stack::Impl {
   Slab<Listener, 16, LiveGenerations> listeners;
   Slab<stack::ListenerGroup, 4> groups;
   Slab<Loan, 16> loans;
+  Slab<Borrowed, 64, LiveGenerations> borrowed;
   HashIndex index;
   mutable stack::TupleHasher hasher{kTcp};
   stack::PortTable ports;

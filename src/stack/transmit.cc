@@ -214,6 +214,9 @@ bool Stack::Impl::Offer(PacketSink& sink, const Socket& socket, TxPacket& packet
   packet.link = socket.link;
   packet.token = slot == kNoSlot ? 0 : std::uint64_t{slot} + 1;
   const SinkResult result = socket.to_self ? LoopBack(packet) : sink.Send(packet);
+  if (socket.to_self) {
+    for (std::size_t i = 0; i < packet.payload.size(); ++i) loan.chunks[i]->copied = true;
+  }
   if (result == SinkResult::kHeld) {
     ESTAB_CHECK(slot != kNoSlot);
     loan.count = static_cast<std::uint32_t>(packet.payload.size());

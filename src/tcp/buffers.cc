@@ -93,7 +93,7 @@ void Buffers::DetachIdle(Tcb& tcb) {
   }
   const bool urgent =
       tcb.receive_buffer != kNoSlot && receive[tcb.receive_buffer].urgent != Urgent::kNone;
-  if (ReceiveSize(tcb) == 0 && !urgent) DetachQueue(receive, tcb.receive_buffer, chunks);
+  if (ReceiveHeld(tcb) == 0 && !urgent) DetachQueue(receive, tcb.receive_buffer, chunks);
   if (tcb.reassembly != kNoSlot && reassembly[tcb.reassembly].runs.empty() &&
       !reassembly[tcb.reassembly].has_fin && reassembly[tcb.reassembly].duplicate_count == 0) {
     reassembly.Destroy(tcb.reassembly);

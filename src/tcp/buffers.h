@@ -35,6 +35,7 @@ enum class Urgent : std::uint8_t {
 /// What arrived in order and waits to be read.
 struct ReceiveBuffer {
   ByteQueue bytes;
+  std::uint32_t borrowed = 0;  // bytes that the user has, and that still take room
   Urgent urgent = Urgent::kNone;
   std::byte urgent_byte{};
   RcvSeq urgent_at;  // the byte's own number
@@ -113,6 +114,12 @@ class Buffers {
   }
   std::uint32_t ReceiveSize(const Tcb& tcb) const {
     return tcb.receive_buffer == kNoSlot ? 0 : receive[tcb.receive_buffer].bytes.size();
+  }
+  /// What takes room in the receive buffer: what waits, and what the user has borrowed.
+  std::uint32_t ReceiveHeld(const Tcb& tcb) const {
+    if (tcb.receive_buffer == kNoSlot) return 0;
+    const ReceiveBuffer& buffer = receive[tcb.receive_buffer];
+    return buffer.bytes.size() + buffer.borrowed;
   }
   std::uint32_t ReassemblySize(const Tcb& tcb) const {
     return tcb.reassembly == kNoSlot ? 0 : reassembly[tcb.reassembly].total;

@@ -19,7 +19,7 @@ bool Discards(const Context& cx, const Tcb& tcb) {
 // The last eighth of the memory is for those who read what they get: a connection with much unread
 // has no share in it, or a few idle ones could starve all others.
 bool Hoards(const Context& cx, const Tcb& tcb) {
-  return cx.buffers.NearlyFull() && cx.buffers.ReceiveSize(tcb) >= cx.settings.rmem[0];
+  return cx.buffers.NearlyFull() && cx.buffers.ReceiveHeld(tcb) >= cx.settings.rmem[0];
 }
 
 // Under pressure every connection keeps a least window, so that those who read go on.
@@ -111,7 +111,7 @@ RuleId TakeOutOfOrder(Context& cx, Tcb& tcb, Arriving& segment) {
 }  // namespace
 
 void NoteRead(const Context& cx, Tcb& tcb) {
-  const RcvSeq read = tcb.rcv.nxt - cx.buffers.ReceiveSize(tcb);
+  const RcvSeq read = tcb.rcv.nxt - cx.buffers.ReceiveHeld(tcb);
   const auto now = static_cast<std::uint16_t>(cx.stamp());
   const std::uint32_t trip_ms = std::max(tcb.rtt.srtt8 / 8 / 1000, 1u);
   if (static_cast<std::uint16_t>(now - tcb.rtt.read_round) < trip_ms) return;
@@ -133,7 +133,7 @@ void NoteWindowHeld(const Context& cx, const Tcb& tcb) {
 
 std::uint16_t WindowField(const Context& cx, const Tcb& tcb) {
   const std::uint32_t limit = ReceiveLimit(cx.settings, tcb);
-  const std::uint32_t held = cx.buffers.ReceiveSize(tcb);
+  const std::uint32_t held = cx.buffers.ReceiveHeld(tcb);
   const std::uint32_t most = cx.buffers.UnderPressure() ? std::min(limit, LeastWindow(cx)) : limit;
   const std::uint32_t free = held < most ? most - held : 0;
   const RcvSeq candidate = tcb.rcv.nxt + free;

@@ -88,23 +88,56 @@ std::uint32_t ReadableBytes(const Context& cx, const Tcb& tcb) {
   return std::min(ahead, held);
 }
 
-std::size_t TakeStream(Context& cx, Tcb& tcb, std::span<std::byte> into, bool peek) {
-  if (tcb.receive_buffer == kNoSlot) return 0;
-  ReceiveBuffer& buffer = cx.buffers.receive[tcb.receive_buffer];
-  std::size_t skip = 0;
-  std::size_t end = buffer.bytes.size();
-  if (buffer.urgent != Urgent::kNone) {
-    const auto ahead = static_cast<std::uint32_t>(buffer.urgent_at - NextToRead(cx, tcb));
-    if (ahead != 0) end = std::min<std::size_t>(end, ahead);
-    if (ahead == 0 && end != 0 && !tcb.options->urgent_inline) skip = 1;
-  }
-  const std::size_t n = buffer.bytes.CopyOut(skip, into.first(std::min(into.size(), end - skip)));
-  if (peek || into.empty()) return n;
-  buffer.bytes.Consume(cx.buffers.chunks, skip + n);
+namespace {
+
+// The bytes [begin, end) of the receive queue: those that a read may give.
+struct Stretch {
+  std::size_t begin = 0;
+  std::size_t end = 0;
+};
+
+Stretch NextStretch(const Context& cx, const Tcb& tcb, const ReceiveBuffer& buffer) {
+  Stretch stretch{0, buffer.bytes.size()};
+  if (buffer.urgent == Urgent::kNone) return stretch;
+  const auto ahead = static_cast<std::uint32_t>(buffer.urgent_at - NextToRead(cx, tcb));
+  if (ahead != 0) stretch.end = std::min<std::size_t>(stretch.end, ahead);
+  if (ahead == 0 && stretch.end != 0 && !tcb.options->urgent_inline) stretch.begin = 1;
+  return stretch;
+}
+
+void Consume(Context& cx, Tcb& tcb, ReceiveBuffer& buffer, std::size_t n) {
+  buffer.bytes.Consume(cx.buffers.chunks, n);
   if (buffer.urgent != Urgent::kNone && NextToRead(cx, tcb) > buffer.urgent_at) {
     buffer.urgent = Urgent::kNone;
   }
+}
+
+}  // namespace
+
+std::size_t TakeStream(Context& cx, Tcb& tcb, std::span<std::byte> into, bool peek) {
+  if (tcb.receive_buffer == kNoSlot) return 0;
+  ReceiveBuffer& buffer = cx.buffers.receive[tcb.receive_buffer];
+  const Stretch there = NextStretch(cx, tcb, buffer);
+  const std::size_t n =
+      buffer.bytes.CopyOut(there.begin, into.first(std::min(into.size(), there.end - there.begin)));
+  if (!peek && !into.empty()) Consume(cx, tcb, buffer, there.begin + n);
   return n;
+}
+
+Chunk* LendStream(Context& cx, Tcb& tcb, Slice& piece) {
+  if (tcb.receive_buffer == kNoSlot) return nullptr;
+  ReceiveBuffer& buffer = cx.buffers.receive[tcb.receive_buffer];
+  const Stretch there = NextStretch(cx, tcb, buffer);
+  if (there.begin != 0) Consume(cx, tcb, buffer, there.begin);
+  const std::size_t most = there.end - there.begin;
+  if (most == 0) return nullptr;
+  Chunk* chunk = nullptr;
+  piece = buffer.bytes.Front(&chunk);
+  piece.size = std::min(piece.size, most);
+  cx.buffers.chunks.Ref(chunk);
+  buffer.borrowed += static_cast<std::uint32_t>(piece.size);
+  Consume(cx, tcb, buffer, piece.size);
+  return chunk;
 }
 
 Result<std::size_t> TakeUrgentByte(Context& cx, Tcb& tcb, std::span<std::byte> into, bool peek) {

@@ -48,6 +48,9 @@ std::uint32_t ReadableBytes(const Context& cx, const Tcb& tcb);
 /// Takes bytes of the stream up to an urgent byte, which is left out (unless in line) when the
 /// reader stands at it. 0: there are none.
 std::size_t TakeStream(Context& cx, Tcb& tcb, std::span<std::byte> into, bool peek);
+/// Points `piece` at bytes that TakeStream would take and that lie in one chunk, and takes them;
+/// the chunk gains a reference, and the bytes count as borrowed. nullptr: there are none.
+Chunk* LendStream(Context& cx, Tcb& tcb, Slice& piece);
 /// The user reads the urgent byte itself; `into` may be empty. kInvalid, kWouldBlock.
 Result<std::size_t> TakeUrgentByte(Context& cx, Tcb& tcb, std::span<std::byte> into, bool peek);
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/check.h"
 #include "tcp/ack_policy.h"
 #include "tcp/congestion/congestion.h"
 #include "tcp/delivery.h"
@@ -81,6 +82,53 @@ std::uint32_t RoomUnsent(const Context& cx, const Tcb& tcb) {
       std::min<std::uint64_t>((wanted + piece - 1) / piece * piece, UINT32_MAX));
 }
 
+// Whether the SYN waits for the first data (TCP_FASTOPEN_CONNECT).
+bool WaitsForData(const Tcb& tcb) {
+  return tcb.fast_open == FastOpen::kDeferred && tcb.state == State::kSynSent;
+}
+
+// Readies a connection for more data: how many bytes of `wanted` fit.
+Result<std::size_t> MakeRoom(Context& cx, Tcb& tcb, std::size_t wanted) {
+  const bool early = OpenedOnSyn(tcb);
+  if (!early && IsIn(tcb.state, In(State::kSynSent) | In(State::kSynRcvd)) && !tcb.fin_queued) {
+    return std::unexpected(Error::kWouldBlock);
+  }
+  const bool closed = !IsIn(tcb.state, kMaySend) || tcb.fin_queued;
+  if (!early && closed) return std::unexpected(Error::kBrokenPipe);
+  if (wanted == 0) return 0;
+  const std::uint32_t held = cx.buffers.SendSize(tcb);
+  const std::uint32_t limit = SendLimit(cx.settings, tcb);
+  const std::uint32_t room_unsent = RoomUnsent(cx, tcb);
+  if (held >= limit || room_unsent == 0) return std::unexpected(Error::kWouldBlock);
+  RestartAfterIdle(cx, tcb);
+  SendBuffer* buffer = cx.buffers.AttachSend(tcb);
+  if (buffer == nullptr) return std::unexpected(Error::kNoMemory);
+  NoteAppLimit(cx, tcb, buffer->loss);
+  return std::min<std::size_t>(wanted, std::min(limit - held, room_unsent));
+}
+
+void NoteQueued(Context& cx, Tcb& tcb, bool more, bool urgent) {
+  tcb.more = more;
+  if (urgent) MarkUrgent(cx, tcb);
+}
+
+// What rides on a SYN is copied: it is little, and may have to be sent again as ordinary data.
+Result<std::size_t> CopySynData(Context& cx, Tcb& tcb, std::span<const std::byte> data,
+                                std::uint64_t token) {
+  if (data.empty()) return QueueSynData(cx, tcb, data);
+  ChunkPool& chunks = cx.buffers.chunks;
+  Chunk* returned = chunks.Refer(data, token);
+  if (returned == nullptr) return std::unexpected(Error::kNoMemory);
+  const Result<std::size_t> taken = QueueSynData(cx, tcb, data);
+  if (!taken || *taken == 0) {
+    chunks.Forget(returned);
+  } else {
+    returned->copied = true;
+    chunks.Unref(returned);
+  }
+  return taken;
+}
+
 // Whether there ever was a connection here that has ended.
 bool Over(const Tcb& tcb) {
   return IsIn(tcb.state, In(State::kClosed) | In(State::kTimeWait)) && tcb.number != 0;
@@ -126,31 +174,44 @@ std::optional<Error> TakeAnyError(Tcb& tcb) {
 Result<std::size_t> UserSend(Context& cx, Tcb& tcb, std::span<const std::byte> data, bool more,
                              bool urgent) {
   if (auto error = TakePendingError(tcb)) return std::unexpected(*error);
-  if (tcb.fast_open == FastOpen::kDeferred && tcb.state == State::kSynSent) {
-    return QueueSynData(cx, tcb, data);
-  }
-  const bool early = OpenedOnSyn(tcb);
-  if (!early && IsIn(tcb.state, In(State::kSynSent) | In(State::kSynRcvd)) && !tcb.fin_queued) {
-    return std::unexpected(Error::kWouldBlock);
-  }
-  const bool closed = !IsIn(tcb.state, kMaySend) || tcb.fin_queued;
-  if (!early && closed) return std::unexpected(Error::kBrokenPipe);
-  if (data.empty()) return 0;
-  const std::uint32_t held = cx.buffers.SendSize(tcb);
-  const std::uint32_t limit = SendLimit(cx.settings, tcb);
-  const std::uint32_t room_unsent = RoomUnsent(cx, tcb);
-  if (held >= limit || room_unsent == 0) return std::unexpected(Error::kWouldBlock);
-  RestartAfterIdle(cx, tcb);
-  SendBuffer* buffer = cx.buffers.AttachSend(tcb);
-  if (buffer == nullptr) return std::unexpected(Error::kNoMemory);
-  NoteAppLimit(cx, tcb, buffer->loss);
-  const std::size_t room = std::min<std::size_t>(data.size(), std::min(limit - held, room_unsent));
-  const std::size_t taken = buffer->bytes.Append(cx.buffers.chunks, data.first(room));
-  if (taken == 0) return std::unexpected(held == 0 ? Error::kNoMemory : Error::kWouldBlock);
-  tcb.more = more;
-  if (urgent) MarkUrgent(cx, tcb);
+  if (WaitsForData(tcb)) return QueueSynData(cx, tcb, data);
+  const Result<std::size_t> room = MakeRoom(cx, tcb, data.size());
+  if (!room || *room == 0) return room;
+  ByteQueue& bytes = cx.buffers.send[tcb.send_buffer].bytes;
+  const bool first = bytes.empty();
+  const std::size_t taken = bytes.Append(cx.buffers.chunks, data.first(*room));
+  if (taken == 0) return std::unexpected(first ? Error::kNoMemory : Error::kWouldBlock);
+  NoteQueued(cx, tcb, more, urgent);
   return taken;
 }
+
+Result<std::size_t> UserSendReference(Context& cx, Tcb& tcb, std::span<const std::byte> data,
+                                      std::uint64_t token, bool more, bool urgent) {
+  if (auto error = TakePendingError(tcb)) return std::unexpected(*error);
+  if (WaitsForData(tcb)) return CopySynData(cx, tcb, data, token);
+  const Result<std::size_t> room = MakeRoom(cx, tcb, data.size());
+  if (!room || *room == 0) return room;
+  Chunk* chunk = cx.buffers.chunks.Refer(data.first(*room), token);
+  if (chunk == nullptr) return std::unexpected(Error::kNoMemory);
+  cx.buffers.send[tcb.send_buffer].bytes.Append(chunk);
+  NoteQueued(cx, tcb, more, urgent);
+  return *room;
+}
+
+namespace {
+
+// Why there is nothing to read, if there is nothing; 0: the end of the stream.
+Result<std::size_t> NothingToRead(Tcb& tcb) {
+  if (tcb.fin_received) return 0;
+  if (auto error = TakePendingError(tcb)) return std::unexpected(*error);
+  if (tcb.read_shut || Over(tcb)) return 0;
+  if (IsIn(tcb.state, In(State::kClosed) | In(State::kListen))) {
+    return std::unexpected(Error::kNotConnected);
+  }
+  return std::unexpected(Error::kWouldBlock);
+}
+
+}  // namespace
 
 Result<std::size_t> UserRead(Context& cx, Tcb& tcb, std::span<std::byte> into, bool peek) {
   if (cx.buffers.ReceiveSize(tcb) != 0) {
@@ -161,13 +222,23 @@ Result<std::size_t> UserRead(Context& cx, Tcb& tcb, std::span<std::byte> into, b
     }
     if (n != 0 || into.empty()) return n;  // 0: only an urgent byte was there
   }
-  if (tcb.fin_received) return 0;
-  if (auto error = TakePendingError(tcb)) return std::unexpected(*error);
-  if (tcb.read_shut || Over(tcb)) return 0;
-  if (IsIn(tcb.state, In(State::kClosed) | In(State::kListen))) {
-    return std::unexpected(Error::kNotConnected);
-  }
-  return std::unexpected(Error::kWouldBlock);
+  return NothingToRead(tcb);
+}
+
+Result<Chunk*> UserBorrow(Context& cx, Tcb& tcb, Slice& piece) {
+  if (Chunk* chunk = LendStream(cx, tcb, piece)) return chunk;
+  const Result<std::size_t> end = NothingToRead(tcb);
+  if (!end) return std::unexpected(end.error());
+  return nullptr;
+}
+
+void UserGiveBack(Context& cx, Tcb& tcb, std::uint32_t n) {
+  if (tcb.receive_buffer == kNoSlot) return;  // the connection is over
+  ReceiveBuffer& buffer = cx.buffers.receive[tcb.receive_buffer];
+  ESTAB_CHECK(buffer.borrowed >= n);
+  buffer.borrowed -= n;
+  NoteRead(cx, tcb);
+  AckIfWindowOpens(cx, tcb);
 }
 
 Result<std::size_t> UserReadUrgent(Context& cx, Tcb& tcb, std::span<std::byte> into, bool peek) {

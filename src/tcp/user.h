@@ -17,8 +17,19 @@ void BeginOpen(Context& cx, Tcb& tcb, std::uint32_t mtu);
 Result<std::size_t> UserSend(Context& cx, Tcb& tcb, std::span<const std::byte> data,
                              bool more = false, bool urgent = false);
 
+/// The same by reference: the bytes stay where they are until `token` is returned by the pool of
+/// chunks. Errors as Stack::SendReference.
+Result<std::size_t> UserSendReference(Context& cx, Tcb& tcb, std::span<const std::byte> data,
+                                      std::uint64_t token, bool more = false, bool urgent = false);
+
 /// Gives the user what has arrived in order. Errors as Stack::Read.
 Result<std::size_t> UserRead(Context& cx, Tcb& tcb, std::span<std::byte> into, bool peek);
+
+/// Lends the user a piece of what has arrived in order, in a chunk that has gained a reference;
+/// nullptr at the end of the stream. Errors as Stack::Read.
+Result<Chunk*> UserBorrow(Context& cx, Tcb& tcb, Slice& piece);
+/// `n` bytes that were borrowed take no room any more.
+void UserGiveBack(Context& cx, Tcb& tcb, std::uint32_t n);
 
 /// The urgent byte, out of band. Errors as Stack::ReadUrgent.
 Result<std::size_t> UserReadUrgent(Context& cx, Tcb& tcb, std::span<std::byte> into, bool peek);

@@ -17,6 +17,7 @@
 
 #include "base/bytes.h"
 #include "estab/stack.h"
+#include "fuzz/loans.h"
 #include "sim/packet_view.h"
 #include "wire/checksum.h"
 #include "wire/fragment.h"
@@ -512,21 +513,32 @@ class Machine : public PacketSink {
 
   void Write(User& user, std::size_t size) {
     const auto data = Payload(user.written, size);
-    const auto sent = stack_->Send(now_, user.id, data);
+    const auto sent = size % 4 == 3 ? loans_.Send(*stack_, now_, user.id, data)
+                                    : stack_->Send(now_, user.id, data);
     if (!sent) return;
     FUZZ_CHECK(*sent <= size);
     user.written = static_cast<std::uint8_t>(user.written + *sent);
   }
 
   void Read(User& user, std::size_t size, bool peek) {
+    if (!peek && size % 4 == 3) return Borrow(user);
     std::vector<std::byte> into(size);
     const auto got = stack_->Read(now_, user.id, into, peek);
     if (!got) return;
     FUZZ_CHECK(*got <= size);
-    if (!checks_reads_ || *got == 0) return;
-    std::uint8_t expected = user.expected.value_or(static_cast<std::uint8_t>(into[0]));
-    for (std::size_t i = 0; i < *got; ++i)
-      FUZZ_CHECK(into[i] == static_cast<std::byte>(expected++));
+    CheckRead(user, std::span(into).first(*got), peek);
+  }
+
+  void Borrow(User& user) {
+    const auto got = loans_.Borrow(*stack_, now_, user.id);
+    if (got) CheckRead(user, *got, false);
+    FUZZ_CHECK(loans_.GiveBack(*stack_, now_, p_.Below(8)));
+  }
+
+  void CheckRead(User& user, std::span<const std::byte> bytes, bool peek) {
+    if (!checks_reads_ || bytes.empty()) return;
+    std::uint8_t expected = user.expected.value_or(static_cast<std::uint8_t>(bytes[0]));
+    for (const std::byte byte : bytes) FUZZ_CHECK(byte == static_cast<std::byte>(expected++));
     if (!peek) user.expected = expected;
   }
 
@@ -746,6 +758,7 @@ class Machine : public PacketSink {
 
   void Check() {
     stack_->CheckInvariants();
+    FUZZ_CHECK(loans_.TakeBack(*stack_));
     const StackCounters n = stack_->Counters();
     FUZZ_CHECK(n.orphans <= n.sockets);
     FUZZ_CHECK(users_.size() <= n.sockets);
@@ -766,6 +779,7 @@ class Machine : public PacketSink {
     }
     users_.clear();
     Complete(held_.size());
+    FUZZ_CHECK(loans_.GiveBack(*stack_, now_, 0));
     stack_->Transmit(now_, *this);
     for (int i = 0; stack_->NextDeadline() != kNever; ++i) {
       FUZZ_CHECK(i < 100'000);
@@ -774,6 +788,7 @@ class Machine : public PacketSink {
     stack_->Transmit(now_, *this);
     stack_->CheckInvariants();
     FUZZ_CHECK(!stack_->WantsTransmit());
+    FUZZ_CHECK(loans_.TakeBack(*stack_) && loans_.settled());
     const StackCounters n = stack_->Counters();
     FUZZ_CHECK(n.sockets == 0);
     FUZZ_CHECK(n.half_open == 0);
@@ -795,6 +810,7 @@ class Machine : public PacketSink {
   std::vector<Flow> flows_;
   std::vector<Held> held_;
   std::vector<User> users_;
+  Loans loans_;
 };
 
 }  // namespace

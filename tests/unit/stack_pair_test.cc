@@ -56,32 +56,6 @@ struct Flow {
   }
 };
 
-// b listens, a connects; nullopt if either could not.
-struct Ends {
-  SocketId listener, client, server;
-};
-std::optional<Ends> OpenPair(Pair& pair, Duration patience = seconds(5)) {
-  Ends ends;
-  const auto listener = pair.b.stack->Open(pair.v6);
-  if (!listener) return std::nullopt;
-  ends.listener = *listener;
-  const IpAddress any = pair.v6 ? IpAddress::AnyV6() : IpAddress::AnyV4();
-  if (!pair.b.stack->Bind(ends.listener, {any, 80})) return std::nullopt;
-  if (!pair.b.stack->Listen(pair.now, ends.listener, 5)) return std::nullopt;
-  const auto client = pair.a.stack->Open(pair.v6);
-  if (!client) return std::nullopt;
-  ends.client = *client;
-  if (pair.a.stack->Connect(pair.now, ends.client, {pair.Address(2), 80}).error() !=
-      Error::kInProgress) {
-    return std::nullopt;
-  }
-  pair.Pass(patience);
-  const auto server = pair.b.stack->Accept(pair.now, ends.listener);
-  if (!server) return std::nullopt;
-  ends.server = *server;
-  return ends;
-}
-
 void ExpectEmpty(const Stack& stack, std::uint32_t listeners = 0) {
   const StackCounters c = stack.Counters();
   EXPECT_EQ(c.sockets, listeners);
