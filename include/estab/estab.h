@@ -219,7 +219,16 @@ ESTAB_API int estab_connect(estab_stack* stack, int s, const struct sockaddr* ad
  * EAGAIN. EPIPE: the sending side is closed, or was never connected; ECONNRESET, ETIMEDOUT, ...:
  * how the connection ended, told once. flags: MSG_DONTWAIT, MSG_NOSIGNAL, MSG_MORE (a segment that
  * is not full waits for more: until the next send without it, an ACK, or an RTO), MSG_OOB (the last
- * byte is urgent, RFC 6093), MSG_DONTROUTE (which to TCP means nothing); others EOPNOTSUPP. */
+ * byte is urgent, RFC 6093), MSG_DONTROUTE (which to TCP means nothing); others EOPNOTSUPP.
+ *
+ * MSG_ZEROCOPY, on a socket with SO_ZEROCOPY (without, it is ignored, as on Linux for TCP): the
+ * bytes are sent, and sent again if they are lost, from where they lie. They must stay there,
+ * unchanged, until the error queue names the call (see estab_recvmsg), or the socket's last handle
+ * is closed: what is not acknowledged then is copied first (without memory for that the connection
+ * is reset). Calls that take at least one byte are counted, from 0. They count against SO_SNDBUF
+ * like others. Worth it from some 10 KiB. ENOBUFS: calls under way and notices not fetched would
+ * take more than 128 KiB at 576 bytes each (Linux's default of net.core.optmem_max, which cannot be
+ * set here); calls in a row count once for up to 512 KiB. Not with MSG_FASTOPEN (EOPNOTSUPP). */
 ESTAB_API ssize_t estab_send(estab_stack* stack, int s, const void* data, size_t size, int flags);
 
 /* Takes bytes that arrived. Waits for at least one (with MSG_WAITALL for all of them), the end of
@@ -228,8 +237,8 @@ ESTAB_API ssize_t estab_send(estab_stack* stack, int s, const void* data, size_t
  * flags: MSG_DONTWAIT, MSG_PEEK (leaves the bytes), MSG_WAITALL, MSG_TRUNC (drops the bytes; data
  * may be NULL), MSG_OOB (the urgent byte; never waits. EINVAL: there is none, it was read, or
  * SO_OOBINLINE; EAGAIN: it was announced and has not come), MSG_NOSIGNAL, MSG_CMSG_CLOEXEC,
- * MSG_ERRQUEUE (EAGAIN: that queue is always empty); others EOPNOTSUPP. A read ends in front of an
- * urgent byte; the one that begins there leaves it out. */
+ * MSG_ERRQUEUE (see estab_recvmsg: drops one notice and returns 0); others EOPNOTSUPP. A read ends
+ * in front of an urgent byte; the one that begins there leaves it out. */
 ESTAB_API ssize_t estab_recv(estab_stack* stack, int s, void* data, size_t size, int flags);
 
 /* estab_send; the address is not looked at, as for every stream socket on Linux (but EINVAL for a
@@ -246,8 +255,36 @@ ESTAB_API ssize_t estab_sendmsg(estab_stack* stack, int s, const struct msghdr* 
 
 /* estab_recv into several pieces. msg_namelen becomes 0 if there is a msg_name. msg_flags: MSG_OOB
  * with an urgent byte, MSG_CTRUNC if the control data did not fit. Control data: with TCP_INQ one
- * message {SOL_TCP, TCP_CM_INQ, int}: the bytes that still wait. */
+ * message {SOL_TCP, TCP_CM_INQ, int}: the bytes that still wait.
+ *
+ * With MSG_ERRQUEUE takes the oldest notice of MSG_ZEROCOPY instead, without waiting (EAGAIN: there
+ * is none): returns 0, msg_flags has MSG_ERRQUEUE, and the control data is one message {SOL_IP,
+ * IP_RECVERR}, or {SOL_IPV6, IPV6_RECVERR} of an AF_INET6 socket, with a struct sock_extended_err
+ * of <linux/errqueue.h>: ee_errno 0, ee_origin SO_EE_ORIGIN_ZEROCOPY, and the calls ee_info to
+ * ee_data, whose memory is the caller's again. ee_code is SO_EE_CODE_ZEROCOPY_COPIED if it was
+ * copied after all: to an address of the stack itself, and on a SYN. While there is a notice, poll
+ * says POLLERR. Notices of a closed socket are gone. */
 ESTAB_API ssize_t estab_recvmsg(estab_stack* stack, int s, struct msghdr* message, int flags);
+
+/* Bytes that have arrived, where they lie. */
+struct estab_loan {
+  const void* data;
+  size_t size;
+  uint64_t id; /* names them in estab_recv_return */
+};
+
+/* Reads without a copy: waits for bytes as estab_recv does, and lends what is there, in up to
+ * `count` pieces (64 at most). Returns how many; 0 at the end of the stream. The bytes have been
+ * read, and keep their place in the receive buffer: the window opens when they are returned. They
+ * stay as they are until then, also beyond estab_close, but not beyond estab_stack_destroy. They
+ * end in front of an urgent byte, as estab_recv does. flags: MSG_DONTWAIT; others EOPNOTSUPP.
+ * EINVAL: count is 0; else as estab_recv. */
+ESTAB_API ssize_t estab_recv_borrow(estab_stack* stack, int s, struct estab_loan* loans,
+                                    size_t count, int flags);
+
+/* Gives back what was borrowed, from whichever sockets, in any order and number. Only `id` is
+ * looked at. EINVAL: something is not on loan; the rest is returned. */
+ESTAB_API int estab_recv_return(estab_stack* stack, const struct estab_loan* loans, size_t count);
 
 /* estab_recv and estab_send without flags, for one piece or for `count` (0 to 1024: EINVAL). */
 ESTAB_API ssize_t estab_read(estab_stack* stack, int s, void* data, size_t size);
@@ -269,7 +306,7 @@ ESTAB_API int estab_close(estab_stack* stack, int s);
 /* Sets an option. Supported:
  *  SOL_SOCKET    SO_REUSEADDR SO_REUSEPORT SO_LINGER SO_KEEPALIVE SO_RCVTIMEO SO_SNDTIMEO
  *                SO_RCVBUF SO_SNDBUF SO_RCVBUFFORCE SO_SNDBUFFORCE SO_RCVLOWAT SO_OOBINLINE
- *                SO_MAX_PACING_RATE
+ *                SO_MAX_PACING_RATE SO_ZEROCOPY
  *  IPPROTO_TCP   TCP_NODELAY TCP_CORK TCP_QUICKACK TCP_MAXSEG TCP_KEEPIDLE TCP_KEEPINTVL
  *                TCP_KEEPCNT TCP_SYNCNT TCP_LINGER2 TCP_USER_TIMEOUT TCP_NOTSENT_LOWAT
  *                TCP_WINDOW_CLAMP TCP_INQ TCP_FASTOPEN_KEY TCP_CONGESTION
@@ -288,8 +325,9 @@ ESTAB_API int estab_close(estab_stack* stack, int s);
  * bits of a TOS cannot be set. TCP_FASTOPEN_KEY: 16 or 32 bytes, of a listener. TCP_CONGESTION:
  * "cubic", "reno" or "bbr", at any time, and inherited by accepted sockets; ENOENT for others.
  * SO_MAX_PACING_RATE: bytes a second, an unsigned int or long, all ones for no limit; what is sent
- * is paced from then on, at no more than that. SO_RCVTIMEO, SO_SNDTIMEO: struct timeval; 0 is "no
- * limit". EINVAL: a value or length out of range; EDOM: tv_usec; EFAULT. */
+ * is paced from then on, at no more than that. SO_ZEROCOPY: 0 or 1, at any time, and inherited by
+ * accepted sockets; MSG_ZEROCOPY counts from then on. SO_RCVTIMEO, SO_SNDTIMEO: struct timeval; 0
+ * is "no limit". EINVAL: a value or length out of range; EDOM: tv_usec; EFAULT. */
 ESTAB_API int estab_setsockopt(estab_stack* stack, int s, int level, int name, const void* value,
                                socklen_t length);
 

@@ -146,6 +146,13 @@ class Host {
   std::shared_ptr<HostState> state_;
 };
 
+/// Calls of TcpStream::WriteReference whose bytes are the caller's again: numbers first to last.
+struct ReturnedCalls {
+  std::uint32_t first = 0;
+  std::uint32_t last = 0;
+  bool copied = false;  // the bytes were copied after all: nothing was saved
+};
+
 /// One connection. Closed in order when it goes (see Close). Move-only.
 class TcpStream {
  public:
@@ -164,6 +171,26 @@ class TcpStream {
   Result<std::size_t> Write(std::span<const std::byte> bytes);
   /// Write, with everything less than all of it an error.
   Result<void> WriteAll(std::span<const std::byte> bytes);
+  /// What WriteReference took, and the number of the call: the first one's is 0.
+  struct Referred {
+    std::size_t bytes = 0;
+    std::uint32_t call = 0;
+  };
+  /// Write without a copy (Linux: MSG_ZEROCOPY): the bytes are sent, and sent again if they are
+  /// lost, from where they lie. They stay as they are until TakeReturned has named the call, or the
+  /// stream is closed: Close copies what is not acknowledged yet. Worth it from some 10 KiB. A call
+  /// that returns an error has no number. kNoBuffers: too many calls are under way; else as Write.
+  Result<Referred> WriteReference(std::span<const std::byte> bytes);
+  /// The oldest calls whose bytes have come back, in one range as far as they follow upon each
+  /// other; nullopt if there are none. Poll ends with kReturned while there are. Never waits.
+  Result<std::optional<ReturnedCalls>> TakeReturned();
+  /// Read without a copy: waits for bytes and lends some, in up to `pieces.size()` pieces; returns
+  /// how many. 0 is the end of the stream. They have been read, but take room in the receive buffer
+  /// until GiveBack, which may come after Close, from any stream of the host; not after the host is
+  /// gone. kInvalid: no room for pieces; else as Read.
+  Result<std::size_t> Borrow(std::span<BorrowedBytes> pieces);
+  /// Gives pieces back, in any order. kInvalid: one is not on loan; the others are given back.
+  Result<void> GiveBack(std::span<const BorrowedBytes> pieces);
   /// Sends a FIN behind all queued data; reading goes on.
   Result<void> ShutdownWrite();
   /// Reads return 0 from now on.

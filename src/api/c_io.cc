@@ -1,6 +1,7 @@
 // The C interface: bytes in and out.
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/errqueue.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 
@@ -44,8 +45,12 @@ int CheckPieces(const iovec* pieces, std::size_t count, bool blank = false) {
 ssize_t Send(estab_stack* stack, int s, const iovec* pieces, std::size_t count, int flags) {
   return Run(stack, [&](Sockets& sockets) -> ssize_t {
     if (const int error = CheckPieces(pieces, count)) return Fail(error);
-    if ((flags & ~kSendFlags) != 0) return Fail(EOPNOTSUPP);
-    const auto sent = sockets.Send(s, {pieces, count}, (flags & MSG_DONTWAIT) != 0, FlagsOf(flags));
+    if ((flags & ~(kSendFlags | MSG_ZEROCOPY)) != 0) return Fail(EOPNOTSUPP);
+    const bool dont_wait = (flags & MSG_DONTWAIT) != 0;
+    const auto sent =
+        (flags & MSG_ZEROCOPY) != 0
+            ? sockets.SendReference(s, {pieces, count}, dont_wait, FlagsOf(flags), nullptr)
+            : sockets.Send(s, {pieces, count}, dont_wait, FlagsOf(flags));
     // As Linux: for a sender, a socket that was never connected is a broken pipe.
     if (!sent && sent.error() == Error::kNotConnected) return Fail(EPIPE);
     return ToCount(sent);
@@ -77,11 +82,6 @@ ssize_t Receive(estab_stack* stack, int s, const iovec* pieces, std::size_t coun
   return Run(stack, [&](Sockets& sockets) -> ssize_t {
     if (const int error = CheckPieces(pieces, count, (flags & MSG_TRUNC) != 0)) return Fail(error);
     if ((flags & ~kReceiveFlags) != 0) return Fail(EOPNOTSUPP);
-    if ((flags & MSG_ERRQUEUE) != 0) {  // nothing is ever in that queue
-      const auto there = sockets.With(
-          s, [](OpenFile&, estab::Stack&, estab::Time) -> estab::Result<bool> { return true; });
-      return there ? Fail(EAGAIN) : Fail(there.error());
-    }
     return ToCount(sockets.Receive(s, {pieces, count},
                                    {.dont_wait = (flags & MSG_DONTWAIT) != 0,
                                     .peek = (flags & MSG_PEEK) != 0,
@@ -104,25 +104,58 @@ ssize_t AsFile(ssize_t n) { return n < 0 && errno == ENOTSOCK ? Fail(EINVAL) : n
 // Whether `s` is open; if it is none, errno says so.
 bool IsOpen(estab_stack* stack, int s) { return estab_fcntl(stack, s, F_GETFD, 0) >= 0; }
 
-// Puts the one control message that there is, TCP_INQ's, into `message`, as far as there is room.
-void PutQueued(int queued, msghdr* message) {
+// Makes one control message of `value` the whole of `message`'s, as far as there is room.
+template <class Value>
+void PutControl(int level, int type, const Value& value, msghdr* message) {
   const std::size_t room = message->msg_controllen;
   message->msg_controllen = 0;
-  if (queued < 0) return;
   if (message->msg_control == nullptr || room < sizeof(cmsghdr)) {
     message->msg_flags |= MSG_CTRUNC;
     return;
   }
-  alignas(cmsghdr) unsigned char bytes[CMSG_SPACE(sizeof(int))] = {};
+  alignas(cmsghdr) unsigned char bytes[CMSG_SPACE(sizeof(Value))] = {};
   cmsghdr header{};
-  header.cmsg_level = SOL_TCP;
-  header.cmsg_type = TCP_CM_INQ;
-  header.cmsg_len = std::min(room, std::size_t{CMSG_LEN(sizeof(int))});
-  if (header.cmsg_len < CMSG_LEN(sizeof(int))) message->msg_flags |= MSG_CTRUNC;
+  header.cmsg_level = level;
+  header.cmsg_type = type;
+  header.cmsg_len = std::min(room, std::size_t{CMSG_LEN(sizeof(Value))});
+  if (header.cmsg_len < CMSG_LEN(sizeof(Value))) message->msg_flags |= MSG_CTRUNC;
   std::memcpy(bytes, &header, sizeof(header));
-  std::memcpy(bytes + CMSG_LEN(0), &queued, sizeof(queued));
+  std::memcpy(bytes + CMSG_LEN(0), &value, sizeof(value));
   std::memcpy(message->msg_control, bytes, header.cmsg_len);
   message->msg_controllen = std::min(room, sizeof(bytes));
+}
+
+// What the error queue tells, as Linux's ip_recv_error and ipv6_recv_error lay it out: behind the
+// error there is room for the address of whoever caused it, which nobody did.
+template <class Address>
+struct QueuedError {
+  sock_extended_err error;
+  Address offender;
+};
+
+// MSG_ERRQUEUE: the oldest notice of MSG_ZEROCOPY. Never waits.
+ssize_t ReceiveNotice(estab_stack* stack, int s, msghdr* message) {
+  return Run(stack, [&](Sockets& sockets) -> ssize_t {
+    const auto notice = sockets.TakeReturned(s);
+    if (!notice) return Fail(notice.error());
+    if (!*notice) return Fail(EAGAIN);
+    sock_extended_err error{};
+    error.ee_origin = SO_EE_ORIGIN_ZEROCOPY;
+    error.ee_code = (*notice)->copied ? SO_EE_CODE_ZEROCOPY_COPIED : 0;
+    error.ee_info = (*notice)->first;
+    error.ee_data = (*notice)->last;
+    message->msg_flags |= MSG_ERRQUEUE;
+    const auto ipv6 =
+        sockets.With(s, [](OpenFile& file, estab::Stack&, estab::Time) -> estab::Result<bool> {
+          return file.ipv6;
+        });
+    if (ipv6.value_or(false)) {
+      PutControl(SOL_IPV6, IPV6_RECVERR, QueuedError<sockaddr_in6>{error, {}}, message);
+    } else {
+      PutControl(SOL_IP, IP_RECVERR, QueuedError<sockaddr_in>{error, {}}, message);
+    }
+    return 0;
+  });
 }
 
 }  // namespace
@@ -134,6 +167,8 @@ ssize_t estab_send(estab_stack* stack, int s, const void* data, size_t size, int
 
 ssize_t estab_recv(estab_stack* stack, int s, void* data, size_t size, int flags) {
   const iovec piece{data, size};
+  msghdr none{};
+  if ((flags & MSG_ERRQUEUE) != 0) return ReceiveNotice(stack, s, &none);
   return Receive(stack, s, &piece, 1, flags);
 }
 
@@ -171,6 +206,12 @@ ssize_t estab_recvmsg(estab_stack* stack, int s, msghdr* message, int flags) {
   if (message == nullptr) return Fail(EFAULT);
   if (static_cast<int>(message->msg_namelen) < 0) return Fail(EINVAL);
   if (message->msg_iovlen > kMaxPieces) return Fail(EMSGSIZE);
+  if ((flags & MSG_ERRQUEUE) != 0) {
+    message->msg_flags = flags & MSG_CMSG_CLOEXEC;
+    const ssize_t told = ReceiveNotice(stack, s, message);
+    if (told >= 0 && message->msg_name != nullptr) message->msg_namelen = 0;
+    return told;
+  }
   int queued = -1;
   const ssize_t n = Receive(stack, s, message->msg_iov, message->msg_iovlen, flags, &queued);
   if (n < 0) return n;
@@ -180,7 +221,11 @@ ssize_t estab_recvmsg(estab_stack* stack, int s, msghdr* message, int flags) {
     message->msg_flags |= MSG_OOB;
     if (TotalSize(message->msg_iov, message->msg_iovlen) == 0) message->msg_flags |= MSG_TRUNC;
   }
-  PutQueued(queued, message);
+  if (queued >= 0) {
+    PutControl(SOL_TCP, TCP_CM_INQ, queued, message);
+  } else {
+    message->msg_controllen = 0;
+  }
   return n;
 }
 

@@ -71,6 +71,15 @@ int SetInq(OpenFile& file, const OptionIn& in) {
   return 0;
 }
 
+bool IsZeroCopy(int level, int name) { return level == SOL_SOCKET && name == SO_ZEROCOPY; }
+
+int SetZeroCopy(OpenFile& file, const OptionIn& in) {
+  const auto value = in.As<int>();
+  if (!value || *value < 0 || *value > 1) return EINVAL;
+  file.zero_copy = *value != 0;
+  return 0;
+}
+
 int GetError(estab::Stack& stack, const OpenFile& file, OptionOut* out) {
   const auto error = stack.TakeError(file.socket);
   if (!error) return estab::ToErrno(error.error());
@@ -115,6 +124,7 @@ int estab_setsockopt(estab_stack* stack, int s, int level, int name, const void*
       const OptionIn in{value, length};
       if (IsTimeout(level, name)) return SetTimeout(file, name, in);
       if (IsInq(level, name)) return SetInq(file, in);
+      if (IsZeroCopy(level, name)) return SetZeroCopy(file, in);
       return estab::api::SetStackOption(engine, now, file.socket, file.ipv6, level, name, in);
     });
   });
@@ -133,6 +143,8 @@ int estab_getsockopt(estab_stack* stack, int s, int level, int name, void* value
         GetTimeout(file, name, &out);
       } else if (IsInq(level, name)) {
         out.Set(file.report_queue ? 1 : 0);
+      } else if (IsZeroCopy(level, name)) {
+        out.Set(file.zero_copy ? 1 : 0);
       } else if (level == SOL_SOCKET && name == SO_ERROR) {
         error = GetError(engine, file, &out);
       } else {

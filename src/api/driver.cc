@@ -104,11 +104,24 @@ bool Driver::Settle() {
 }
 
 bool Driver::DrainReady() {
-  bool any = false;
+  bool any = DrainReturned();
   while (const std::size_t n = stack_->DrainReady(events_)) {
     any = true;
     for (std::size_t i = 0; i < n && ready_sink_ != nullptr; ++i) ready_sink_->OnReady(events_[i]);
     if (n < events_.size()) break;
+  }
+  return any;
+}
+
+void Driver::OwnHeld() {
+  links_.OwnHeld([&](std::uint64_t token) { stack_->TransmitComplete({&token, 1}); });
+}
+
+bool Driver::DrainReturned() {
+  ReturnedBytes bytes;
+  bool any = false;
+  for (; stack_->TakeReturned({&bytes, 1}) != 0; any = true) {
+    if (ready_sink_ != nullptr) ready_sink_->OnReturned(bytes);
   }
   return any;
 }

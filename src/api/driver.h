@@ -25,6 +25,8 @@ namespace estab::api {
 class ReadySink {
  public:
   virtual void OnReady(const ReadyEvent& event) = 0;
+  /// And of bytes sent by reference that have come back.
+  virtual void OnReturned(const ReturnedBytes& bytes) = 0;
 
  protected:
   ~ReadySink() = default;
@@ -84,6 +86,8 @@ class Driver {
   Time Clock();
   /// Sends what is to be sent, wakes whom that concerns; true if a socket became readier.
   bool Settle();
+  /// No link reads the memory of the stack, or of its users, any more.
+  void OwnHeld();
   /// Wakes every waiting call, so that it looks again.
   void WakeAll();
   /// Waits until something may have changed or the waiter's deadline has passed. False: the stack
@@ -124,6 +128,7 @@ class Driver {
  private:
   Driver(Stack stack, io::Event event, std::shared_ptr<Exchange::End> end);
   bool DrainReady();
+  bool DrainReturned();
   void Notify();
   void Kick();
   void Look(Waiter& waiter);

@@ -87,13 +87,16 @@ Result<std::size_t> Driver::Collect(int link, std::span<std::byte> into, Time* a
   MemoryLink* memory = links_.Memory(link);
   if (memory == nullptr) return std::unexpected(Error::kInvalid);
   if (memory->empty()) return 0;
-  const std::span<const std::byte> packet = memory->front();
-  if (packet.size() > into.size()) return std::unexpected(Error::kMessageTooLong);
-  const std::size_t size = packet.size();
-  std::copy(packet.begin(), packet.end(), into.begin());
+  const std::size_t size = memory->front_size();
+  if (size > into.size()) return std::unexpected(Error::kMessageTooLong);
   if (at != nullptr) *at = memory->front_time();
-  memory->Pop();
-  if (memory->TakeRefused()) Settle();
+  const std::uint64_t token = memory->Take(into);
+  if (token != 0) stack_->TransmitComplete({&token, 1});
+  if (memory->TakeRefused()) {
+    Settle();
+  } else if (token != 0 && DrainReturned()) {
+    Notify();
+  }
   return size;
 }
 

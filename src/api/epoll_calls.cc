@@ -13,13 +13,14 @@ std::uint32_t PollBitsOf(std::uint8_t readiness) {
   if ((readiness & kReadClosed) != 0) bits |= POLLRDHUP;
   if ((readiness & kUrgent) != 0) bits |= POLLPRI;
   if ((readiness & kHangup) != 0) bits |= POLLHUP;
-  if ((readiness & kErrorPending) != 0) bits |= POLLERR;
+  if ((readiness & (kErrorPending | kReturned)) != 0) bits |= POLLERR;
   return bits;
 }
 
 std::uint8_t Sockets::ReadinessOf(OpenFile& file) {
   if (file.kind == FileKind::kEpoll) return file.epoll->Ready() ? std::uint8_t{kReadable} : 0;
-  return driver_->stack().GetReadiness(file.socket).value_or(0);
+  const int notice = file.notices != nullptr && !file.notices->empty() ? kReturned : 0;
+  return static_cast<std::uint8_t>(driver_->stack().GetReadiness(file.socket).value_or(0) | notice);
 }
 
 std::uint32_t Sockets::PollBits(OpenFile& file) { return PollBitsOf(ReadinessOf(file)); }

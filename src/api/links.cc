@@ -92,6 +92,9 @@ bool Links::wants_write() const {
 }
 
 SinkCapabilities Links::Capabilities(LinkId id) const {
+  if (id < links_.size() && std::holds_alternative<MemoryLink>(links_[id])) {
+    return MemoryLink::kCapabilities;
+  }
   const io::Device* device = id < links_.size() ? DeviceOf(links_[id]) : nullptr;
   return device == nullptr ? SinkCapabilities{} : device->Capabilities();
 }
@@ -105,7 +108,7 @@ SinkResult Links::Send(const TxPacket& packet) {
   } else if (io::Port* port = PortOf(link)) {
     result = port->Send(now_, packet);
   }
-  if (result == SinkResult::kSent) ++sent_;
+  if (result != SinkResult::kBusy) ++sent_;
   return result;
 }
 

@@ -62,6 +62,13 @@ class Links final : public PacketSink {
     }
     return result;
   }
+  /// Memory links copy what they hold; calls `complete(token)` for each packet.
+  template <class Complete>
+  void OwnHeld(Complete&& complete) {
+    for (Link& link : links_) {
+      if (auto* memory = std::get_if<MemoryLink>(&link)) memory->Own(complete);
+    }
+  }
   /// The earliest moment at which Advance has something to do: neighbours that do not answer.
   Time NextDeadline() const;
   void Advance(Time now, Stack& stack);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "api/epoll.h"
+#include "api/send_notices.h"
 #include "estab/address.h"
 #include "estab/observer.h"
 #include "estab/stack.h"
@@ -39,6 +40,8 @@ struct OpenFile {
   std::optional<Endpoint> bound;         // as bind asked for it
   ConnectionNumber past_connection = 0;  // the last connection before `socket`'s own
   bool report_queue = false;             // TCP_INQ
+  bool zero_copy = false;                // SO_ZEROCOPY
+  std::unique_ptr<SendNotices> notices;  // once something was sent by reference
   std::unique_ptr<Epoll> epoll;          // kEpoll
   std::vector<EpollItem*> watchers;      // epolls that watch this file
   unsigned references = 0;

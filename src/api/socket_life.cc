@@ -37,6 +37,7 @@ Result<int> Sockets::Adopt(SocketId socket, bool ipv6, Flags flags, const OpenFi
   file->nonblocking = flags.nonblocking;
   if (parent != nullptr) file->stage = SocketStage::kConnected;
   file->report_queue = parent != nullptr && parent->report_queue;
+  file->zero_copy = parent != nullptr && parent->zero_copy;
   file->receive_timeout = parent != nullptr ? parent->receive_timeout : kNoTimeout;
   file->send_timeout = parent != nullptr ? parent->send_timeout : kNoTimeout;
   const int handle = files_.Add(file.get(), flags.close_on_exec);
@@ -139,6 +140,7 @@ Result<void> Sockets::Close(int handle) {
 void Sockets::Release(OpenFile* file) {
   if (--file->references > 0) return;
   Epoll::Forget(*file);
+  OwnReferences(*file);
   if (file->kind == FileKind::kTcpSocket) driver_->stack().Close(driver_->Now(), file->socket);
   delete file;
 }
@@ -172,7 +174,8 @@ Result<void> Sockets::Poll(std::span<PollItem> items, Duration timeout) {
       OpenFile* file = Find(item.handle);
       item.bad = file == nullptr;
       if (!item.bad) item.readiness = ReadinessOf(*file);
-      any |= item.bad || (item.readiness & (item.wanted | kHangup | kErrorPending)) != 0;
+      const int always = kHangup | kErrorPending | kReturned;
+      any |= item.bad || (item.readiness & (item.wanted | always)) != 0;
     }
     if (!any) return std::unexpected(Error::kWouldBlock);
     return {};

@@ -9,6 +9,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <unordered_map>
 
 #include "api/driver.h"
 #include "api/open_file.h"
@@ -67,6 +68,17 @@ class Sockets final : private ReadySink, private FilePoller {
   /// Queues the pieces; waits until all are queued unless told not to. Partial counts as POSIX.
   Result<std::size_t> Send(int handle, std::span<const iovec> pieces, bool dont_wait,
                            SendFlags flags = {});
+  /// The same by reference (references.cc). `number`, if given, becomes that of the call; if not,
+  /// SO_ZEROCOPY decides, as for MSG_ZEROCOPY, and without it the bytes are copied. kNoBuffers: too
+  /// many calls are under way.
+  Result<std::size_t> SendReference(int handle, std::span<const iovec> pieces, bool dont_wait,
+                                    SendFlags flags, std::uint32_t* number);
+  /// The oldest notice of what SendReference took. Never waits.
+  Result<std::optional<ReturnedCalls>> TakeReturned(int handle);
+  /// Lends what arrived; waits for one byte unless told not to. How many pieces.
+  Result<std::size_t> Borrow(int handle, std::span<BorrowedBytes> pieces, bool dont_wait);
+  /// Takes back what was lent, by whatever socket.
+  Result<void> GiveBack(std::span<const BorrowedBytes> pieces);
 
   /// Connects with data on the SYN (MSG_FASTOPEN), as much as it takes; waits for the connection
   /// and sends the rest unless told not to (then kInProgress, if the SYN takes none). kIsConnected,
@@ -150,6 +162,7 @@ class Sockets final : private ReadySink, private FilePoller {
     driver_->set_ready_sink(this);
   }
   void OnReady(const ReadyEvent& event) override;
+  void OnReturned(const ReturnedBytes& bytes) override;
   std::uint32_t PollBits(OpenFile& file) override;
   // Readiness of whatever the file is.
   std::uint8_t ReadinessOf(OpenFile& file);
@@ -167,8 +180,19 @@ class Sockets final : private ReadySink, private FilePoller {
   Result<void> ConnectOutcome(OpenFile& file);
   Result<void> AwaitConnect(Driver::Lock& lock, OpenFile& file, bool begun);
   Duration ConnectTimeout(const OpenFile& file) const;
+  // A call that sends by reference, once it has sent anything.
+  struct ReferenceCall {
+    std::size_t size;
+    std::optional<std::uint32_t> number;
+  };
+  // `call`: by reference; nullptr: by copying.
   Result<std::size_t> SendPieces(Driver::Lock& lock, OpenFile& file, std::span<const iovec> pieces,
-                                 bool dont_wait, SendFlags flags);
+                                 bool dont_wait, SendFlags flags, ReferenceCall* call = nullptr);
+  Result<std::size_t> SendPiece(OpenFile& file, std::span<const std::byte> piece, SendFlags flags,
+                                ReferenceCall& call);
+  SendNotices& NoticesOf(OpenFile& file);
+  static void WakeForNotice(OpenFile& file);
+  void OwnReferences(OpenFile& file);
   Result<std::size_t> ReceiveSome(OpenFile& file, std::span<const iovec> pieces, std::size_t offset,
                                   const ReceiveFlags& flags);
   int QueueOf(Stack& stack, const OpenFile& file);
@@ -180,6 +204,8 @@ class Sockets final : private ReadySink, private FilePoller {
 
   std::unique_ptr<Driver> driver_;
   FileTable files_;
+  std::unordered_map<std::uint32_t, OpenFile*> referring_;  // SendNotices::owner: whose they are
+  std::uint32_t last_owner_ = 0;
 };
 
 template <class Attempt>

@@ -90,6 +90,30 @@ Result<void> TcpStream::WriteAll(std::span<const std::byte> bytes) {
   return {};
 }
 
+Result<TcpStream::Referred> TcpStream::WriteReference(std::span<const std::byte> bytes) {
+  const iovec piece{const_cast<std::byte*>(bytes.data()), bytes.size()};
+  return WithHost(host_, [&](Sockets& sockets) -> Result<Referred> {
+    Referred referred;
+    const Result<std::size_t> n =
+        sockets.SendReference(handle_, {&piece, 1}, false, {}, &referred.call);
+    if (!n) return std::unexpected(n.error());
+    referred.bytes = *n;
+    return referred;
+  });
+}
+
+Result<std::optional<ReturnedCalls>> TcpStream::TakeReturned() {
+  return WithHost(host_, [&](Sockets& sockets) { return sockets.TakeReturned(handle_); });
+}
+
+Result<std::size_t> TcpStream::Borrow(std::span<BorrowedBytes> pieces) {
+  return WithHost(host_, [&](Sockets& sockets) { return sockets.Borrow(handle_, pieces, false); });
+}
+
+Result<void> TcpStream::GiveBack(std::span<const BorrowedBytes> pieces) {
+  return WithHost(host_, [&](Sockets& sockets) { return sockets.GiveBack(pieces); });
+}
+
 Result<void> TcpStream::ShutdownWrite() {
   return WithHost(host_, [&](Sockets& sockets) { return sockets.Shutdown(handle_, How::kWrite); });
 }

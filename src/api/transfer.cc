@@ -47,7 +47,7 @@ Result<std::size_t> Sockets::Send(int handle, std::span<const iovec> pieces, boo
 
 Result<std::size_t> Sockets::SendPieces(Driver::Lock& lock, OpenFile& file,
                                         std::span<const iovec> pieces, bool dont_wait,
-                                        SendFlags flags) {
+                                        SendFlags flags, ReferenceCall* call) {
   Stack& stack = driver_->stack();
   const std::size_t total = TotalSize(pieces);
   std::size_t sent = 0;
@@ -62,7 +62,8 @@ Result<std::size_t> Sockets::SendPieces(Driver::Lock& lock, OpenFile& file,
       const bool ends = sent + part.size() == total;
       now.more |= !ends;
       now.urgent &= ends;
-      last = stack.Send(driver_->Now(), file.socket, part, now);
+      last = call == nullptr ? stack.Send(driver_->Now(), file.socket, part, now)
+                             : SendPiece(file, part, now, *call);
       if (last) sent += *last;
       return last && *last == part.size();
     });

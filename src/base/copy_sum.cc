@@ -89,10 +89,18 @@ __attribute__((target("avx2"), always_inline)) inline std::uint64_t Total(__m256
   return sum + bytes / 2 * kBias;
 }
 
-__attribute__((target("avx2"))) std::uint64_t SumAvx2(const std::byte* p, std::size_t size) {
-  const auto words = [&](std::size_t at) __attribute__((target("avx2"), always_inline)) {
-    return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p + at));
-  };
+template <bool kCopy>
+__attribute__((target("avx2"), always_inline)) inline __m256i Take(std::byte* to,
+                                                                   const std::byte* from,
+                                                                   std::size_t at) {
+  const __m256i words = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from + at));
+  if constexpr (kCopy) _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + at), words);
+  return words;
+}
+
+template <bool kCopy>
+__attribute__((target("avx2"))) std::uint64_t SumAvx2(std::byte* to, const std::byte* p,
+                                                      std::size_t size) {
   std::uint64_t total = 0;
   while (size >= 32) {
     const std::size_t bytes = (size < kMostAtOnce ? size : kMostAtOnce) / 32 * 32;
@@ -100,45 +108,54 @@ __attribute__((target("avx2"))) std::uint64_t SumAvx2(const std::byte* p, std::s
     __m256i odd = _mm256_setzero_si256();
     std::size_t at = 0;
     for (; at + 128 <= bytes; at += 128) {
-      even = AddPairs(even, words(at));
-      odd = AddPairs(odd, words(at + 32));
-      even = AddPairs(even, words(at + 64));
-      odd = AddPairs(odd, words(at + 96));
+      even = AddPairs(even, Take<kCopy>(to, p, at));
+      odd = AddPairs(odd, Take<kCopy>(to, p, at + 32));
+      even = AddPairs(even, Take<kCopy>(to, p, at + 64));
+      odd = AddPairs(odd, Take<kCopy>(to, p, at + 96));
     }
-    for (; at < bytes; at += 32) even = AddPairs(even, words(at));
+    for (; at < bytes; at += 32) even = AddPairs(even, Take<kCopy>(to, p, at));
     total += Total(_mm256_add_epi32(even, odd), bytes);
     p += bytes;
+    if constexpr (kCopy) to += bytes;
     size -= bytes;
   }
   _mm256_zeroupper();
+  if constexpr (kCopy) std::memcpy(to, p, size);
   return AddCarry(total, SumScalar(p, size));
 }
 
+template <bool kCopy>
 __attribute__((target("avx512bw"), always_inline)) inline __m512i AddWide(__m512i sums,
-                                                                          const std::byte* p) {
-  const __m512i bias = _mm512_set1_epi16(static_cast<short>(0x8000));
-  const __m512i turned = _mm512_xor_si512(_mm512_loadu_si512(p), bias);
+                                                                          std::byte* to,
+                                                                          const std::byte* from,
+                                                                          std::size_t at) {
+  const __m512i words = _mm512_loadu_si512(from + at);
+  if constexpr (kCopy) _mm512_storeu_si512(to + at, words);
+  const __m512i turned = _mm512_xor_si512(words, _mm512_set1_epi16(static_cast<short>(0x8000)));
   return _mm512_add_epi32(sums, _mm512_madd_epi16(turned, _mm512_set1_epi16(1)));
 }
 
-__attribute__((target("avx512bw"))) std::uint64_t SumAvx512(const std::byte* p, std::size_t size) {
+template <bool kCopy>
+__attribute__((target("avx512bw"))) std::uint64_t SumAvx512(std::byte* to, const std::byte* p,
+                                                            std::size_t size) {
   std::uint64_t total = 0;
   while (size >= 128) {
     const std::size_t bytes = (size < kMostAtOnce ? size : kMostAtOnce) / 128 * 128;
     __m512i even = _mm512_setzero_si512();
     __m512i odd = _mm512_setzero_si512();
     for (std::size_t at = 0; at < bytes; at += 128) {
-      even = AddWide(even, p + at);
-      odd = AddWide(odd, p + at + 64);
+      even = AddWide<kCopy>(even, to, p, at);
+      odd = AddWide<kCopy>(odd, to, p, at + 64);
     }
     alignas(64) __m256i halves[2];
     _mm512_store_si512(halves, _mm512_add_epi32(even, odd));
     total += Total(halves[0], bytes) + Total(halves[1], 0);
     p += bytes;
+    if constexpr (kCopy) to += bytes;
     size -= bytes;
   }
   _mm256_zeroupper();
-  return AddCarry(total, SumAvx2(p, size));
+  return AddCarry(total, SumAvx2<kCopy>(to, p, size));
 }
 
 __attribute__((target("avx2"), always_inline)) inline __m256i Words(const std::byte* p) {
@@ -202,12 +219,21 @@ std::uint64_t SumBytes(const std::byte* bytes, std::size_t size) {
   if (size < kFewBytes) return SumScalar(bytes, size);
   switch (Best()) {
     case Path::kAvx512:
-      return SumAvx512(bytes, size);
+      return SumAvx512<false>(nullptr, bytes, size);
     case Path::kAvx2:
-      return SumAvx2(bytes, size);
+      return SumAvx2<false>(nullptr, bytes, size);
     default:
       return SumScalar(bytes, size);
   }
+}
+
+std::uint64_t CopyAndSum(std::byte* to, const std::byte* from, std::size_t size) {
+  if (size >= kFewBytes) {
+    if (Best() == Path::kAvx512) return SumAvx512<true>(to, from, size);
+    if (Best() == Path::kAvx2) return SumAvx2<true>(to, from, size);
+  }
+  std::memcpy(to, from, size);
+  return SumScalar(from, size);
 }
 
 #else
@@ -217,6 +243,11 @@ void CopyBytes(std::byte* to, const std::byte* from, std::size_t size) {
 }
 
 std::uint64_t SumBytes(const std::byte* bytes, std::size_t size) { return SumScalar(bytes, size); }
+
+std::uint64_t CopyAndSum(std::byte* to, const std::byte* from, std::size_t size) {
+  std::memcpy(to, from, size);
+  return SumScalar(from, size);
+}
 
 #endif
 

@@ -14,4 +14,7 @@ void CopyBytes(std::byte* to, const std::byte* from, std::size_t size);
 /// all of them are.
 std::uint64_t SumBytes(const std::byte* bytes, std::size_t size);
 
+/// Both in one pass.
+std::uint64_t CopyAndSum(std::byte* to, const std::byte* from, std::size_t size);
+
 }  // namespace estab

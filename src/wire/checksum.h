@@ -21,6 +21,10 @@ class Checksum {
     AddPiece(bytes.size() <= kShort ? SumOfHeader(bytes) : SumBytes(bytes.data(), bytes.size()),
              bytes.size());
   }
+  /// The same in one pass with a copy of the bytes to `to`.
+  void AddCopying(std::span<const std::byte> bytes, std::byte* to) {
+    AddPiece(CopyAndSum(to, bytes.data(), bytes.size()), bytes.size());
+  }
   /// Adds the pseudo-header of IPv4 (RFC 9293 §3.1) or IPv6 (RFC 8200 §8.1). `length` counts the
   /// bytes from the transport header on. Both addresses are of one family. Call it before Add, or
   /// when an even number of bytes was added.

@@ -43,8 +43,12 @@ void Check(std::span<const std::byte> bytes) {
   // Nothing beyond the end is written.
   constexpr auto kGuard = std::byte{0xa5};
   std::vector<std::byte> copy(bytes.size() + 64, kGuard);
-  CopyBytes(copy.data(), bytes.data(), bytes.size());
+  const std::uint64_t sum = CopyAndSum(copy.data(), bytes.data(), bytes.size());
+  EXPECT_EQ(Folded(sum), Folded(PlainSum(bytes))) << bytes.size();
   EXPECT_EQ(std::memcmp(copy.data(), bytes.data(), bytes.size()), 0);
+  std::vector<std::byte> plain(bytes.size() + 64, kGuard);
+  CopyBytes(plain.data(), bytes.data(), bytes.size());
+  EXPECT_EQ(plain, copy);
   for (std::size_t i = bytes.size(); i < copy.size(); ++i) EXPECT_EQ(copy[i], kGuard);
 }
 

@@ -1,4 +1,8 @@
 // Sending and receiving: flags, counts, errors, urgent data.
+#include <time.h>
+
+#include <linux/errqueue.h>
+
 #include <array>
 
 #include "parity_scripts.h"
@@ -110,6 +114,59 @@ void Messages(Play& r) {
   r.Note("writev", r.m.writev(c.server, out.data(), 3));
   r.m.Settle();
   r.Note("readv", r.m.readv(c.client, in.data(), 2));
+}
+
+// One notice of MSG_ZEROCOPY, if there is one, into so much room.
+void Notice(Play& r, const char* what, int s, std::size_t room = 100) {
+  alignas(cmsghdr) char control[100] = {};
+  msghdr message{};
+  message.msg_control = control;
+  message.msg_controllen = room;
+  r.Say(std::string(what) + ": " + MessageOf(r, s, message, MSG_ERRQUEUE));
+  const cmsghdr* header = CMSG_FIRSTHDR(&message);
+  if (header == nullptr || header->cmsg_len < CMSG_LEN(sizeof(sock_extended_err))) return;
+  sock_extended_err e{};
+  std::memcpy(&e, CMSG_DATA(header), sizeof(e));
+  r.Say("level " + std::to_string(header->cmsg_level) + " type " +
+        std::to_string(header->cmsg_type) + " length " + std::to_string(header->cmsg_len) +
+        " errno " + std::to_string(e.ee_errno) + " origin " + std::to_string(e.ee_origin) +
+        " code " + std::to_string(e.ee_code) + " calls " + std::to_string(e.ee_info) + " to " +
+        std::to_string(e.ee_data));
+}
+
+void ZeroCopy(Play& r) {
+  const Play::Two c = r.Connected();
+  r.Note("without the option", r.Send(c.client, "abc", MSG_ZEROCOPY));
+  Notice(r, "none", c.client);
+  for (const int value : {-1, 2, 1}) {
+    r.Note("SO_ZEROCOPY", r.Set(c.client, SOL_SOCKET, SO_ZEROCOPY, value));
+  }
+  r.Note("send", r.Send(c.client, "abc", MSG_ZEROCOPY));
+  r.Note("send nothing", r.Send(c.client, "", MSG_ZEROCOPY));
+  r.m.Settle();
+  r.Bits("a notice", c.client);
+  Notice(r, "one", c.client);
+  r.Bits("fetched", c.client);
+  for (int i = 0; i < 3; ++i) {
+    r.Note("send", r.Send(c.client, "abc", MSG_ZEROCOPY));
+    r.m.Settle();
+  }
+  Notice(r, "three in one", c.client);
+  Notice(r, "no more", c.client);
+  for (const std::size_t room :
+       {std::size_t{40}, std::size_t{20}, std::size_t{3}, std::size_t{0}}) {
+    r.Note("send", r.Send(c.client, "abc", MSG_ZEROCOPY));
+    r.m.Settle();
+    Notice(r, "little room", c.client, room);
+  }
+  r.Note("send", r.Send(c.client, "abc", MSG_ZEROCOPY));
+  r.m.Settle();
+  char byte = 0;
+  r.Note("recv", r.m.recv(c.client, &byte, 1, MSG_ERRQUEUE));
+  r.Note("recv again", r.m.recv(c.client, &byte, 1, MSG_ERRQUEUE));
+  r.m.shutdown(c.client, SHUT_WR);
+  r.Note("send late", r.Send(c.client, "abc", MSG_ZEROCOPY | MSG_NOSIGNAL));
+  Notice(r, "no call", c.client);
 }
 
 // The urgent byte by itself, read out of band.
@@ -265,6 +322,7 @@ void SelfConnected(Play& r) {
 std::vector<Script> DataScripts() {
   return {{"Flags", Flags},
           {"Messages", Messages},
+          {"ZeroCopy", ZeroCopy},
           {"Urgent", Urgent},
           {"UrgentUnread", UrgentUnread},
           {"UrgentInline", UrgentInline},
