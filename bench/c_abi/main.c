@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/errqueue.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +11,13 @@
 #include "common/harness.h"
 #include "estab/estab.h"
 
-enum { kFirstPort = 1024, kPerListener = 40000, kPiece = 64 * 1024 };
+enum {
+  kFirstPort = 1024,
+  kPerListener = 40000,
+  kPiece = 64 * 1024,
+  kMtu = 1500,
+  kLargestMtu = 65535
+};
 
 struct estab_end {
   estab_stack* stack;
@@ -28,7 +35,7 @@ static struct sockaddr_in address(const char* text, uint64_t port) {
   return a;
 }
 
-static void make(struct estab_end* end, const char* cidr, const char* peer) {
+static void make(struct estab_end* end, const char* cidr, const char* peer, int mtu) {
   static const char* const settings[][2] = {{"estab.mem_limit", "0"},
                                             {"net.ipv4.tcp_max_tw_buckets", "100000000"},
                                             {"net.ipv4.ip_local_port_range", "1024 65535"},
@@ -37,7 +44,7 @@ static void make(struct estab_end* end, const char* cidr, const char* peer) {
   end->stack = estab_stack_create();
   must(end->stack != NULL, "estab_stack_create");
   must(estab_clock_virtual(end->stack) == 0, "estab_clock_virtual");
-  end->link = estab_link_memory(end->stack, 1500);
+  end->link = estab_link_memory(end->stack, mtu);
   must(end->link >= 0, "estab_link_memory");
   must(estab_address_add(end->stack, end->link, cidr) == 0, "estab_address_add");
   must(estab_route_add(end->stack, end->link, peer, NULL) == 0, "estab_route_add");
@@ -46,9 +53,9 @@ static void make(struct estab_end* end, const char* cidr, const char* peer) {
   }
 }
 
-static void make_pair(uint64_t count) {
-  make(&client, "198.51.100.1/24", "192.0.2.0/24");
-  make(&server, "192.0.2.2/24", "198.51.100.0/24");
+static void make_pair_of(uint64_t count, int mtu) {
+  make(&client, "198.51.100.1/24", "192.0.2.0/24", mtu);
+  make(&server, "192.0.2.2/24", "198.51.100.0/24", mtu);
   listeners = malloc(count * sizeof *listeners);
   must(listeners != NULL, "no memory");
   for (uint64_t i = 0; i < count; ++i) {
@@ -61,8 +68,10 @@ static void make_pair(uint64_t count) {
   }
 }
 
+static void make_pair(uint64_t count) { make_pair_of(count, kMtu); }
+
 static size_t move(const struct estab_end* from, const struct estab_end* to) {
-  unsigned char packet[2048];
+  static unsigned char packet[kLargestMtu];
   size_t moved = 0;
   for (;;) {
     const ssize_t n = estab_wire_collect(from->stack, from->link, packet, sizeof packet);
@@ -164,30 +173,97 @@ static uint64_t transfer(int c, int s, uint64_t bytes) {
   return read;
 }
 
-static void measure_bulk(const struct options* o) {
-  const int buffer = (int)o->buffer;
-  make_pair(1);
+/* What has come back: every call in turn, and not copied. */
+static void take_notices(int c, uint32_t* next) {
+  union {
+    struct cmsghdr align;
+    char bytes[256];
+  } control;
+  for (;;) {
+    struct msghdr message = {.msg_control = &control, .msg_controllen = sizeof control};
+    struct sock_extended_err error;
+    if (estab_recvmsg(client.stack, c, &message, MSG_ERRQUEUE) < 0) break;
+    memcpy(&error, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof error);
+    must(error.ee_origin == SO_EE_ORIGIN_ZEROCOPY && error.ee_code == 0, "a notice");
+    must(error.ee_info == *next, "a notice out of turn");
+    *next = error.ee_data + 1;
+  }
+  must(errno == EAGAIN, "estab_recvmsg");
+}
+
+/* The same with MSG_ZEROCOPY and borrowed chunks. */
+static uint64_t transfer_zero_copy(int c, int s, uint64_t bytes) {
+  static char data[kPiece];
+  static uint32_t next;
+  struct estab_loan loans[16];
+  uint64_t read = 0;
+  while (read < bytes) {
+    ssize_t n = 0;
+    while (estab_send(client.stack, c, data, sizeof data, MSG_ZEROCOPY) > 0) {
+    }
+    must(errno == EAGAIN, "estab_send");
+    move(&client, &server);
+    while ((n = estab_recv_borrow(server.stack, s, loans, 16, 0)) > 0) {
+      for (ssize_t i = 0; i < n; ++i) read += loans[i].size;
+      must(estab_recv_return(server.stack, loans, (size_t)n) == 0, "estab_recv_return");
+    }
+    must(n < 0 && errno == EAGAIN, "estab_recv_borrow");
+    move(&server, &client);
+    take_notices(c, &next);
+    pass(10000);
+  }
+  return read;
+}
+
+/* A connection with buffers of `buffer` bytes at both ends. */
+static void open_bulk(int buffer, int* c, int* s) {
   must(estab_setsockopt(server.stack, listeners[0], SOL_SOCKET, SO_RCVBUF, &buffer,
                         sizeof buffer) == 0,
        "SO_RCVBUF");
-  const int c = estab_socket(client.stack, AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-  must(estab_setsockopt(client.stack, c, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof buffer) == 0,
+  *c = estab_socket(client.stack, AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+  must(estab_setsockopt(client.stack, *c, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof buffer) == 0,
        "SO_SNDBUF");
   const struct sockaddr_in at = address("192.0.2.2", kFirstPort);
-  estab_connect(client.stack, c, (const struct sockaddr*)&at, sizeof at);
+  estab_connect(client.stack, *c, (const struct sockaddr*)&at, sizeof at);
   settle();
-  const int s = accept_from(0);
-  transfer(c, s, or_else(o->warm, (uint64_t)64 << 20));
-  packets = 0;
-  const uint64_t began = region_start();
-  const uint64_t read = transfer(c, s, or_else(o->count, (uint64_t)1 << 30));
-  const double ns = region_stop(began);
-  report_begin("bulk");
-  report("buffer", buffer);
+  *s = accept_from(0);
+}
+
+static void report_bulk(const char* workload, const struct options* o, uint64_t read, double ns) {
+  report_begin(workload);
+  report("buffer", o->buffer);
   report("bytes", (double)read);
   report("gbit_per_s", (double)read * 8 / ns);
   report_costs(read / 1448, ns, packets);
   report_end();
+}
+
+static void measure_bulk(const struct options* o) {
+  int c = 0;
+  int s = 0;
+  make_pair(1);
+  open_bulk((int)o->buffer, &c, &s);
+  transfer(c, s, or_else(o->warm, (uint64_t)64 << 20));
+  packets = 0;
+  const uint64_t began = region_start();
+  const uint64_t read = transfer(c, s, or_else(o->count, (uint64_t)1 << 30));
+  report_bulk("bulk", o, read, region_stop(began));
+}
+
+/* Over links of the largest MTU, for a memory link cuts no super-segments; checksums as always. */
+static void measure_zero_copy(const struct options* o) {
+  const int on = 1;
+  int c = 0;
+  int s = 0;
+  make_pair_of(1, kLargestMtu);
+  open_bulk((int)o->buffer, &c, &s);
+  must(estab_setsockopt(client.stack, c, SOL_SOCKET, SO_ZEROCOPY, &on, sizeof on) == 0,
+       "SO_ZEROCOPY");
+  transfer_zero_copy(c, s, or_else(o->warm, (uint64_t)64 << 20));
+  packets = 0;
+  const uint64_t began = region_start();
+  const uint64_t read = transfer_zero_copy(c, s, or_else(o->count, (uint64_t)2 << 30));
+  report_bulk("zero_copy", o, read, region_stop(began));
 }
 
 static void measure_round(const struct options* o) {
@@ -224,10 +300,8 @@ static void measure_round(const struct options* o) {
 }
 
 int main(int argc, char** argv) {
-  static const struct workload kWorkloads[] = {{"short", measure_short},
-                                               {"open_close", measure_open_close},
-                                               {"bulk", measure_bulk},
-                                               {"round", measure_round},
-                                               {NULL, NULL}};
+  static const struct workload kWorkloads[] = {
+      {"short", measure_short},         {"open_close", measure_open_close}, {"bulk", measure_bulk},
+      {"zero_copy", measure_zero_copy}, {"round", measure_round},           {NULL, NULL}};
   return run_workload(argc, argv, "bench_c_abi", kWorkloads);
 }

@@ -96,7 +96,7 @@ ESTAB_SETTINGS = [
 def make_estab(build, log):
     place = build_estab(build, log)
     return Peer("estab", "estab", estab_version(), [str(place / "bench/bench_engine")],
-                WORKLOADS | {"time_wait", "ports", "scale", "timers"},
+                WORKLOADS | {"time_wait", "ports", "scale", "timers", "zero_copy"},
                 [*ESTAB_SETTINGS, "C++ API, driven by readiness; in bulk 32 packets a Receive, "
                  "otherwise what has arrived, one by one"], BY_REQUEST)
 
@@ -104,7 +104,7 @@ def make_estab(build, log):
 def make_estab_c(build, log):
     place = build_estab(build, log)
     return Peer("estab-c", "estab, C ABI", estab_version(), [str(place / "bench/bench_c_abi")],
-                WORKLOADS - {"memory"},
+                WORKLOADS - {"memory"} | {"zero_copy"},
                 [*ESTAB_SETTINGS, "libestab.so; the wire is estab_wire_collect and "
                  "estab_wire_inject, a packet a call"], BY_REQUEST)
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <span>
 #include <vector>
 
 #include "engine/pair.h"
@@ -23,14 +24,18 @@ class Bulk {
     server_ = Must(pair_.server().Accept(pair_.now(), pair_.listener(0)), "accept");
     for (std::size_t i = 0; i < data_.size(); ++i) data_[i] = static_cast<std::byte>(i * 7);
   }
+  virtual ~Bulk() = default;
+  Bulk(const Bulk&) = delete;
+  Bulk& operator=(const Bulk&) = delete;
 
   /// Until so many bytes have been read; returns how many, exactly.
   std::uint64_t Transfer(std::uint64_t bytes) {
     std::uint64_t read = 0;
     while (read < bytes) {
-      Fill();
+      while (Went(Send(), "send") != 0) {
+      }
       pair_.ToServer();
-      read += Drain();
+      while (const std::uint64_t n = Went(Read(), "read")) read += n;
       pair_.ToClient();
       pair_.Pass(std::chrono::microseconds(10));
     }
@@ -39,28 +44,26 @@ class Bulk {
 
   Pair& pair() { return pair_; }
 
+ protected:
+  virtual estab::Result<std::size_t> Send() {
+    return pair_.client().Send(pair_.now(), client_, data_);
+  }
+  virtual estab::Result<std::size_t> Read() {
+    return pair_.server().Read(pair_.now(), server_, sink_);
+  }
+
+  estab::SocketId client() const { return client_; }
+  estab::SocketId server() const { return server_; }
+  std::span<const std::byte> data() const { return data_; }
+
  private:
   static constexpr std::size_t kPiece = std::size_t{64} * 1024;  // of a program's own buffer
 
-  void Fill() {
-    for (;;) {
-      const auto n = pair_.client().Send(pair_.now(), client_, data_);
-      if (n) continue;
-      if (n.error() == estab::Error::kWouldBlock) return;
-      Fail("send", n.error());
-    }
-  }
-  std::uint64_t Drain() {
-    std::uint64_t read = 0;
-    for (;;) {
-      const auto n = pair_.server().Read(pair_.now(), server_, sink_);
-      if (n) {
-        read += *n;
-        continue;
-      }
-      if (n.error() == estab::Error::kWouldBlock) return read;
-      Fail("read", n.error());
-    }
+  // 0: not now.
+  static std::size_t Went(const estab::Result<std::size_t>& n, const char* what) {
+    if (n) return *n;
+    if (n.error() != estab::Error::kWouldBlock) Fail(what, n.error());
+    return 0;
   }
 
   Pair pair_;

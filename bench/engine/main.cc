@@ -28,6 +28,8 @@ const Workload kWorkloads[] = {
     {"time_wait", "Connect and close beside so many records in TIME_WAIT", MeasureTimeWait},
     {"ports", "Connect and abort while so many ports to the destination are taken", MeasurePorts},
     {"bulk", "Data in one direction; --count and --warm are bytes", MeasureBulk},
+    {"zero_copy", "Bulk sent by reference and read by borrowing, over a wire with offloads",
+     MeasureZeroCopy},
     {"round", "A byte there and back over each of many connections", MeasureRound},
     {"scale", "All that must not grow with the number of connections, in one run", MeasureScale},
     {"idle", "Many connections, and a millisecond passes", MeasureIdle},

@@ -28,14 +28,16 @@ void Fail(const char* what, estab::Error error) {
   std::exit(1);
 }
 
-Host::Host(std::uint8_t secret, bool with_journal, estab::Shard shard)
-    : journal(with_journal ? std::optional<estab::observe::Journal>(std::in_place) : std::nullopt),
-      stack(Must(estab::Stack::Create(ConfigOf(*this, secret, shard)), "stack")) {}
+Host::Host(std::uint8_t secret, const Options& options, estab::Shard shard)
+    : journal(options.journal ? std::optional<estab::observe::Journal>(std::in_place)
+                              : std::nullopt),
+      stack(Must(estab::Stack::Create(ConfigOf(*this, secret, shard)), "stack")),
+      out(options.offloads) {}
 
 Pair::Pair(const Options& options, std::uint64_t listeners)
     : batch_(options.batch),
-      client_(1, options.journal),
-      server_(2, options.journal,
+      client_(1, options),
+      server_(2, options,
               {.index = options.shard, .count = std::max<std::uint16_t>(options.shards, 1)}) {
   for (estab::Stack* stack : {&client(), &server()}) {
     Must(stack->AddLink({1500}), "link");

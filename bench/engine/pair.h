@@ -47,7 +47,7 @@ class CountingAllocator final : public estab::Allocator {
 
 /// One end: a stack, its journal, and the packets that it has put on the wire.
 struct Host {
-  Host(std::uint8_t secret, bool with_journal, estab::Shard shard = {});
+  Host(std::uint8_t secret, const Options& options, estab::Shard shard = {});
 
   CountingAllocator allocator;
   std::optional<estab::observe::Journal> journal;
@@ -82,6 +82,12 @@ class Pair {
 
   /// Receive gets so many packets at a time, at most.
   void set_batch(std::size_t batch) { batch_ = batch; }
+
+  /// The wires are busy with so many packets.
+  void set_room(std::size_t packets) {
+    client_.out.set_room(packets);
+    server_.out.set_room(packets);
+  }
 
   /// A client's socket, with its port if it is to have a certain one.
   estab::SocketId NewClient();

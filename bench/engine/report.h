@@ -21,6 +21,7 @@ struct Options {
   std::uint16_t shards = 0;
   std::uint16_t shard = 0;
   bool json = false;
+  bool offloads = false;  // of the wire; the workload's own choice
 };
 
 /// Named figures in the order in which they are to be shown.

@@ -14,6 +14,10 @@ Report MeasureTimeWait(const Options& options);
 Report MeasurePorts(const Options& options);
 /// `count` bytes from the client to the server. An operation is a segment of data, both ends.
 Report MeasureBulk(const Options& options);
+/// The same with data sent by reference and read by borrowing, over a wire that cuts super-segments
+/// and vouches for checksums, as network cards do: the wire's copy and the one into the receive
+/// queue are all that is left.
+Report MeasureZeroCopy(const Options& options);
 /// A byte there and a byte back over each of `connections` in an order without order, `batch` of
 /// them at a time. An operation is one segment of one byte.
 Report MeasureRound(const Options& options);
