@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <linux/if_xdp.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <cstring>
@@ -67,13 +68,27 @@ OsResult<AfXdp> AfXdp::Open(std::string_view name, const XdpOptions& options) {
     if (options.mode != XdpMode::kBest && way.native != (options.mode == XdpMode::kNative))
       continue;
     if (options.copy != XdpCopy::kBest && way.copy != (options.copy == XdpCopy::kCopy)) continue;
-    auto link = OpenAs(**library, *device, way.native, way.copy, options.queue);
+    auto link = OpenWhenFree(**library, *device, way.native, way.copy, options.queue);
     if (link) return link;
     if (first.message.empty()) first = link.error();
     if (!WorthAnother(link.error())) return link;
     first = std::move(link.error());
   }
   return std::unexpected(std::move(first));
+}
+
+// The kernel frees a queue a little after whoever had it has gone: a program that is started anew
+// shall have it.
+OsResult<AfXdp> AfXdp::OpenWhenFree(const XdpLibrary& library, const Interface& device, bool native,
+                                    bool copy, std::uint32_t queue) {
+  constexpr int kTries = 10;
+  constexpr int kPauseMs = 50;
+  auto link = OpenAs(library, device, native, copy, queue);
+  for (int i = 1; i < kTries && !link && link.error().os_errno == EBUSY; ++i) {
+    poll(nullptr, 0, kPauseMs);
+    link = OpenAs(library, device, native, copy, queue);
+  }
+  return link;
 }
 
 OsResult<AfXdp> AfXdp::OpenAs(const XdpLibrary& library, const Interface& device, bool native,

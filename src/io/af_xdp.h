@@ -65,6 +65,8 @@ class AfXdp final : public Device {
   };
 
   AfXdp(const XdpLibrary& library, Interface device);
+  static OsResult<AfXdp> OpenWhenFree(const XdpLibrary& library, const Interface& device,
+                                      bool native, bool copy, std::uint32_t queue);
   static OsResult<AfXdp> OpenAs(const XdpLibrary& library, const Interface& device, bool native,
                                 bool copy, std::uint32_t queue);
   OsResult<void> MakeSocket(bool copy, std::uint32_t queue);
