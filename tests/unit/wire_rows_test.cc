@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <initializer_list>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -143,7 +144,7 @@ TEST_P(LastSegmentTest, NothingIsKnownBeforeTheFirst) {
 // Whatever may differ from segment to segment is read; what is told is what decoding would tell.
 TEST_P(LastSegmentTest, TellsWhatDecodingWould) {
   TakeFirst();
-  for (const std::size_t size : {0, 1, 3, 8, 1000}) {
+  for (const std::size_t size : std::initializer_list<std::size_t>{0, 1, 3, 8, 1000}) {
     Segment next = SegmentOf(0xfffffff0u, timestamps());
     next.ack = 0x89abcdef;
     next.flags = kAck | kPsh | kFin | kUrg | kEce;
