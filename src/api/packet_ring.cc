@@ -25,7 +25,7 @@ bool PacketRing::Push(const RxPacket& packet) {
   }
   const auto size = static_cast<std::uint32_t>(packet.data.size());
   Store(at, {size, packet.link, packet.gso_size, packet.checksum_ok});
-  std::memcpy(bytes_->data() + at + kAlign, packet.data.data(), size);
+  if (size != 0) std::memcpy(bytes_->data() + at + kAlign, packet.data.data(), size);
   written_.store(written + skipped + needed, std::memory_order_release);
   return true;
 }
