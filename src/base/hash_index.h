@@ -85,8 +85,10 @@ class HashIndex {
     std::uint32_t count = 0;
   };
 
-  // Hashes in an order of their own, in which even small numbers lie far apart.
-  static std::uint32_t Order(std::uint32_t hash) { return hash * 0x9e3779b1u; }
+  // Hashes in an order of their own, in which even small numbers lie far apart. It is another one
+  // than that by which a group of stacks divides them (stack/demux.h: ShardOf), or each stack's
+  // would crowd into a part of its segments.
+  static std::uint32_t Order(std::uint32_t hash) { return hash * 0x85ebca6bu; }
   static std::uint32_t Rank(const Table& table, std::uint32_t order) {
     return static_cast<std::uint32_t>(std::uint64_t{order} * table.count >> 32);
   }

@@ -5,12 +5,6 @@ here=$(dirname "$0")
 # shellcheck source=tests/interop/lib.sh
 . "$here/lib.sh"
 
-control=$work/control
-ask() {
-  local verb=$1
-  shift
-  within 10 "$estab" "$verb" --control "$control" "$@" 2>"$work/ask.err"
-}
 # refused STATUS VERB ARGUMENTS...: one line on standard error, and that status.
 refused() {
   local wanted=$1 status

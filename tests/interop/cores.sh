@@ -5,12 +5,6 @@ here=$(dirname "$0")
 # shellcheck source=tests/interop/lib.sh
 . "$here/lib.sh"
 
-control=$work/control
-ask() {
-  local verb=$1
-  shift
-  within 10 "$estab" "$verb" --control "$control" "$@" 2>"$work/ask.err"
-}
 # refused LINE ARGUMENTS...: estab serve says no in one line, in which LINE stands.
 refused() {
   local line=$1 status=0

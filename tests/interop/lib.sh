@@ -103,6 +103,13 @@ serve() {
   server=$!
   wait_for 10 grep -qs '^estab: ready$' "$work/serve.out" || fail "estab serve did not get ready"
 }
+# ask VERB ARGUMENTS...: ss, why, set of a server with --control "$control".
+control=$work/control
+ask() {
+  local verb=$1
+  shift
+  within 10 "$estab" "$verb" --control "$control" "$@" 2>"$work/ask.err"
+}
 is_over() {
   ! kill -0 "$1" 2>/dev/null
 }

@@ -8,6 +8,9 @@
 #include <string>
 #include <vector>
 
+#include "base/hash_index.h"
+#include "base/prng.h"
+#include "estab/allocator.h"
 #include "stack/demux.h"
 #include "unit/packets.h"
 
@@ -393,6 +396,24 @@ TEST(ShardOf, SpreadsAndLeavesTheBitsOfTablesAlone) {
     }
     EXPECT_NEAR(low, of[0] / 2.0, of[0] / 5.0);
     EXPECT_NEAR(high, of[0] / 2.0, of[0] / 5.0);
+  }
+}
+
+// The hashes that one stack of a group has are those of its share: its table must not mind.
+TEST(ShardTable, IsAsFullAsThatOfAStackAlone) {
+  for (const std::uint16_t count : std::to_array<std::uint16_t>({2, 7, 64})) {
+    SCOPED_TRACE(count);
+    Memory memory(HeapAllocator());
+    HashIndex index(memory);
+    Prng prng(count);
+    constexpr std::uint32_t kEntries = 30'000;
+    for (std::uint32_t i = 0; i < kEntries;) {
+      const auto hash = static_cast<std::uint32_t>(prng.Next());
+      if (stack::ShardOf(hash, count) != 1) continue;
+      ASSERT_TRUE(index.Insert(hash, i)) << i;
+      ++i;
+    }
+    EXPECT_LE(memory.used(), std::uint64_t{16} * kEntries);
   }
 }
 
