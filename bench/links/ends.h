@@ -30,6 +30,10 @@ struct KernelCalls {
   int SetOption(int s, int level, int name, int value) const {
     return setsockopt(s, level, name, &value, sizeof(value));
   }
+  int GetOption(int s, int level, int name, int* value) const {
+    socklen_t size = sizeof(*value);
+    return getsockopt(s, level, name, value, &size);
+  }
   int Close(int s) const { return close(s); }
   int EpollCreate() const { return epoll_create1(0); }
   int EpollAdd(int e, int s, uint32_t events) const {
@@ -61,6 +65,10 @@ struct EstabCalls {
   ssize_t Receive(int s, void* p, size_t n) const { return estab_recv(stack, s, p, n, 0); }
   int SetOption(int s, int level, int name, int value) const {
     return estab_setsockopt(stack, s, level, name, &value, sizeof(value));
+  }
+  int GetOption(int s, int level, int name, int* value) const {
+    socklen_t size = sizeof(*value);
+    return estab_getsockopt(stack, s, level, name, value, &size);
   }
   int Close(int s) const { return estab_close(stack, s); }
   int EpollCreate() const { return estab_epoll_create1(stack, 0); }

@@ -1,7 +1,8 @@
 // estab over links of the operating system beside the kernel over veth, interleaved, in one run.
 #include <cstring>
-#include <map>
+#include <functional>
 #include <string_view>
+#include <utility>
 
 #include "links/stage.h"
 
@@ -9,25 +10,36 @@ namespace {
 
 using links::Figure;
 using links::Kind;
+using links::OtherServer;
 using links::Workload;
 
 constexpr const char* kUsage =
     "usage: bench_links [--json] [--seconds S] [--rounds N] [--link LINK]...\n"
-    "                   [bulk_up|bulk_down|connect|latency]...\n"
+    "                   [--other NAME=PROGRAM]... [bulk_up|bulk_down|connect|latency]...\n"
     "\n"
     "Runs each workload over a veth pair with the kernel at both ends (veth), and with estab at "
     "the\n"
     "one end over a TUN device (tun) and over such a pair (packet, xdp), N times in turn, in\n"
     "namespaces of its own; bulk_up: estab sends. For latency also with an estab that looks at "
     "the\n"
-    "link all the time (tun_busy, packet_busy, xdp_busy).\n";
+    "link all the time (tun_busy, packet_busy, xdp_busy). For connect also with another stack's\n"
+    "server over a TUN device (tun_NAME): PROGRAM DEVICE ADDRESS PORT COUNT makes the device,\n"
+    "prints a line, and at so many ports closes each connection when its peer has.\n";
 
 struct Options {
   bool json = false;
   double seconds = 2;
   int rounds = 3;
   std::vector<Kind> kinds;
+  std::vector<OtherServer> others;
   std::vector<Workload> workloads;
+};
+
+/// One of those that take turns.
+struct Entrant {
+  std::string name;
+  std::function<Figure()> measure;
+  std::vector<double> values = {};  // of the rounds
 };
 
 [[noreturn]] void Misused(const std::string& what) {
@@ -54,6 +66,14 @@ bool AddWorkload(Options& o, std::string_view name) {
   return false;
 }
 
+void AddOther(Options& o, const char* text) {
+  const std::string_view value = text == nullptr ? "" : text;
+  const std::size_t equals = value.find('=');
+  if (equals == 0 || equals >= value.size() - 1) Misused("--other wants NAME=PROGRAM");
+  o.others.push_back(
+      {"tun_" + std::string(value.substr(0, equals)), std::string(value.substr(equals + 1))});
+}
+
 Options Read(int argc, char** argv) {
   Options o;
   for (int i = 1; i < argc; ++i) {
@@ -76,6 +96,9 @@ Options Read(int argc, char** argv) {
         if (value != nullptr && std::string_view(value) == NameOf(k)) o.kinds.push_back(k);
       }
       if (o.kinds.size() == before) Misused("--link wants one of those that --help names");
+      ++i;
+    } else if (name == "--other") {
+      AddOther(o, value);
       ++i;
     } else if (!AddWorkload(o, name)) {
       Misused("what is '" + std::string(name) + "'");
@@ -108,6 +131,19 @@ const char* UnitOf(Workload workload) {
   return workload == Workload::kConnect ? "k/s" : "Gbit/s";
 }
 
+std::vector<Entrant> EntrantsFor(const Options& o, Workload workload, bool xdp) {
+  std::vector<Entrant> entrants;
+  for (const Kind kind : KindsFor(o, workload)) {
+    if (!xdp && (kind == Kind::kXdp || kind == Kind::kXdpBusy)) continue;
+    entrants.push_back({NameOf(kind), [=] { return Measure(kind, workload, o.seconds); }});
+  }
+  if (workload != Workload::kConnect) return entrants;
+  for (const OtherServer& other : o.others) {
+    entrants.push_back({other.name, [=] { return Measure(other, o.seconds); }});
+  }
+  return entrants;
+}
+
 struct Spread {
   double least, median, most;
 };
@@ -117,28 +153,31 @@ Spread SpreadOf(std::vector<double> values) {
   return {values.front(), values[values.size() / 2], values.back()};
 }
 
-void Print(const Options& o, const std::map<Kind, std::vector<double>>& values, Workload workload,
-           bool first) {
-  std::map<Kind, Spread> spreads;
-  for (const auto& [kind, all] : values) {
-    const Spread s = spreads[kind] = SpreadOf(all);
-    if (o.json) {
-      std::printf(
-          "%s  {\"workload\": \"%s\", \"link\": \"%s\", \"unit\": \"%s\", \"min\": %.3f, "
-          "\"median\": %.3f, \"max\": %.3f}",
-          first ? "" : ",\n", NameOf(workload), NameOf(kind), UnitOf(workload), s.least, s.median,
-          s.most);
-      first = false;
-    } else {
-      std::printf("%-10s %-11s %8.2f %8.2f %8.2f %s", NameOf(workload), NameOf(kind), s.least,
-                  s.median, s.most, UnitOf(workload));
-      if (kind != Kind::kVeth && spreads.contains(Kind::kVeth)) {
-        std::printf("  (%.2f of veth)", s.median / spreads[Kind::kVeth].median);
-      }
-      std::printf("\n");
-    }
+void PrintJson(const Entrant& entrant, Workload workload, bool first) {
+  const Spread s = SpreadOf(entrant.values);
+  std::printf(
+      "%s  {\"workload\": \"%s\", \"link\": \"%s\", \"unit\": \"%s\", \"min\": %.3f, "
+      "\"median\": %.3f, \"max\": %.3f, \"rounds\": [",
+      first ? "" : ",\n", NameOf(workload), entrant.name.c_str(), UnitOf(workload), s.least,
+      s.median, s.most);
+  for (std::size_t i = 0; i < entrant.values.size(); ++i) {
+    std::printf("%s%.3f", i == 0 ? "" : ", ", entrant.values[i]);
   }
-  std::fflush(stdout);
+  std::printf("]}");
+}
+
+void PrintText(const std::vector<Entrant>& entrants, Workload workload) {
+  const bool beside_kernel = entrants.front().name == NameOf(Kind::kVeth);
+  const double kernel = SpreadOf(entrants.front().values).median;
+  for (const Entrant& entrant : entrants) {
+    const Spread s = SpreadOf(entrant.values);
+    std::printf("%-10s %-11s %8.2f %8.2f %8.2f %s", NameOf(workload), entrant.name.c_str(), s.least,
+                s.median, s.most, UnitOf(workload));
+    if (beside_kernel && &entrant != &entrants.front()) {
+      std::printf("  (%.2f of veth)", s.median / kernel);
+    }
+    std::printf("\n");
+  }
 }
 
 }  // namespace
@@ -150,15 +189,15 @@ int main(int argc, char** argv) {
   if (o.json) std::printf("[\n");
   bool first = true;
   for (const Workload workload : o.workloads) {
-    std::map<Kind, std::vector<double>> values;
+    std::vector<Entrant> entrants = EntrantsFor(o, workload, xdp);
     for (int round = 0; round < o.rounds; ++round) {
-      for (const Kind kind : KindsFor(o, workload)) {
-        if (!xdp && (kind == Kind::kXdp || kind == Kind::kXdpBusy)) continue;
-        values[kind].push_back(ValueOf(workload, Measure(kind, workload, o.seconds)));
-      }
+      for (Entrant& e : entrants) e.values.push_back(ValueOf(workload, e.measure()));
     }
-    Print(o, values, workload, first);
-    first = false;
+    for (const Entrant& e : entrants) {
+      if (o.json) PrintJson(e, workload, std::exchange(first, false));
+    }
+    if (!o.json) PrintText(entrants, workload);
+    std::fflush(stdout);
   }
   if (o.json) std::printf("\n]\n");
   return 0;

@@ -3,14 +3,17 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <functional>
+#include <initializer_list>
 
 namespace links {
 namespace {
 
 constexpr int kPort = 7000;
+constexpr const char* kTunDevice = "bench0";
 constexpr const char* kFirst = "192.0.2.1";   // the kernel's, where only one end is
 constexpr const char* kSecond = "192.0.2.2";  // the other end's
 
@@ -21,10 +24,22 @@ void Shell(const std::string& command) {
   }
 }
 
-// Ports come back fast enough for a client that closes first.
+void Set(const char* setting, const char* value) {
+  std::FILE* file = std::fopen(setting, "w");
+  if (file == nullptr || std::fputs(value, file) < 0 || std::fclose(file) != 0) Die(setting);
+}
+
+// The ports of connections that have gone stay taken for a minute: there must be room for them.
 void PreparePorts() {
-  Shell("echo 1024 65535 > /proc/sys/net/ipv4/ip_local_port_range");
-  Shell("echo 4096 > /proc/sys/net/ipv4/tcp_max_tw_buckets");
+  Set("/proc/sys/net/ipv4/ip_local_port_range", "1024 65535");
+  Set("/proc/sys/net/ipv4/tcp_max_tw_buckets", "1000000");
+}
+
+// Nothing is left there of an earlier run.
+void EnterNewNetwork() {
+  if (unshare(CLONE_NEWNET) != 0) Die("unshare");
+  Shell("ip link set lo up");
+  PreparePorts();
 }
 
 /// A process that goes when this one does.
@@ -32,7 +47,11 @@ class Child {
  public:
   explicit Child(const std::function<void()>& body) : pid_(fork()) {
     if (pid_ < 0) Die("fork");
-    if (pid_ != 0) return;
+    if (pid_ != 0) {
+      end_ = static_cast<int>(syscall(SYS_pidfd_open, pid_, 0));
+      if (end_ < 0) Die("pidfd_open");
+      return;
+    }
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     body();
     std::_Exit(0);
@@ -40,13 +59,25 @@ class Child {
   ~Child() {
     kill(pid_, SIGKILL);
     waitpid(pid_, nullptr, 0);
+    close(end_);
   }
   Child(const Child&) = delete;
   Child& operator=(const Child&) = delete;
   pid_t pid() const { return pid_; }
+  /// Readable once it has ended.
+  int end() const { return end_; }
+  void SayIfEnded() const {
+    int status = 0;
+    if (waitpid(pid_, &status, WNOHANG) != pid_) return;
+    // Otherwise it has said itself what was wrong.
+    if (WIFSIGNALED(status)) {
+      std::fprintf(stderr, "bench_links: one end was killed: %s\n", strsignal(WTERMSIG(status)));
+    }
+  }
 
  private:
   pid_t pid_;
+  int end_;
 };
 
 class Pipe {
@@ -60,22 +91,37 @@ class Pipe {
   }
   Pipe(const Pipe&) = delete;
   Pipe& operator=(const Pipe&) = delete;
+  /// Standard output of this process goes there from now on.
+  void TakeOutput() {
+    if (dup2(ends_[1], STDOUT_FILENO) < 0) Die("dup2");
+  }
   template <class T>
   void Put(const T& value) {
     if (write(ends_[1], &value, sizeof(value)) != sizeof(value)) Die("pipe");
   }
+  /// What somebody puts there, while none of `children` ends.
   template <class T>
-  T Take() {
-    pollfd wait{ends_[0], POLLIN, 0};
+  T Take(std::initializer_list<const Child*> children) {
+    Await(children);
     T value{};
-    if (poll(&wait, 1, 60'000) != 1 || read(ends_[0], &value, sizeof(value)) != sizeof(value)) {
-      std::fprintf(stderr, "bench_links: the other end has failed\n");
-      std::_Exit(1);
-    }
+    if (read(ends_[0], &value, sizeof(value)) != sizeof(value)) Die("pipe");
     return value;
   }
 
  private:
+  void Await(std::initializer_list<const Child*> children) {
+    std::vector<pollfd> fds{{ends_[0], POLLIN, 0}};
+    for (const Child* child : children) fds.push_back({child->end(), POLLIN, 0});
+    if (poll(fds.data(), fds.size(), kPatienceMs) <= 0) {
+      std::fprintf(stderr, "bench_links: not a word for a minute\n");
+      std::_Exit(1);
+    }
+    if (fds.front().revents != 0) return;
+    for (const Child* child : children) child->SayIfEnded();
+    std::_Exit(1);
+  }
+
+  static constexpr int kPatienceMs = 60'000;
   int ends_[2];
 };
 
@@ -106,28 +152,29 @@ EstabCalls OpenEstab(Kind kind, const char* device, const char* address) {
   return {stack};
 }
 
+void GiveToKernel(const char* device, const char* address) {
+  Shell("ip address add " + std::string(address) + "/24 dev " + device);
+  Shell("ip link set " + std::string(device) + " up");
+}
+
 Figure MeasureTun(Kind kind, Workload workload, double seconds) {
   Pipe ready;
   Pipe result;
   const Child estab([&] {
-    const EstabCalls calls = OpenEstab(kind, "bench0", kSecond);
-    Shell("ip address add 192.0.2.1/24 dev bench0 && ip link set bench0 up");
+    const EstabCalls calls = OpenEstab(kind, kTunDevice, kSecond);
     ready.Put(true);
     if (!IsBulk(workload)) Serve(calls, workload, kSecond, kPort);
     result.Put(Run(calls, workload, At(kFirst, kPort), seconds));
     pause();
   });
-  ready.Take<bool>();
+  ready.Take<bool>({&estab});
+  GiveToKernel(kTunDevice, kFirst);
   const Child kernel([&] {
     const KernelCalls calls;
     if (IsBulk(workload)) Serve(calls, workload, kFirst, kPort);
     result.Put(Run(calls, workload, At(kSecond, kPort), seconds));
   });
-  return result.Take<Figure>();
-}
-
-void GiveToKernel(const char* device, const char* address) {
-  Shell("ip address add " + std::string(address) + "/24 dev " + device);
+  return result.Take<Figure>({&estab, &kernel});
 }
 
 // Over a veth pair: the client at the near end, the server at the far one.
@@ -138,22 +185,21 @@ Figure MeasurePair(Kind kind, Workload workload, double seconds) {
   Pipe ready;
   Pipe result;
   const Child server([&] {
-    if (unshare(CLONE_NEWNET) != 0) Die("unshare");
+    EnterNewNetwork();
     ready.Put(true);
-    moved.Take<bool>();
-    PreparePorts();
-    Shell("ip link set far up");
+    moved.Take<bool>({});
     if (!estab_serves) GiveToKernel("far", kSecond);
+    Shell("ip link set far up");
     ready.Put(true);
     if (estab_serves) Serve(OpenEstab(kind, "far", kSecond), workload, kSecond, kPort);
     Serve(KernelCalls{}, workload, kSecond, kPort);
   });
-  ready.Take<bool>();
+  ready.Take<bool>({&server});
   Shell("ip link add near type veth peer name far netns " + std::to_string(server.pid()));
-  Shell("ip link set near up");
   if (!estab_calls) GiveToKernel("near", kFirst);
+  Shell("ip link set near up");
   moved.Put(true);
-  ready.Take<bool>();
+  ready.Take<bool>({&server});
   Figure figure;
   {
     const Child client([&] {
@@ -161,7 +207,7 @@ Figure MeasurePair(Kind kind, Workload workload, double seconds) {
       result.Put(estab_calls ? Run(OpenEstab(kind, "near", kFirst), workload, to, seconds)
                              : Run(KernelCalls{}, workload, to, seconds));
     });
-    figure = result.Take<Figure>();
+    figure = result.Take<Figure>({&server, &client});
   }
   Shell("ip link delete near");
   return figure;
@@ -223,12 +269,30 @@ void EnterOwnNetwork() {
                  std::strerror(errno));
     std::_Exit(1);
   }
-  Shell("ip link set lo up");
-  PreparePorts();
 }
 
 Figure Measure(Kind kind, Workload workload, double seconds) {
+  EnterNewNetwork();
   return IsTun(kind) ? MeasureTun(kind, workload, seconds) : MeasurePair(kind, workload, seconds);
+}
+
+Figure Measure(const OtherServer& other, double seconds) {
+  EnterNewNetwork();
+  Pipe ready;
+  Pipe result;
+  const Child server([&] {
+    ready.TakeOutput();
+    const std::string port = std::to_string(kPort);
+    const std::string ports = std::to_string(kPorts);
+    execl(other.program.c_str(), other.program.c_str(), kTunDevice, kSecond, port.c_str(),
+          ports.c_str(), nullptr);
+    Die(other.program.c_str());
+  });
+  ready.Take<char>({&server});
+  GiveToKernel(kTunDevice, kFirst);
+  const Child client(
+      [&] { result.Put(Run(KernelCalls{}, Workload::kConnect, At(kSecond, kPort), seconds)); });
+  return result.Take<Figure>({&server, &client});
 }
 
 }  // namespace links

@@ -28,6 +28,16 @@ const char* NameOf(Workload workload);
 /// program if anything fails; leaves nothing behind.
 Figure Measure(Kind kind, Workload workload, double seconds);
 
+/// A server on another stack over a TUN device: what is run as `program DEVICE ADDRESS PORT COUNT`
+/// makes the device, prints a line, and at so many ports from PORT on accepts connections and
+/// closes each when its peer has.
+struct OtherServer {
+  std::string name;
+  std::string program;
+};
+/// The kernel's client of Workload::kConnect against it, as against estab over TUN.
+Figure Measure(const OtherServer& other, double seconds);
+
 /// Whether such a link can be had here; if not, why is said on standard error.
 bool CanHave(Kind kind);
 

@@ -16,6 +16,9 @@
 namespace links {
 
 constexpr int kConnections = 64;  // that open and close side by side
+// So many ports of the server, by turns: a port of the kernel's client is taken for a minute, and
+// when half of those towards one port are (it looks for even ones first), it looks long.
+constexpr int kPorts = 8;
 constexpr std::size_t kPiece = 128 * 1024;
 
 enum class Workload { kBulkUp, kBulkDown, kConnect, kLatency };
@@ -52,21 +55,24 @@ int ListenOn(const Calls& calls, const char* address, int port, int flags) {
 
 /// Accepts what comes and closes it when the peer has; for ever.
 template <class Calls>
-[[noreturn]] void ServeClosing(const Calls& calls, int listener) {
+[[noreturn]] void ServeClosing(const Calls& calls, const char* address, int port) {
   const int poller = calls.EpollCreate();
-  calls.EpollAdd(poller, listener, EPOLLIN);
+  std::vector<int> listeners;
+  for (int i = 0; i < kPorts; ++i) {
+    listeners.push_back(ListenOn(calls, address, port + i, SOCK_NONBLOCK));
+    calls.EpollAdd(poller, listeners.back(), EPOLLIN);
+  }
   std::vector<epoll_event> events(256);
   char byte[64];
   for (;;) {
     const int n = calls.EpollWait(poller, events.data(), static_cast<int>(events.size()), -1);
     for (int i = 0; i < n; ++i) {
       const int s = events[static_cast<std::size_t>(i)].data.fd;
-      if (s != listener) {
+      if (std::find(listeners.begin(), listeners.end(), s) == listeners.end()) {
         if (calls.Receive(s, byte, sizeof(byte)) <= 0) calls.Close(s);
         continue;
       }
-      for (int c = calls.Accept(listener, SOCK_NONBLOCK); c >= 0;
-           c = calls.Accept(listener, SOCK_NONBLOCK)) {
+      for (int c = calls.Accept(s, SOCK_NONBLOCK); c >= 0; c = calls.Accept(s, SOCK_NONBLOCK)) {
         calls.EpollAdd(poller, c, EPOLLIN);
       }
     }
@@ -77,7 +83,7 @@ template <class Calls>
 template <class Calls>
 [[noreturn]] void Serve(const Calls& calls, Workload workload, const char* address, int port) {
   if (workload == Workload::kConnect) {
-    ServeClosing(calls, ListenOn(calls, address, port, SOCK_NONBLOCK));
+    ServeClosing(calls, address, port);
   }
   const int listener = ListenOn(calls, address, port, 0);
   std::vector<char> piece(kPiece, 'x');
@@ -165,12 +171,15 @@ Figure Latency(const Calls& calls, const sockaddr_in& to, double seconds) {
 
 /// Opens and closes without data, so many at a time.
 template <class Calls>
-Figure ConnectAndClose(const Calls& calls, const sockaddr_in& to, double seconds) {
-  calls.Close(ConnectTo(calls, to));
+Figure ConnectAndClose(const Calls& calls, const sockaddr_in& first, double seconds) {
+  calls.Close(ConnectTo(calls, first));
   const int poller = calls.EpollCreate();
+  int opened = 0;
   const auto open = [&] {
     const int s = calls.Socket(SOCK_STREAM | SOCK_NONBLOCK);
     if (s < 0) Die("socket");
+    sockaddr_in to = first;
+    to.sin_port = htons(static_cast<std::uint16_t>(ntohs(first.sin_port) + opened++ % kPorts));
     if (calls.Connect(s, to) != 0 && errno != EINPROGRESS) Die("connect");
     calls.EpollAdd(poller, s, EPOLLOUT);
   };
@@ -182,7 +191,10 @@ Figure ConnectAndClose(const Calls& calls, const sockaddr_in& to, double seconds
     const int n = calls.EpollWait(poller, events.data(), kConnections, 100);
     for (int i = 0; i < n; ++i) {
       const int s = events[static_cast<std::size_t>(i)].data.fd;
-      if ((events[static_cast<std::size_t>(i)].events & EPOLLERR) != 0) Die("connection");
+      if ((events[static_cast<std::size_t>(i)].events & EPOLLERR) != 0) {
+        calls.GetOption(s, SOL_SOCKET, SO_ERROR, &errno);
+        Die("a connection");
+      }
       calls.Close(s);
       ++done;
       open();
