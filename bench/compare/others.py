@@ -7,6 +7,7 @@ Each part is a function of the build's directory and of whether a quick look is 
 import json
 import os
 import re
+import statistics
 import subprocess
 import tempfile
 
@@ -31,8 +32,8 @@ def _purity(build, _quick):
 
 
 def _links(build, quick):
-    """bench_links: estab over TUN, AF_PACKET and AF_XDP beside the kernel over veth, in namespaces of
-    its own."""
+    """bench_links: estab over TUN, AF_PACKET and AF_XDP beside the kernel over veth, and beside lwIP
+    over TUN if that has been built, in namespaces of its own."""
     if not (peers.TREE / "bench/links").is_dir():
         return None, None
     try:
@@ -42,16 +43,30 @@ def _links(build, quick):
         return None, str(why)
     program = next(p for p in (build / "estab").rglob("bench_links") if p.is_file())
     enter = [] if os.geteuid() == 0 else ["unshare", "-Urn"]
+    lwip = peers.lwip_tun(build)
+    other = ["--other", f"lwip={lwip}"] if lwip.is_file() else []
     done = subprocess.run([*enter, str(program), "--json", "--seconds", "1" if quick else "2",
-                           "--rounds", "1" if quick else "5"], stdin=subprocess.DEVNULL,
+                           "--rounds", "3" if quick else "5", *other], stdin=subprocess.DEVNULL,
                           capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        return None, _last_line(done.stderr)
-    medians = {(one["workload"], one["link"]): one["median"] for one in json.loads(done.stdout)}
+        # The end that failed says why, and then the others that they miss it.
+        return None, "; ".join(done.stderr.strip().splitlines()[-3:])
+    return link_figures(json.loads(done.stdout)), None
+
+
+def link_figures(rows):
+    """One flat object of what bench_links says, and the ratios that bounds are about."""
+    medians = {(one["workload"], one["link"]): one["median"] for one in rows}
+    rounds = {(one["workload"], one["link"]): one["rounds"] for one in rows}
     figures = {f"{workload}_{link}": value for (workload, link), value in medians.items()}
     for workload, name in (("bulk_up", "tun_to_kernel"), ("bulk_down", "tun_from_kernel")):
         if medians.get((workload, "veth")) and (workload, "tun") in medians:
             figures[name] = medians[workload, "tun"] / medians[workload, "veth"]
+    # Round by round: neighbours in time are compared.
+    pairs = zip(rounds.get(("connect", "tun"), ()), rounds.get(("connect", "tun_lwip"), ()))
+    ratios = [mine / theirs for mine, theirs in pairs if theirs]
+    if ratios:
+        figures["tun_connects_over_lwip"] = statistics.median(ratios)
     # Whichever is the faster one: of those that sleep, and of all.
     asleep = ("packet", "xdp")
     for name, links in (("veth_latency_asleep_over_kernel", asleep),
@@ -59,7 +74,7 @@ def _links(build, quick):
         found = [medians[key] for link in links if (key := ("latency", link)) in medians]
         if found and ("latency", "veth") in medians:
             figures[name] = min(found) / medians["latency", "veth"]
-    return figures, None
+    return figures
 
 
 def _soak(build, quick):

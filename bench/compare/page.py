@@ -200,6 +200,33 @@ def _scale(results):
     return _markdown_table(["ns; connections"] + [plots.short_number(n) for n in sizes], rows)
 
 
+LINKS = [("veth", "Linux, veth"), ("tun", "estab, TUN"), ("tun_lwip", "lwIP, TUN"),
+         ("packet", "estab, AF_PACKET"), ("xdp", "estab, AF_XDP"), ("tun_busy", "estab, TUN, awake"),
+         ("packet_busy", "estab, AF_PACKET, awake"), ("xdp_busy", "estab, AF_XDP, awake")]
+OVER_LINKS = [("bulk to the kernel, Gbit/s", "bulk_up"), ("bulk from the kernel, Gbit/s", "bulk_down"),
+              ("64 in parallel connect and close, 1 000/s", "connect"),
+              ("1 B there and back, p50, µs", "latency")]
+HOW_LINKS = """The kernel's TCP at the one end, in a process of its own; at the other end, in another one, the
+kernel too (veth, with all its offloads), estab through its C interface, or lwIP through its raw API; in real
+time, by turns, in new namespaces every time. For connections the client is the kernel's: 64 sockets, each
+closed as soon as it is open and opened anew, to 8 ports of the server, which closes when its peer has. Over
+lwIP's is the median of the ratios of the rounds. Awake: it never sleeps for packets."""
+
+
+def _links(results):
+    columns = [(link, title) for link, title in LINKS
+               if any(results.median("links", "estab", f"{workload}_{link}") is not None
+                      for _, workload in OVER_LINKS)]
+    if not columns:
+        return []
+    rows = []
+    for title, workload in OVER_LINKS:
+        values = [results.median("links", "estab", f"{workload}_{link}") for link, _ in columns]
+        rows.append([title, *("-" if v is None else gates.text(v) for v in values)])
+    return ["## Over devices", "", HOW_LINKS, "",
+            *_markdown_table(["medians"] + [title for _, title in columns], rows)]
+
+
 def _gates(verdicts):
     rows = []
     for v in verdicts:
@@ -276,6 +303,7 @@ def write(docs, document, results, verdicts):
         "lwIP, smoltcp: the record alone, without buffers. gVisor: the heap. Linux: its slabs.", "",
         *picture("memory.svg", "memory of an idle end"),
         *_memory(document, results),
+        *_links(results),
         "## Bounds", "",
         "What must hold; where there is a goal, that is what is aimed at.", "",
         *_gates(verdicts),

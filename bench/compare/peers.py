@@ -152,6 +152,11 @@ def fetch_lwip(place, log):
     return sorted(place.glob("lwip-*/src"))[0].parent
 
 
+def lwip_tun(build):
+    """Its server over a TUN device, for bench_links."""
+    return build / "lwip" / "lwip_tun"
+
+
 def make_lwip(build, log):
     for tool, what in (("gcc", "a C compiler"), ("ld", "a linker"), ("objcopy", "binutils")):
         need(tool, what)
@@ -176,6 +181,8 @@ def make_lwip(build, log):
         run(["objcopy", f"--redefine-sym=lwip_end={role}_end", whole, ends[-1]], log)
     run(["gcc", *flags, str(own / "main.c"), str(own / "checksum.c"),
          str(HERE.parent / "common/harness.c"), *ends, "-o", str(program)], log)
+    run(["gcc", *flags, str(own / "tun.c"), str(own / "checksum.c"), whole, "-o",
+         str(lwip_tun(build))], log)
     return Peer("lwip", "lwIP", source.name.removeprefix("lwip-"), [str(program)],
                 WORKLOADS | {"time_wait"}, [
                     f"Debian's source package, gcc {said_by(['gcc', '-dumpfullversion'])} -O3; NO_SYS=1, "
@@ -186,7 +193,9 @@ def make_lwip(build, log):
                     "TCP_MSS 1460, window scaling; its defaults without timestamps and SACK (so it "
                     "has 12 bytes less to a segment); TCP_MSL 1 s, which is kind to its timers",
                     "arriving packets stay where they are (PBUF_REF), the program copies the bytes "
-                    f"out; TCP_SND_BUF and TCP_WND {BUFFER}"], BY_REQUEST)
+                    f"out; TCP_SND_BUF and TCP_WND {BUFFER}",
+                    "over TUN one thread in poll, which reads until there is nothing more and writes "
+                    "each answer at once"], BY_REQUEST)
 
 
 # --- smoltcp -------------------------------------------------------------------------------------
