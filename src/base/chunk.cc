@@ -300,8 +300,8 @@ std::size_t ByteQueue::CopyOut(std::size_t offset, std::span<std::byte> into) co
   return total;
 }
 
-std::size_t ByteQueue::Gather(std::size_t offset, std::size_t n, std::span<Slice> slices,
-                              Chunk** chunks) {
+std::size_t ByteQueue::GatherPieces(std::size_t offset, std::size_t n, std::span<Slice> slices,
+                                    Chunk** chunks) {
   ESTAB_CHECK(offset <= size_ && n <= size_ - offset);
   if (n == 0) return 0;
   Place place = Seek(offset);

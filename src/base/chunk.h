@@ -127,7 +127,16 @@ class ByteQueue {
   /// how many slices were filled, or 0 if they are too few. `chunks[i]`, if given, is where slice i
   /// lives. Valid until those bytes are dropped, or for as long as a reference is held.
   std::size_t Gather(std::size_t offset, std::size_t n, std::span<Slice> slices,
-                     Chunk** chunks = nullptr);
+                     Chunk** chunks = nullptr) {
+    // Most often all of it lies where the last one ended.
+    const bool behind = cursor_ != nullptr && offset >= cursor_offset_ && n != 0;
+    if (!behind || offset - cursor_offset_ + n > cursor_->size()) {
+      return GatherPieces(offset, n, slices, chunks);
+    }
+    slices[0] = {cursor_->data + cursor_->begin + (offset - cursor_offset_), n};
+    if (chunks != nullptr) chunks[0] = cursor_;
+    return 1;
+  }
   /// Gives everything back.
   void Clear(ChunkPool& pool);
 
@@ -138,6 +147,8 @@ class ByteQueue {
     std::size_t start;
   };
   Place Seek(std::size_t offset) const;
+  std::size_t GatherPieces(std::size_t offset, std::size_t n, std::span<Slice> slices,
+                           Chunk** chunks);
   void Link(Chunk* chunk);
   Chunk* Replace(ChunkPool& pool, Chunk* before, Chunk* chunk);
   void Compact(ChunkPool& pool, ByteQueue& other);

@@ -90,11 +90,14 @@ __attribute__((target("avx2"), always_inline)) inline std::uint64_t Total(__m256
 }
 
 template <bool kCopy>
-__attribute__((target("avx2"), always_inline)) inline __m256i Take(std::byte* to,
-                                                                   const std::byte* from,
-                                                                   std::size_t at) {
-  const __m256i words = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from + at));
-  if constexpr (kCopy) _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + at), words);
+__attribute__((target("avx2"), always_inline)) inline __m256i Take(std::byte*& to,
+                                                                   const std::byte*& from) {
+  const __m256i words = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
+  if constexpr (kCopy) {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), words);
+    to += sizeof(words);
+  }
+  from += sizeof(words);
   return words;
 }
 
@@ -104,19 +107,18 @@ __attribute__((target("avx2"))) std::uint64_t SumAvx2(std::byte* to, const std::
   std::uint64_t total = 0;
   while (size >= 32) {
     const std::size_t bytes = (size < kMostAtOnce ? size : kMostAtOnce) / 32 * 32;
+    const std::byte* const end = p + bytes;
+    const std::byte* const wide_end = p + bytes / 128 * 128;
     __m256i even = _mm256_setzero_si256();
     __m256i odd = _mm256_setzero_si256();
-    std::size_t at = 0;
-    for (; at + 128 <= bytes; at += 128) {
-      even = AddPairs(even, Take<kCopy>(to, p, at));
-      odd = AddPairs(odd, Take<kCopy>(to, p, at + 32));
-      even = AddPairs(even, Take<kCopy>(to, p, at + 64));
-      odd = AddPairs(odd, Take<kCopy>(to, p, at + 96));
+    while (p != wide_end) {
+      even = AddPairs(even, Take<kCopy>(to, p));
+      odd = AddPairs(odd, Take<kCopy>(to, p));
+      even = AddPairs(even, Take<kCopy>(to, p));
+      odd = AddPairs(odd, Take<kCopy>(to, p));
     }
-    for (; at < bytes; at += 32) even = AddPairs(even, Take<kCopy>(to, p, at));
+    while (p != end) even = AddPairs(even, Take<kCopy>(to, p));
     total += Total(_mm256_add_epi32(even, odd), bytes);
-    p += bytes;
-    if constexpr (kCopy) to += bytes;
     size -= bytes;
   }
   _mm256_zeroupper();
@@ -175,16 +177,15 @@ __attribute__((target("avx2"))) void CopyAvx2(std::byte* to, const std::byte* p,
   const __m256i second = Words(p + 32);
   const __m256i last[] = {Words(end - 128), Words(end - 96), Words(end - 64), Words(end - 32)};
   const std::size_t skip = 64 - (reinterpret_cast<std::uintptr_t>(to) & 63);
-  std::byte* at = to + skip;
-  for (p += skip; p + 128 < end; p += 128, at += 128) {
-    const __m256i a = Words(p);
-    const __m256i b = Words(p + 32);
-    const __m256i c = Words(p + 64);
-    const __m256i d = Words(p + 96);
-    store(at, a);
-    store(at + 32, b);
-    store(at + 64, c);
-    store(at + 96, d);
+  for (std::size_t at = skip; at < size - 128; at += 128) {
+    const __m256i a = Words(p + at);
+    const __m256i b = Words(p + at + 32);
+    const __m256i c = Words(p + at + 64);
+    const __m256i d = Words(p + at + 96);
+    store(to + at, a);
+    store(to + at + 32, b);
+    store(to + at + 64, c);
+    store(to + at + 96, d);
   }
   store(to, first);
   store(to + 32, second);

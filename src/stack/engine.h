@@ -70,13 +70,13 @@ struct Stack::Impl {
     std::uint16_t gso_size = 0;  // as in RxPacket
   };
   void Receive(Time now, std::span<const RxPacket> packets);
-  void ReceivePacket(Time now, const RxPacket& packet);
+  void ReceivePacket(Context& cx, const RxPacket& packet);
   void ReceiveIp(Time now, const wire::IpPacket& ip, const Arrival& arrival);
   /// A whole datagram goes to its protocol.
   void Deliver(Time now, const wire::IpPacket& ip, const Arrival& arrival);
   /// RFC 1122 §3.2.1.3: no host has such a source address, so nothing shall be sent there.
   bool BadSource(const IpAddress& source, bool looped) const;
-  bool ReceiveNext(Time now, const RxPacket& packet);
+  bool ReceiveNext(Context& cx, const RxPacket& packet);
   void Remember(Socket& socket, const wire::IpPacket& ip, const Arrival& arrival,
                 const wire::Segment& segment);
   static void NoteSegment(Context& cx, ConnectionNumber number, const Tuple& tuple,
@@ -443,6 +443,7 @@ struct Stack::Impl {
     wire::LastSegment segment;
     Socket* socket = nullptr;
     LinkId link = 0;
+    bool row = false;  // its verdict's
   } recent;
   Socket* arrived = nullptr;  // segments have come to it, and it is not settled yet
   StackCounters counters;

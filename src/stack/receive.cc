@@ -53,6 +53,8 @@ class Foresight {
 // A table of many connections does not fit the cache. While one packet's place in it comes, the
 // next one's can as well; then their connections.
 void Stack::Impl::Receive(Time now, std::span<const RxPacket> packets) {
+  started = true;
+  Context cx = MakeContext(now);
   while (packets.size() > 1 && ManyConnections()) {
     const auto together = packets.first(std::min(packets.size(), Foresight::kMost));
     Foresight ahead;
@@ -64,25 +66,24 @@ void Stack::Impl::Receive(Time now, std::span<const RxPacket> packets) {
     });
     for (std::size_t i = 0; i < together.size(); ++i) {
       ahead.Tell(i, hasher);
-      ReceivePacket(now, together[i]);
+      ReceivePacket(cx, together[i]);
     }
     packets = packets.subspan(together.size());
   }
-  for (const RxPacket& packet : packets) ReceivePacket(now, packet);
+  for (const RxPacket& packet : packets) ReceivePacket(cx, packet);
   SettleArrived(now);
 }
 
-void Stack::Impl::ReceivePacket(Time now, const RxPacket& packet) {
-  started = true;
+void Stack::Impl::ReceivePacket(Context& cx, const RxPacket& packet) {
   ++counters.packets_in;
   if (packet.link >= network.link_count()) {
     ++counters.bad_packets;
     return;
   }
-  if (ReceiveNext(now, packet)) return;
+  if (ReceiveNext(cx, packet)) return;
   const auto ip = wire::DecodeIp(packet.data);
-  if (!ip) return ReportRefusal(now, packet.data, packet.link);
-  ReceiveIp(now, *ip,
+  if (!ip) return ReportRefusal(cx.now, packet.data, packet.link);
+  ReceiveIp(cx.now, *ip,
             {.link = packet.link, .checksum_ok = packet.checksum_ok, .gso_size = packet.gso_size});
 }
 
@@ -146,14 +147,19 @@ bool Stack::Impl::Vouches(Ref ref, bool from_us) const {
   return socket.state != State::kListen && (from_us || !socket.to_self);
 }
 
-// Another segment of the connection that the last one was for: of it only the numbers are news.
-bool Stack::Impl::ReceiveNext(Time now, const RxPacket& packet) {
+// Another segment of the connection that the last one was for: of it only the numbers are news. In
+// a row of data even most of those are not.
+bool Stack::Impl::ReceiveNext(Context& cx, const RxPacket& packet) {
   if (packet.link != recent.link || packet.gso_size != 0) return false;
   const wire::Segment* segment = recent.segment.Next(packet.data, packet.checksum_ok);
   if (segment == nullptr) return false;
   Socket& socket = *recent.socket;
-  if (&socket != arrived) SettleArrived(now);
-  Context cx = MakeContext(now);
+  const bool row = &socket == arrived && recent.row && recent.segment.continues();
+  if (row && tcp::FitsInRow(socket, *segment)) {
+    recent.row = tcp::ArriveInRow(cx, socket, *segment);
+    return true;
+  }
+  if (&socket != arrived) SettleArrived(cx.now);
   NoteSegment(cx, socket.number, socket.tuple, *segment);
   ArriveAtSocket(cx, socket, packet.link, *segment);
   return true;
@@ -229,6 +235,7 @@ void Stack::Impl::ArriveAtSocket(Context& cx, Socket& socket, LinkId link,
   const State before = socket.state;
   const tcp::FastOpen fast_open = socket.fast_open;
   const tcp::Verdict verdict = tcp::Arrive(cx, socket, segment);
+  recent.row = verdict.row && !recorder.Wants(Observer::kSegments | Observer::kVerdicts);
   if (before == State::kSynSent) NoteSynAck(socket, fast_open, segment);
   if (verdict.answer == tcp::Answer::kReset) ReplyReset(cx.now, link, socket.tuple, segment);
   // Segments of one connection come in rows: what follows from them is done once, behind the last.

@@ -16,7 +16,8 @@ namespace estab {
 namespace {
 
 constexpr std::uint32_t kMaxHeader = wire::kIpv6HeaderSize + wire::kMaxTcpHeaderSize;
-constexpr std::size_t kBurst = 16;  // segments of one connection before the next has its turn
+// Segments of one connection before the next has its turn: less than a super-segment holds.
+constexpr std::size_t kBurst = 32;
 
 wire::IpHeader IpHeaderFor(const Tuple& tuple, std::uint8_t tos, std::uint8_t ttl) {
   wire::IpHeader header;
@@ -259,6 +260,7 @@ std::uint32_t Stack::Impl::SendCut(Context& cx, PacketSink& sink, Socket& socket
   wire::IpHeader ip = HeaderFor(socket.tuple, *socket.options, socket.mtu_locked);
   ip.tos = segment.tos;
   wire::HeaderSeries headers(ip, segment, can.checksum);
+  ByteQueue& bytes = buffers.send[socket.send_buffer].bytes;
   const std::uint32_t count = plan.count();
   std::uint32_t sent = 0;
   for (; sent < count && !busy; sent += busy ? 0 : 1) {
@@ -267,8 +269,7 @@ std::uint32_t Stack::Impl::SendCut(Context& cx, PacketSink& sink, Socket& socket
     Loan own;
     const std::uint32_t slot = can.holds ? loans.Create() : kNoSlot;
     Loan& loan = slot != kNoSlot ? loans[slot] : own;
-    const std::size_t pieces = buffers.send[socket.send_buffer].bytes.Gather(
-        plan.offset + at, size, slices, loan.chunks.data());
+    const std::size_t pieces = bytes.Gather(plan.offset + at, size, slices, loan.chunks.data());
     if (pieces == 0) {
       if (slot != kNoSlot) loans.Destroy(slot);
       break;

@@ -9,7 +9,6 @@
 namespace estab::tcp {
 namespace {
 
-constexpr std::uint8_t kShortestDelayMs = 40;
 constexpr std::uint8_t kLongestDelayMs = 200;
 constexpr std::uint32_t kQuickAcks = 16;
 

@@ -5,6 +5,8 @@
 
 namespace estab::tcp {
 
+constexpr std::uint8_t kShortestDelayMs = 40;
+
 /// Owes the peer one empty ACK, now.
 void AckNow(Tcb& tcb);
 /// Owes an empty ACK, unless one is owed already.
@@ -13,6 +15,11 @@ void AckOnce(Tcb& tcb);
 void AcknowledgeNext(Tcb& tcb, std::uint8_t count);
 /// `bytes` of data arrived in order (0: only a FIN): learns the peer's rhythm.
 void NoteDataArrived(Context& cx, Tcb& tcb, std::uint32_t bytes);
+/// The same for more data at the same moment: most often nothing is to be learned from it.
+inline void NoteMoreArrived(Context& cx, Tcb& tcb, std::uint32_t bytes) {
+  const bool settled = tcb.ack_delay_ms == kShortestDelayMs && bytes <= tcb.typical_in;
+  if (!settled) NoteDataArrived(cx, tcb, bytes);
+}
 /// Something new in order is to be acknowledged: at once if two full segments are unacknowledged or
 /// the connection is in quick-ack mode, otherwise within the delayed-ACK time.
 void ScheduleAck(Context& cx, Tcb& tcb);

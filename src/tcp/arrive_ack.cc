@@ -137,12 +137,12 @@ void TakeNews(Context& cx, Tcb& tcb, const Arriving& segment, AckNews& news) {
 // something new is always that, and a smaller window counts only with something new, unless it is
 // closed. Returns whether the window is another one now.
 bool UpdateWindow(const Context& cx, Tcb& tcb, const Arriving& segment, bool advanced) {
+  const std::uint8_t scale = segment.Has(kSyn) ? 0 : tcb.send_scale;
+  const std::uint32_t window = std::uint32_t{segment.header.window} << scale;
   const bool as_linux = cx.settings.policy.window_shrinks_with_news;
   const bool newer = (as_linux && advanced) || tcb.snd.wl1 < segment.seq ||
                      (tcb.snd.wl1 == segment.seq && tcb.snd.wl2 <= segment.ack);
   if (!newer || segment.ack < tcb.snd.una) return false;
-  const std::uint8_t scale = segment.Has(kSyn) ? 0 : tcb.send_scale;
-  const std::uint32_t window = std::uint32_t{segment.header.window} << scale;
   const bool same = tcb.snd.wl1 == segment.seq && tcb.snd.wl2 == segment.ack;
   const bool shrinks = window < tcb.snd.wnd && window != 0;
   if (same && shrinks && as_linux) return false;
@@ -212,23 +212,20 @@ std::optional<AckOutcome> FinAcknowledged(Context& cx, Tcb& tcb, const Arriving&
   }
 }
 
-// All that we have sent was acknowledged before, as in most segments of a stream from the peer:
-// only the window can be news.
-bool NothingToLearn(const Tcb& tcb, const Arriving& segment) {
-  return tcb.state == State::kEstablished && segment.ack == tcb.snd.una &&
-         tcb.snd.nxt == tcb.snd.una && tcb.send_buffer == kNoSlot && tcb.snd.wnd != 0 &&
-         !tcb.persisting && !segment.Has(kSyn);
-}
-
 }  // namespace
 
-AckOutcome TakeAck(Context& cx, Tcb& tcb, Arriving& segment) {
-  const bool opening = tcb.state == State::kSynRcvd;
+void TakeWindow(const Context& cx, Tcb& tcb, const Arriving& segment) {
   tcb.more = false;  // as Linux: MSG_MORE holds for its own push, not against every later ACK
+  UpdateWindow(cx, tcb, segment, false);
+}
+
+AckOutcome TakeAck(Context& cx, Tcb& tcb, Arriving& segment) {
   if (NothingToLearn(tcb, segment)) {
-    UpdateWindow(cx, tcb, segment, false);
+    TakeWindow(cx, tcb, segment);
     return {false, {RuleId::kAckNothingNew}};
   }
+  const bool opening = tcb.state == State::kSynRcvd;
+  tcb.more = false;
   if (opening) {
     if (auto done = CompleteOpening(cx, tcb, segment)) return *done;
   } else if (auto done = CheckRange(cx, tcb, segment)) {

@@ -15,4 +15,14 @@ struct AckOutcome {
 
 AckOutcome TakeAck(Context& cx, Tcb& tcb, Arriving& segment);
 
+/// All that we have sent was acknowledged before, as in most segments of a stream from the peer:
+/// only the window can be news.
+inline bool NothingToLearn(const Tcb& tcb, const Arriving& segment) {
+  return tcb.state == State::kEstablished && segment.ack == tcb.snd.una &&
+         tcb.snd.nxt == tcb.snd.una && tcb.send_buffer == kNoSlot && tcb.snd.wnd != 0 &&
+         !tcb.persisting && !segment.Has(kSyn);
+}
+/// TakeAck of such a segment.
+void TakeWindow(const Context& cx, Tcb& tcb, const Arriving& segment);
+
 }  // namespace estab::tcp

@@ -44,6 +44,7 @@ enum class Answer : std::uint8_t {
 struct Verdict {
   RuleId rule;
   Answer answer = Answer::kNothing;
+  bool row = false;  // another segment may be taken for more of the same (ArriveInRow)
 };
 
 /// The gist of `segment` for observers.

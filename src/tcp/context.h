@@ -44,6 +44,8 @@ class Recorder {
     if ((interests_ & Observer::InterestOf(number, from, to)) == 0) return;
     observer_->OnRule(RuleEvent{at, number, tuple, from, to, id, cause});
   }
+  /// Counts a rule that nobody wants to be told of.
+  void Count(RuleId rule) { ++counts_[static_cast<std::size_t>(rule)]; }
   void Timer(Time at, ConnectionNumber number, const Tuple& tuple, TimerKind timer,
              TimerEvent::What what, Time deadline = kNever) {
     if (!Wants(Observer::kTimers)) return;
@@ -59,7 +61,7 @@ class Recorder {
     if (!Wants(Observer::kSegments)) return;
     observer_->OnSegment(SegmentEvent{at, number, tuple, sent, segment});
   }
-  bool Wants(Observer::Interest interest) const { return (interests_ & interest) != 0; }
+  bool Wants(unsigned interests) const { return (interests_ & interests) != 0; }
   const std::array<std::uint64_t, kRuleCount>& counts() const { return counts_; }
 
  private:

@@ -70,9 +70,14 @@ SentSegment& Flight::Repeat(Index i, Time now) {
 
 void Flight::PopFirst() {
   ESTAB_CHECK(count_ != 0);
-  Leave(head_);
+  const SentSegment& first = (*this)[head_];
+  if (first.where == Where::kInFlight && head_ == oldest_ && !first.repair) {
+    LeaveInOrder(first);
+  } else {
+    Leave(head_);
+  }
   open_.Remove(At(head_));
-  begin_ = (*this)[head_].end;
+  begin_ = first.end;
   ++head_;
   --count_;
 }
@@ -166,6 +171,14 @@ Flight::Chain Flight::Merge(Chain a, Chain b) {
     all.last = i;
   }
   return all;
+}
+
+// Leave of the first segment, if nothing was sent before it: what is usual.
+void Flight::LeaveInOrder(const SentSegment& first) {
+  pipe_ -= static_cast<std::uint32_t>(first.end - begin_);
+  if (edge_ == head_) has_edge_ = false;
+  oldest_ = first.newer;
+  --in_flight_count_;
 }
 
 // Takes segment `i` out of the place and the counters that it is in.

@@ -175,6 +175,7 @@ class Flight {
   void Unlink(Index i);
   void FindEdge();
   void Leave(Index i);
+  void LeaveInOrder(const SentSegment& first);
   std::uint32_t At(Index i) const { return i & mask_; }
 
   SentSegment* segments_;

@@ -29,15 +29,28 @@ std::uint32_t LeastWindow(const Context& cx) {
 
 // Puts data that is next in order where the user can read it; returns how much memory allowed.
 std::uint32_t Deliver(Context& cx, Tcb& tcb, std::span<const std::byte> data) {
-  std::size_t taken = data.size();
-  if (!Discards(cx, tcb) && !data.empty()) {
-    ReceiveBuffer* buffer = Hoards(cx, tcb) ? nullptr : cx.buffers.AttachReceive(tcb);
-    taken = buffer == nullptr ? 0 : buffer->bytes.Append(cx.buffers.chunks, data);
-    tcb.pending.news = true;
-  }
+  ReceiveBuffer* buffer = Hoards(cx, tcb) ? nullptr : cx.buffers.AttachReceive(tcb);
+  const std::size_t taken = buffer == nullptr ? 0 : buffer->bytes.Append(cx.buffers.chunks, data);
+  tcb.pending.news = true;
   tcb.rcv.nxt += static_cast<std::uint32_t>(taken);
   tcb.bytes_received += taken;
   return static_cast<std::uint32_t>(taken);
+}
+
+// The same, if somebody will read it.
+std::uint32_t DeliverOrDiscard(Context& cx, Tcb& tcb, std::span<const std::byte> data) {
+  if (!Discards(cx, tcb) && !data.empty()) return Deliver(cx, tcb, data);
+  const auto size = static_cast<std::uint32_t>(data.size());
+  tcb.rcv.nxt += size;
+  tcb.bytes_received += size;
+  return size;
+}
+
+// Not all of a segment's data could be kept: the peer hears at once how far it was.
+RuleId Overflows(const Context& cx, Tcb& tcb) {
+  ++cx.buffers.pressure.drops;
+  AckNow(tcb);
+  return RuleId::kDataNoRoom;
 }
 
 // Moves what the new RCV.NXT has reached from reassembly to the receive queue.
@@ -150,6 +163,21 @@ RcvSeq AnnouncedEdge(const Tcb& tcb, std::uint16_t window) {
   return tcb.rcv.nxt + (std::uint32_t{window} << tcb.receive_scale);
 }
 
+RuleId TakeNextText(Context& cx, Tcb& tcb, const Arriving& segment) {
+  NoteDataArrived(cx, tcb, segment.header.largest());
+  TakeMark(tcb, segment);
+  if (Deliver(cx, tcb, segment.data) < segment.data.size()) return Overflows(cx, tcb);
+  ScheduleAck(cx, tcb);
+  return RuleId::kData;
+}
+
+RuleId TakeMoreText(Context& cx, Tcb& tcb, std::span<const std::byte> data) {
+  NoteMoreArrived(cx, tcb, static_cast<std::uint32_t>(data.size()));
+  if (Deliver(cx, tcb, data) < data.size()) return Overflows(cx, tcb);
+  ScheduleAck(cx, tcb);
+  return RuleId::kData;
+}
+
 RuleId TakeText(Context& cx, Tcb& tcb, Arriving& segment) {
   CutAtHeldFin(cx, tcb, segment);
   if (segment.seq != tcb.rcv.nxt) return TakeOutOfOrder(cx, tcb, segment);
@@ -158,12 +186,9 @@ RuleId TakeText(Context& cx, Tcb& tcb, Arriving& segment) {
   NoteDataArrived(cx, tcb, segment.header.largest());
   TakeMark(tcb, segment);
   NoteOverlap(cx, tcb, segment.seq, segment.seq + size);
-  const std::uint32_t taken = Deliver(cx, tcb, segment.data);
-  if (taken < size) {
-    ++cx.buffers.pressure.drops;
+  if (DeliverOrDiscard(cx, tcb, segment.data) < size) {
     segment.fin = false;
-    AckNow(tcb);
-    return RuleId::kDataNoRoom;
+    return Overflows(cx, tcb);
   }
   const bool own_fin = segment.fin;
   if (own_fin) cx.buffers.DropReassembly(tcb);  // nothing lies beyond a FIN

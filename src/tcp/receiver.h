@@ -1,6 +1,8 @@
 // The receiving side: what the peer may send, and where it goes.
 #pragma once
 
+#include <span>
+
 #include "tcp/arriving.h"
 #include "tcp/context.h"
 
@@ -22,5 +24,10 @@ RcvSeq AnnouncedEdge(const Tcb& tcb, std::uint16_t window);
 /// queue, otherwise to reassembly. Returns the rule that says what became of it. After it,
 /// `segment.fin` is true only if the peer's FIN is now next in order.
 RuleId TakeText(Context& cx, Tcb& tcb, Arriving& segment);
+/// The same for data that begins at RCV.NXT, without a FIN, where nothing waits for reassembly and
+/// the user reads.
+RuleId TakeNextText(Context& cx, Tcb& tcb, const Arriving& segment);
+/// More of the same, that came right behind it.
+RuleId TakeMoreText(Context& cx, Tcb& tcb, std::span<const std::byte> data);
 
 }  // namespace estab::tcp

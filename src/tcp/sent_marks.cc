@@ -25,18 +25,4 @@ void SentMarks::Follow(RingPool& pool, const Flight& flight) {
   mask_ = capacity - 1;
 }
 
-void SentMarks::Put(Flight::Index i, const SentMark& mark) {
-  if (ring_ != nullptr) {
-    ring_[i & mask_] = mark;
-  } else if (!mark_.known || one_ == i) {
-    one_ = i;
-    mark_ = mark;
-  }
-}
-
-SentMark* SentMarks::Of(Flight::Index i) {
-  SentMark* mark = ring_ != nullptr ? &ring_[i & mask_] : (one_ == i ? &mark_ : nullptr);
-  return mark != nullptr && mark->known ? mark : nullptr;
-}
-
 }  // namespace estab::tcp

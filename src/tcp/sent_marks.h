@@ -31,9 +31,24 @@ class SentMarks {
   /// again.
   void Follow(RingPool& pool, const Flight& flight);
   /// Segment `i` is sent.
-  void Put(Flight::Index i, const SentMark& mark);
+  void Put(Flight::Index i, const SentMark& mark) {
+    if (ring_ != nullptr) {
+      ring_[i & mask_] = mark;
+    } else if (!mark_.known || one_ == i) {
+      one_ = i;
+      mark_ = mark;
+    }
+  }
   /// The mark of segment `i`; nullptr if it has none.
-  SentMark* Of(Flight::Index i);
+  SentMark* Of(Flight::Index i) {
+    SentMark* mark = &mark_;
+    if (ring_ != nullptr) {
+      mark = &ring_[i & mask_];
+    } else if (one_ != i) {
+      return nullptr;
+    }
+    return mark->known ? mark : nullptr;
+  }
 
  private:
   SentMark* ring_ = nullptr;

@@ -34,11 +34,12 @@ class Checksum {
     const auto [d0, d1] = destination.words();
     // Two v4-mapped addresses add twice 0xffff to what the IPv4 ones do: nothing, in one's
     // complement. So both families are summed alike, the length and protocol in any two words.
-    std::uint64_t sum = AddCarry(AddCarry(s0, s1), AddCarry(d0, d1));
-    std::uint64_t tail = std::uint64_t{length} + protocol;
-    if constexpr (std::endian::native == std::endian::little) tail = std::byteswap(tail);
-    sum = AddCarry(sum, tail);
-    AddPiece(sum, 0);
+    AddPiece(AddCarry(AddCarry(s0, s1), AddCarry(d0, d1)), 0);
+    AddWord(length + protocol);
+  }
+  /// Adds a number of 32 bits, as it stands in a header at an even place.
+  void AddWord(std::uint32_t word) {
+    sum_ = AddCarry(sum_, std::endian::native == std::endian::little ? std::byteswap(word) : word);
   }
 
   /// The value to store: the one's complement of the sum, in host order. The checksum field itself

@@ -2,6 +2,9 @@
 
 #include <cstring>
 
+#include "base/bytes.h"
+#include "base/check.h"
+
 namespace estab::wire {
 
 HeaderSeries::HeaderSeries(const IpHeader& ip, const Segment& first, bool offload)
@@ -11,17 +14,18 @@ HeaderSeries::HeaderSeries(const IpHeader& ip, const Segment& first, bool offloa
 
 std::span<std::byte> HeaderSeries::Write(std::span<std::byte> out, const Place& place,
                                          std::span<const Slice> payload, std::size_t size) {
+  ESTAB_CHECK(out.size() >= pattern_.size());
   const bool other = size != payload_size_ || place.flags != flags_;
   if (other || place.number == 0 || !ip_.dont_fragment) Begin(place, size);
-  const std::span<std::byte> tcp = Tcp();
-  RenumberTcp(tcp, place.seq, place.flags);
+  std::memcpy(out.data(), pattern_.data(), pattern_.size());
+  std::byte* const tcp = out.data() + ip_size_;
+  Store32(tcp + kTcpSequenceOffset, place.seq);
   Checksum checksum = common_;
   if (!offload_) {
-    checksum.Add(tcp.subspan(kTcpSequenceOffset, sizeof(place.seq)));
+    checksum.AddWord(place.seq);
     for (const Slice& slice : payload) checksum.Add({slice.data, slice.size});
   }
-  StoreTcpChecksum(tcp, offload_ ? checksum.Sum() : checksum.Finish());
-  std::memcpy(out.data(), pattern_.data(), ip_size_ + tcp_size_);
+  Store16(tcp + kTcpChecksumOffset, offload_ ? checksum.Sum() : checksum.Finish());
   return out.first(ip_size_ + tcp_size_);
 }
 

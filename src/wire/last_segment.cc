@@ -90,51 +90,82 @@ void LastSegment::Take(const IpPacket& packet, const Segment& segment) {
       0x3fff;  // a whole one that came in fragments may say so
   if (v4 && (Load16(&packet.header[6]) & kPartOfDatagram) != 0) return;
   if (!timestamps && !options.empty()) return;
-  v4_ = v4;
-  header_size_ = packet.header.size() + tcp_size;
-  std::memcpy(header_.data(), packet.header.data(), header_size_);
-  source_ = packet.source;
-  destination_ = packet.destination;
-  segment_ = segment;
-}
-
-bool LastSegment::Alike(std::span<const std::byte> bytes) const {
-  if (header_size_ == 0 || bytes.size() < header_size_) return false;
-  const bool timestamps = segment_.options.has_timestamp;
-  if (v4_) {
-    return timestamps ? SameHeaders<true, true>(bytes.data(), header_.data())
-                      : SameHeaders<true, false>(bytes.data(), header_.data());
+  if (v4) {
+    layout_ = timestamps ? Layout::kV4Timestamps : Layout::kV4;
+  } else {
+    layout_ = timestamps ? Layout::kV6Timestamps : Layout::kV6;
   }
-  return timestamps ? SameHeaders<false, true>(bytes.data(), header_.data())
-                    : SameHeaders<false, false>(bytes.data(), header_.data());
+  std::memcpy(header_.data(), packet.header.data(), packet.header.size() + tcp_size);
+  pseudo_header_ = {};
+  pseudo_header_.AddPseudoHeader(packet.source, packet.destination, kTcp, 0);
+  segment_ = segment;
+  segment_.piece = 0;
 }
 
-const Segment* LastSegment::Next(std::span<const std::byte> bytes, bool checksum_ok) {
-  if (!Alike(bytes)) return nullptr;
-  const std::size_t total =
-      v4_ ? Load16(&bytes[kIpv4Length]) : kIpv6HeaderSize + Load16(&bytes[kIpv6Length]);
-  if (total < header_size_ || total > bytes.size()) return nullptr;
-  if (v4_) {
+// What may differ, and whether it does.
+template <bool kTimestamps>
+void LastSegment::ReadNumbers(const std::byte* tcp) {
+  const std::uint32_t end = segment_.seq + static_cast<std::uint32_t>(segment_.payload.size());
+  unsigned differs = 0;
+  const auto take = [&](auto& field, auto value) {
+    differs |= static_cast<unsigned>(field ^ value);
+    field = value;
+  };
+  segment_.seq = Load32(tcp + kTcpSequenceOffset);
+  take(segment_.ack, Load32(tcp + kTcpSequenceOffset + 4));
+  take(segment_.window, Load16(tcp + 14));
+  take(segment_.urgent, Load16(tcp + 18));
+  if constexpr (kTimestamps) {
+    take(segment_.options.ts_value, Load32(tcp + kOptions + 4));
+    take(segment_.options.ts_echo, Load32(tcp + kOptions + 8));
+  }
+  const std::uint16_t reserved_and_flags = Load16(tcp + 12);
+  const auto flags = static_cast<std::uint16_t>(reserved_and_flags & 0x1ff);
+  segment_.reserved = static_cast<std::uint8_t>((reserved_and_flags >> 9) & 7);
+  differs |= (segment_.flags ^ flags) & ~unsigned{kPsh};
+  segment_.flags = flags;
+  continues_ = segment_.seq == end && differs == 0;
+}
+
+template <bool kV4, bool kTimestamps>
+const Segment* LastSegment::NextLike(std::span<const std::byte> bytes, bool checksum_ok) {
+  constexpr std::size_t kIp = kV4 ? kIpv4HeaderSize : kIpv6HeaderSize;
+  constexpr std::size_t kHeader = SizeOf(kV4, kTimestamps);
+  if (bytes.size() < kHeader) return nullptr;
+  const std::byte* const ip = bytes.data();
+  if (!SameHeaders<kV4, kTimestamps>(ip, header_.data())) return nullptr;
+  const std::size_t total = kV4 ? Load16(ip + kIpv4Length) : kIp + Load16(ip + kIpv6Length);
+  if (total < kHeader || total > bytes.size()) return nullptr;
+  if constexpr (kV4) {
     Checksum header;
     header.Add(bytes.first(kIpv4HeaderSize));
     if (!header.Valid()) return nullptr;
   }
-  const std::size_t ip_size = v4_ ? kIpv4HeaderSize : kIpv6HeaderSize;
-  const auto tcp = bytes.subspan(ip_size, total - ip_size);
   if (!checksum_ok) {
-    Checksum checksum;
-    checksum.AddPseudoHeader(source_, destination_, kTcp, static_cast<std::uint32_t>(tcp.size()));
-    checksum.Add(tcp);
+    Checksum checksum = pseudo_header_;
+    checksum.AddWord(static_cast<std::uint32_t>(total - kIp));
+    checksum.Add(bytes.subspan(kIp, total - kIp));
     if (!checksum.Valid()) return nullptr;
   }
-  ReadFixedHeader(tcp, segment_);
-  if (segment_.options.has_timestamp) {
-    segment_.options.ts_value = Load32(&tcp[kOptions + 4]);
-    segment_.options.ts_echo = Load32(&tcp[kOptions + 8]);
-  }
-  segment_.payload = bytes.subspan(header_size_, total - header_size_);
-  segment_.piece = 0;
+  ReadNumbers<kTimestamps>(ip + kIp);
+  segment_.payload = bytes.subspan(kHeader, total - kHeader);
   return &segment_;
+}
+
+const Segment* LastSegment::Next(std::span<const std::byte> bytes, bool checksum_ok) {
+  switch (layout_) {
+    case Layout::kNone:
+      return nullptr;
+    case Layout::kV4:
+      return NextLike<true, false>(bytes, checksum_ok);
+    case Layout::kV4Timestamps:
+      return NextLike<true, true>(bytes, checksum_ok);
+    case Layout::kV6:
+      return NextLike<false, false>(bytes, checksum_ok);
+    case Layout::kV6Timestamps:
+      return NextLike<false, true>(bytes, checksum_ok);
+  }
+  return nullptr;
 }
 
 }  // namespace estab::wire
