@@ -1,8 +1,8 @@
 #include "api/memory_link.h"
 
+#include <algorithm>
 #include <cstring>
 #include <new>
-#include <utility>
 
 #include "base/bytes.h"
 #include "wire/checksum.h"
@@ -11,85 +11,108 @@ namespace estab::api {
 
 namespace {
 
-constexpr std::size_t kSpareBuffers = 256;
+constexpr std::size_t kFewPlaces = 16;      // to begin with
+constexpr std::size_t kSparePlaces = 1024;  // that an empty queue keeps
 // From so many bytes on a copy costs more than to hold a packet.
 constexpr std::size_t kWorthHolding = 1024;
+
+// Puts the payload behind the first `at` bytes of `packet`, which are there already, and fills in
+// the checksum if that is left to us.
+void Append(std::span<const Slice> payload, std::byte* packet, std::size_t at,
+            std::uint16_t checksum_start, std::uint16_t checksum_offset) {
+  wire::Checksum sum;
+  if (checksum_start != 0) sum.Add({packet + checksum_start, at - checksum_start});
+  for (const Slice& slice : payload) {
+    sum.AddCopying({slice.data, slice.size}, packet + at);
+    at += slice.size;
+  }
+  if (checksum_start != 0) Store16(packet + checksum_start + checksum_offset, sum.Finish());
+}
 
 }  // namespace
 
 SinkResult MemoryLink::Push(Time now, const TxPacket& packet) {
   const std::size_t payload = packet.payload_size();
   const std::size_t size = packet.header.size() + payload;
-  if (queue_.size() >= kMaxPackets || bytes_ + size > kMaxBytes) {
+  const bool hold = packet.token != 0 && payload >= kWorthHolding;
+  if (count_ >= kMaxPackets || bytes_ + size > kMaxBytes) {
     refused_ = true;
     return SinkResult::kBusy;
   }
-  Queued queued;
-  if (!spare_.empty()) {
-    queued = std::move(spare_.back());
-    spare_.pop_back();
-  }
-  queued.at = now;
-  queued.size = size;
-  queued.checksum_start = packet.checksum_start;
-  queued.checksum_offset = packet.checksum_offset;
-  queued.bytes.assign(packet.header.begin(), packet.header.end());
-  queued.payload.assign(packet.payload.begin(), packet.payload.end());
-  queued.token = packet.token;
-  const bool holds = packet.token != 0 && payload >= kWorthHolding;
-  if (!holds && !Own(queued)) {
+  try {
+    if (count_ == places_.size()) MakeRoom();
+    Place& place = At(count_);
+    place.at = now;
+    place.size = size;
+    Store(place, packet, hold);
+  } catch (const std::bad_alloc&) {
     refused_ = true;
     return SinkResult::kBusy;
   }
   bytes_ += size;
-  queue_.push_back(std::move(queued));
-  return holds ? SinkResult::kHeld : SinkResult::kSent;
+  ++count_;
+  return hold ? SinkResult::kHeld : SinkResult::kSent;
 }
 
-// Puts the payload behind the headers, which `packet` has already, and fills in the checksum.
-void MemoryLink::Fill(const Queued& queued, std::byte* packet) {
-  std::size_t at = queued.size;
-  for (const Slice& slice : queued.payload) at -= slice.size;
-  const std::size_t start = queued.checksum_start;
-  wire::Checksum sum;
-  if (start != 0) sum.Add({packet + start, at - start});
-  for (const Slice& slice : queued.payload) {
-    sum.AddCopying({slice.data, slice.size}, packet + at);
-    at += slice.size;
+void MemoryLink::Store(Place& place, const TxPacket& packet, bool hold) {
+  const std::size_t headers = packet.header.size();
+  place.stored = hold ? headers : place.size;
+  if (place.bytes.size() < place.stored) place.bytes.resize(place.stored);
+  std::memcpy(place.bytes.data(), packet.header.data(), headers);
+  place.token = 0;
+  if (!hold) {
+    Append(packet.payload, place.bytes.data(), headers, packet.checksum_start,
+           packet.checksum_offset);
+    return;
   }
-  if (start != 0) Store16(packet + start + queued.checksum_offset, sum.Finish());
+  place.payload.assign(packet.payload.begin(), packet.payload.end());
+  place.token = packet.token;
+  place.checksum_start = packet.checksum_start;
+  place.checksum_offset = packet.checksum_offset;
+}
+
+void MemoryLink::MakeRoom() {
+  std::vector<Place> more(std::max(kFewPlaces, 2 * places_.size()));
+  for (std::size_t i = 0; i < count_; ++i) more[i] = std::move(At(i));
+  places_ = std::move(more);
+  mask_ = places_.size() - 1;
+  first_ = 0;
 }
 
 // False without memory.
-bool MemoryLink::Own(Queued& queued) {
-  queued.token = 0;
+bool MemoryLink::Own(Place& place) {
+  place.token = 0;
   try {
-    queued.bytes.resize(queued.size);
+    place.bytes.resize(std::max(place.bytes.size(), place.size));
   } catch (const std::bad_alloc&) {
     return false;
   }
-  Fill(queued, queued.bytes.data());
-  queued.payload.clear();
-  queued.checksum_start = 0;
+  Append(place.payload, place.bytes.data(), place.stored, place.checksum_start,
+         place.checksum_offset);
+  place.stored = place.size;
   return true;
 }
 
-void MemoryLink::DropLost() {
-  for (const Queued& queued : queue_) bytes_ -= queued.lost ? queued.size : 0;
-  std::erase_if(queue_, [](const Queued& queued) { return queued.lost; });
-}
-
 std::uint64_t MemoryLink::Take(std::span<std::byte> into) {
-  Queued& front = queue_.front();
-  std::memcpy(into.data(), front.bytes.data(), front.bytes.size());
-  Fill(front, into.data());
-  bytes_ -= front.size;
-  const std::uint64_t token = front.token;
-  if (spare_.size() < kSpareBuffers) spare_.push_back(std::move(front));
-  queue_.pop_front();
+  const Place& place = places_[first_];
+  std::memcpy(into.data(), place.bytes.data(), place.stored);
+  if (place.token != 0) {
+    Append(place.payload, into.data(), place.stored, place.checksum_start, place.checksum_offset);
+  }
+  const std::uint64_t token = place.token;
+  DropFirst();
   return token;
 }
 
-bool MemoryLink::TakeRefused() { return std::exchange(refused_, false); }
+void MemoryLink::DropFirst() {
+  bytes_ -= places_[first_].size;
+  first_ = (first_ + 1) & mask_;
+  if (--count_ != 0) return;
+  first_ = 0;  // the same few places again, while there are few packets
+  if (places_.size() > kSparePlaces) {
+    places_.clear();  // what a burst needed goes back
+    places_.shrink_to_fit();
+  }
+}
 
 }  // namespace estab::api

@@ -3,8 +3,8 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "estab/packet.h"
@@ -25,10 +25,10 @@ class MemoryLink {
   /// Queues it; kBusy when the queue is full.
   SinkResult Push(Time now, const TxPacket& packet);
 
-  bool empty() const { return queue_.empty(); }
+  bool empty() const { return count_ == 0; }
   /// The size of the packet that left first, and when it did; not on an empty queue.
-  std::size_t front_size() const { return queue_.front().size; }
-  Time front_time() const { return queue_.front().at; }
+  std::size_t front_size() const { return places_[first_].size; }
+  Time front_time() const { return places_[first_].at; }
   /// Writes that packet into `into`, which has room for it, and drops it. The token of a packet
   /// that is no longer held; 0: none.
   std::uint64_t Take(std::span<std::byte> into);
@@ -37,35 +37,45 @@ class MemoryLink {
   /// packet is lost, as packets are. Calls `complete(token)` for each.
   template <class Complete>
   void Own(Complete&& complete) {
-    for (Queued& queued : queue_) {
-      const std::uint64_t token = queued.token;
-      if (token == 0) continue;
-      queued.lost = !Own(queued);
-      complete(token);
+    std::size_t kept = 0;
+    for (std::size_t i = 0; i < count_; ++i) {
+      const std::uint64_t token = At(i).token;
+      const bool lost = token != 0 && !Own(At(i));
+      if (token != 0) complete(token);
+      if (lost) {
+        bytes_ -= At(i).size;
+      } else if (kept++ != i) {
+        std::swap(At(kept - 1), At(i));
+      }
     }
-    DropLost();
+    count_ = kept;
   }
 
   /// Whether a packet was refused since this was asked last: room made must be offered again.
-  bool TakeRefused();
+  bool TakeRefused() { return std::exchange(refused_, false); }
 
  private:
-  struct Queued {
+  /// A place for a packet; its memory stays with it for the next one.
+  struct alignas(64) Place {
     Time at;
+    std::uint64_t token = 0;  // 0: nothing is held
     std::size_t size = 0;
-    std::vector<std::byte> bytes;  // all of the packet; or, if it is held, its headers
-    std::vector<Slice> payload;    // what is held
-    std::uint64_t token = 0;
-    std::uint16_t checksum_start = 0;  // as in TxPacket
+    std::size_t stored = 0;        // of `bytes`: all of the packet; or, if it is held, its headers
+    std::vector<std::byte> bytes;  // only grows
+    std::uint16_t checksum_start = 0;  // as in TxPacket; of what is held
     std::uint16_t checksum_offset = 0;
-    bool lost = false;
+    std::vector<Slice> payload;  // what is held
   };
-  static bool Own(Queued& queued);
-  static void Fill(const Queued& queued, std::byte* packet);
-  void DropLost();
+  Place& At(std::size_t i) { return places_[(first_ + i) & mask_]; }
+  static void Store(Place& place, const TxPacket& packet, bool hold);
+  static bool Own(Place& place);
+  void MakeRoom();
+  void DropFirst();
 
-  std::deque<Queued> queue_;
-  std::vector<Queued> spare_;  // to use again
+  std::vector<Place> places_;  // a ring
+  std::size_t mask_ = 0;       // of the places, a power of two
+  std::size_t first_ = 0;
+  std::size_t count_ = 0;
   std::size_t bytes_ = 0;
   bool refused_ = false;
 };
