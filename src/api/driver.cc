@@ -8,19 +8,20 @@
 #include <utility>
 
 #include "estab/large_pages.h"
-#include "io/clock.h"
 #include "io/entropy.h"
 
 namespace estab::api {
 
 Driver::Waiter::Waiter(Driver& driver, Time deadline)
     : driver_(driver), deadline_(deadline), seen_(driver.epoch_) {
+  driver_.BeginWatching();
   driver_.waiters_.push_back(this);
 }
 
 Driver::Waiter::~Waiter() {
   driver_.Look(*this);
   std::erase(driver_.waiters_, this);
+  driver_.EndWatching();
   if (driver_.waiters_.empty()) {
     driver_.settled_.notify_all();
   } else if (!driver_.virtual_ && !driver_.leading_) {
@@ -31,7 +32,7 @@ Driver::Waiter::~Waiter() {
 Driver::Driver(Stack stack, io::Event event, std::shared_ptr<Exchange::End> end)
     : stack_(std::move(stack)), event_(std::move(event)), end_(std::move(end)) {
   observers_.Add(journal_);
-  stack_->SetObserver(&observers_);
+  stack_->SetObserver(&journal_);  // alone, it needs nobody who passes events on
 }
 
 Driver::~Driver() = default;
@@ -58,24 +59,12 @@ void Driver::AddObserver(Observer& observer) {
   stack_->SetObserver(&observers_);
 }
 
-Time Driver::Clock() {
-  if (!virtual_) now_ = std::max(now_, io::MonotonicNow());
-  return now_;
-}
-
-Time Driver::Now() {
-  told_time_ = true;
-  return Clock();
-}
-
-Driver::Lock Driver::Enter() {
-  Lock lock(mutex_);
-  if (!virtual_ && !ending_ && NextDeadline() <= Clock()) {
-    FireDue();
-    Settle();
-    Notify();
-  }
-  return lock;
+// What has become due while nobody was here; with the real clock.
+void Driver::CatchUp() {
+  if (ending_ || NextDeadline() > Clock()) return;
+  FireDue();
+  Settle();
+  Notify();
 }
 
 Time Driver::NextDeadline() { return std::min(stack_->NextDeadline(), links_.NextDeadline()); }
@@ -94,7 +83,8 @@ bool Driver::Settle() {
   }
   links_.Flush();
   if (end_ != nullptr) end_->Flush();
-  const bool ready = DrainReady();
+  const bool returned = expects_returned_ && DrainReturned();
+  const bool ready = (watchers_ != 0 && DrainReady()) || returned;
   if (ready) Notify();
   if (leading_ && !kicked_ &&
       (NextDeadline() < leading_until_ || links_.wants_write() != lead_wants_write_)) {
@@ -103,8 +93,14 @@ bool Driver::Settle() {
   return ready;
 }
 
+void Driver::BeginWatching() {
+  if (watchers_++ != 0) return;
+  while (stack_->DrainReady(events_) == events_.size()) {
+  }
+}
+
 bool Driver::DrainReady() {
-  bool any = DrainReturned();
+  bool any = false;
   while (const std::size_t n = stack_->DrainReady(events_)) {
     any = true;
     for (std::size_t i = 0; i < n && ready_sink_ != nullptr; ++i) ready_sink_->OnReady(events_[i]);
@@ -126,8 +122,7 @@ bool Driver::DrainReturned() {
   return any;
 }
 
-void Driver::Notify() {
-  if (waiters_.empty()) return;
+void Driver::WakeWaiters() {
   ++epoch_;
   lookers_ = waiters_.size();
   changed_.notify_all();

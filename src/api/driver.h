@@ -1,6 +1,7 @@
 // Drives one stack: its mutex, its clock, its links, and the waiting of its callers.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <condition_variable>
 #include <cstddef>
@@ -14,6 +15,7 @@
 #include "api/links.h"
 #include "estab/stack.h"
 #include "estab/time.h"
+#include "io/clock.h"
 #include "io/event.h"
 #include "io/link_spec.h"
 #include "observe/fanout.h"
@@ -72,7 +74,11 @@ class Driver {
   // --- For calls, under the lock -----------------------------------------------------------------
 
   /// Takes the lock; with the real clock, fires the timers that have become due meanwhile.
-  Lock Enter();
+  Lock Enter() {
+    Lock lock(mutex_);
+    if (!virtual_) CatchUp();
+    return lock;
+  }
   Stack& stack() { return *stack_; }
   Links& links() { return links_; }
   const observe::Journal& journal() const { return journal_; }
@@ -80,10 +86,22 @@ class Driver {
   void AddObserver(Observer& observer);
   /// Who is told of sockets that become readier; it must outlive the driver's last call.
   void set_ready_sink(ReadySink* sink) { ready_sink_ = sink; }
+  /// From here to EndWatching somebody wants to know which sockets become readier, and not what
+  /// has become of them before. While nobody does, nobody asks the stack.
+  void BeginWatching();
+  void EndWatching() { --watchers_; }
+  /// Bytes have been sent by reference: from now on the stack is asked for those that came back.
+  void ExpectReturned() { expects_returned_ = true; }
   /// The time, real or virtual, to be told to the stack.
-  Time Now();
+  Time Now() {
+    told_time_ = true;
+    return Clock();
+  }
   /// The same, for everything else.
-  Time Clock();
+  Time Clock() {
+    if (!virtual_) now_ = std::max(now_, io::MonotonicNow());
+    return now_;
+  }
   /// Sends what is to be sent, wakes whom that concerns; true if a socket became readier.
   bool Settle();
   /// No link reads the memory of the stack, or of its users, any more.
@@ -109,7 +127,10 @@ class Driver {
   Result<void> Inject(int link, std::span<const std::byte> packet);
   /// Takes the next packet of a memory link into `into`: its size, 0 if there is none, and when it
   /// left in `*at`. kMessageTooLong leaves it there.
-  Result<std::size_t> Collect(int link, std::span<std::byte> into, Time* at);
+  Result<std::size_t> Collect(int link, std::span<std::byte> into, Time* at) {
+    if (links_.KnownEmpty(link)) return 0;
+    return CollectNext(link, into, at);
+  }
   Result<LinkId> AddMemoryLink(int mtu);
   /// A link over a device; `text` is what io::ReadLink reads. On failure `*message`, if given,
   /// becomes a line that says what to do.
@@ -127,9 +148,14 @@ class Driver {
 
  private:
   Driver(Stack stack, io::Event event, std::shared_ptr<Exchange::End> end);
+  void CatchUp();
   bool DrainReady();
   bool DrainReturned();
-  void Notify();
+  Result<std::size_t> CollectNext(int link, std::span<std::byte> into, Time* at);
+  void Notify() {
+    if (!waiters_.empty()) WakeWaiters();
+  }
+  void WakeWaiters();
   void Kick();
   void Look(Waiter& waiter);
   void Lead(Lock& lock, Time until);
@@ -162,6 +188,8 @@ class Driver {
   bool advancing_ = false;
   bool ending_ = false;
 
+  std::size_t watchers_ = 0;           // who want to know which sockets become readier
+  bool expects_returned_ = false;      // the stack may have something for TakeReturned
   std::array<ReadyEvent, 64> events_;  // where DrainReady puts them
   std::vector<Waiter*> waiters_;
   std::uint64_t epoch_ = 0;  // grows whenever waiting calls should look again

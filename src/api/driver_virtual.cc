@@ -82,7 +82,7 @@ Result<void> Driver::Inject(int link, std::span<const std::byte> packet) {
   return {};
 }
 
-Result<std::size_t> Driver::Collect(int link, std::span<std::byte> into, Time* at) {
+Result<std::size_t> Driver::CollectNext(int link, std::span<std::byte> into, Time* at) {
   const Lock lock = Enter();
   MemoryLink* memory = links_.Memory(link);
   if (memory == nullptr) return std::unexpected(Error::kInvalid);
@@ -92,9 +92,11 @@ Result<std::size_t> Driver::Collect(int link, std::span<std::byte> into, Time* a
   if (at != nullptr) *at = memory->front_time();
   const std::uint64_t token = memory->Take(into);
   if (token != 0) stack_->TransmitComplete({&token, 1});
+  // With the real clock a timer may put a packet there by and by, and Collect fires it.
+  if (memory->empty() && virtual_) links_.NoteEmpty(link);
   if (memory->TakeRefused()) {
     Settle();
-  } else if (token != 0 && DrainReturned()) {
+  } else if (token != 0 && expects_returned_ && DrainReturned()) {
     Notify();
   }
   return size;

@@ -43,6 +43,7 @@ Result<int> Sockets::OpenEpoll(bool close_on_exec) {
   const int handle = files_.Add(file.get(), close_on_exec);
   if (handle < 0) return std::unexpected(Error::kNoBuffers);
   file.release();
+  driver_->BeginWatching();
   return handle;
 }
 

@@ -39,18 +39,13 @@ void Links::Advance(Time now, Stack& stack) {
   }
 }
 
-MemoryLink* Links::Memory(int id) {
-  const auto index = static_cast<std::size_t>(id);
-  return id < 0 || index >= links_.size() ? nullptr : std::get_if<MemoryLink>(&links_[index]);
-}
-
 io::Tun* Links::Tun(int id) {
   const auto index = static_cast<std::size_t>(id);
   return id < 0 || index >= links_.size() ? nullptr
                                           : dynamic_cast<io::Tun*>(DeviceOf(links_[index]));
 }
 
-void Links::Flush() {
+void Links::FlushDevices() {
   for (const Link& link : links_) {
     if (io::Port* port = PortOf(link)) port->Flush();
   }
@@ -105,6 +100,7 @@ SinkResult Links::Send(const TxPacket& packet) {
   SinkResult result = SinkResult::kSent;
   if (auto* memory = std::get_if<MemoryLink>(&link)) {
     result = memory->Push(now_, packet);
+    known_empty_[packet.link].store(false, std::memory_order_relaxed);
   } else if (io::Port* port = PortOf(link)) {
     result = port->Send(now_, packet);
   }

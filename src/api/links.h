@@ -3,6 +3,8 @@
 
 #include <poll.h>
 
+#include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -14,6 +16,7 @@
 #include "estab/time.h"
 #include "io/port.h"
 #include "io/tun.h"
+#include "stack/network.h"
 
 namespace estab::api {
 
@@ -27,7 +30,20 @@ class Links final : public PacketSink {
   void AddRoute(LinkId id, const Prefix& destination, const IpAddress* via);
 
   /// The memory link of that id; nullptr if it is none.
-  MemoryLink* Memory(int id);
+  MemoryLink* Memory(int id) {
+    const auto index = static_cast<std::size_t>(id);
+    return index < links_.size() ? std::get_if<MemoryLink>(&links_[index]) : nullptr;
+  }
+  /// Whether nothing was sent over that memory link since NoteEmpty. Asks without the lock: what
+  /// another thread does meanwhile is before or after it.
+  bool KnownEmpty(int id) const {
+    const auto index = static_cast<std::size_t>(id);
+    return index < known_empty_.size() && known_empty_[index].load(std::memory_order_acquire);
+  }
+  /// There is nothing to collect from that memory link.
+  void NoteEmpty(int id) {
+    known_empty_[static_cast<std::size_t>(id)].store(true, std::memory_order_release);
+  }
   /// The TUN device of that id; nullptr if it is none.
   io::Tun* Tun(int id);
   bool has_device() const { return devices_ > 0; }
@@ -74,7 +90,9 @@ class Links final : public PacketSink {
   void Advance(Time now, Stack& stack);
 
   /// Sends what devices have kept to send it together. To be called behind every Transmit.
-  void Flush();
+  void Flush() {
+    if (devices_ != 0) FlushDevices();
+  }
 
   /// Packets sent over all links since the start.
   std::uint64_t sent() const { return sent_; }
@@ -85,6 +103,7 @@ class Links final : public PacketSink {
  private:
   using Link = std::variant<std::monostate, MemoryLink, std::unique_ptr<io::Port>>;
   Link& Place(LinkId id);
+  void FlushDevices();
   static io::Port* PortOf(const Link& link) {
     const auto* port = std::get_if<std::unique_ptr<io::Port>>(&link);
     return port == nullptr ? nullptr : port->get();
@@ -95,7 +114,8 @@ class Links final : public PacketSink {
     return port == nullptr ? nullptr : &port->device();
   }
 
-  std::vector<Link> links_;  // by id
+  std::vector<Link> links_;                                        // by id
+  std::array<std::atomic<bool>, stack::kMaxLinks> known_empty_{};  // by id
   std::size_t devices_ = 0;
   std::uint64_t sent_ = 0;
   Time now_{};

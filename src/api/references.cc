@@ -10,6 +10,7 @@ SendNotices& Sockets::NoticesOf(OpenFile& file) {
     } while (referring_.contains(last_owner_));
     auto notices = std::make_unique<SendNotices>(last_owner_);
     referring_.emplace(last_owner_, &file);
+    driver_->ExpectReturned();
     file.notices = std::move(notices);
   }
   return *file.notices;

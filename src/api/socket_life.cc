@@ -141,7 +141,11 @@ void Sockets::Release(OpenFile* file) {
   if (--file->references > 0) return;
   Epoll::Forget(*file);
   OwnReferences(*file);
-  if (file->kind == FileKind::kTcpSocket) driver_->stack().Close(driver_->Now(), file->socket);
+  if (file->kind == FileKind::kTcpSocket) {
+    driver_->stack().Close(driver_->Now(), file->socket);
+  } else {
+    driver_->EndWatching();
+  }
   delete file;
 }
 
