@@ -12,7 +12,6 @@
 
 using estab::Error;
 using estab::api::Fail;
-using estab::api::OpenFile;
 using estab::api::Run;
 using estab::api::Sockets;
 using estab::api::ToCount;
@@ -63,10 +62,7 @@ ssize_t SendOnSyn(estab_stack* stack, int s, const iovec* pieces, std::size_t co
   return Run(stack, [&](Sockets& sockets) -> ssize_t {
     if (const int error = CheckPieces(pieces, count)) return Fail(error);
     if ((flags & ~(kSendFlags | MSG_FASTOPEN)) != 0) return Fail(EOPNOTSUPP);
-    const auto ipv6 = sockets.With(
-        s, [](estab::api::OpenFile& file, estab::Stack&, estab::Time) -> estab::Result<bool> {
-          return file.ipv6;
-        });
+    const auto ipv6 = sockets.IsIpv6(s);
     if (!ipv6) return Fail(ipv6.error());
     if (to == nullptr || length < sizeof(sa_family_t)) return Fail(EINVAL);
     if (to->sa_family == AF_UNSPEC) return Fail(EOPNOTSUPP);
@@ -145,10 +141,7 @@ ssize_t ReceiveNotice(estab_stack* stack, int s, msghdr* message) {
     error.ee_info = (*notice)->first;
     error.ee_data = (*notice)->last;
     message->msg_flags |= MSG_ERRQUEUE;
-    const auto ipv6 =
-        sockets.With(s, [](OpenFile& file, estab::Stack&, estab::Time) -> estab::Result<bool> {
-          return file.ipv6;
-        });
+    const auto ipv6 = sockets.IsIpv6(s);
     if (ipv6.value_or(false)) {
       PutControl(SOL_IPV6, IPV6_RECVERR, QueuedError<sockaddr_in6>{error, {}}, message);
     } else {

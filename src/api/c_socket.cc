@@ -37,9 +37,12 @@ int ToHandle(const Result<int>& handle) {
   return handle.error() == Error::kNoBuffers ? Fail(EMFILE) : Fail(handle.error());
 }
 
-Result<bool> IsIpv6(Sockets& sockets, int s) {
-  return sockets.With(
-      s, [](OpenFile& file, estab::Stack&, Time) -> Result<bool> { return file.ipv6; });
+// 0, or the errno of what accept cannot take.
+int CheckAccept(const sockaddr* address, const socklen_t* length, int flags) {
+  if ((flags & ~kTypeFlags) != 0) return EINVAL;
+  if (address == nullptr) return 0;
+  if (length == nullptr) return EFAULT;
+  return static_cast<int>(*length) < 0 ? EINVAL : 0;
 }
 
 }  // namespace
@@ -58,7 +61,7 @@ int estab_socket(estab_stack* stack, int domain, int type, int protocol) {
 
 int estab_bind(estab_stack* stack, int s, const sockaddr* address, socklen_t length) {
   return Run(stack, [&](Sockets& sockets) {
-    const Result<bool> ipv6 = IsIpv6(sockets, s);
+    const Result<bool> ipv6 = sockets.IsIpv6(s);
     if (!ipv6) return Fail(ipv6.error());
     Endpoint local;
     const int error = estab::api::ReadAddress(address, length, *ipv6, &local);
@@ -73,11 +76,8 @@ int estab_listen(estab_stack* stack, int s, int backlog) {
 
 int estab_accept4(estab_stack* stack, int s, sockaddr* address, socklen_t* length, int flags) {
   return Run(stack, [&](Sockets& sockets) {
-    if (!Exists(sockets, s)) return Fail(EBADF);
-    if ((flags & ~kTypeFlags) != 0) return Fail(EINVAL);
-    if (address != nullptr) {
-      if (length == nullptr) return Fail(EFAULT);
-      if (static_cast<int>(*length) < 0) return Fail(EINVAL);
+    if (const int error = CheckAccept(address, length, flags)) {
+      return Exists(sockets, s) ? Fail(error) : Fail(EBADF);
     }
     const int accepted = ToHandle(sockets.Accept(s, FlagsOf(flags)));
     if (accepted < 0 || address == nullptr) return accepted;
@@ -94,7 +94,7 @@ int estab_accept4(estab_stack* stack, int s, sockaddr* address, socklen_t* lengt
 
 int estab_connect(estab_stack* stack, int s, const sockaddr* address, socklen_t length) {
   return Run(stack, [&](Sockets& sockets) {
-    const Result<bool> ipv6 = IsIpv6(sockets, s);
+    const Result<bool> ipv6 = sockets.IsIpv6(s);
     if (!ipv6) return Fail(ipv6.error());
     if (length < sizeof(sa_family_t) || length > sizeof(sockaddr_storage)) return Fail(EINVAL);
     if (address == nullptr) return Fail(EFAULT);

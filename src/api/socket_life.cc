@@ -26,6 +26,13 @@ Result<OpenFile*> Sockets::FindSocket(int handle) const {
   return file;
 }
 
+Result<bool> Sockets::IsIpv6(int handle) {
+  const Driver::Lock lock = driver_->Enter();
+  const Result<OpenFile*> file = FindSocket(handle);
+  if (!file) return std::unexpected(file.error());
+  return (*file)->ipv6;
+}
+
 void Sockets::Place(OpenFile& file, SocketId socket) {
   file.socket = socket;
   static_cast<void>(driver_->stack().SetUser(socket, &file));

@@ -62,6 +62,9 @@ class Sockets final : private ReadySink, private FilePoller {
   /// Another handle of the same open file, at least `lowest`. kNoBuffers.
   Result<int> Duplicate(int handle, int lowest, bool close_on_exec);
 
+  /// Whether a socket was made for IPv6.
+  Result<bool> IsIpv6(int handle);
+
   // --- Data (transfer.cc)
   // -------------------------------------------------------------------------
 
@@ -188,6 +191,7 @@ class Sockets final : private ReadySink, private FilePoller {
   // `call`: by reference; nullptr: by copying.
   Result<std::size_t> SendPieces(Driver::Lock& lock, OpenFile& file, std::span<const iovec> pieces,
                                  bool dont_wait, SendFlags flags, ReferenceCall* call = nullptr);
+  Result<std::size_t> SendAtOnce(OpenFile& file, const iovec& piece, SendFlags flags);
   Result<std::size_t> SendPiece(OpenFile& file, std::span<const std::byte> piece, SendFlags flags,
                                 ReferenceCall& call);
   SendNotices& NoticesOf(OpenFile& file);
@@ -195,6 +199,9 @@ class Sockets final : private ReadySink, private FilePoller {
   void OwnReferences(OpenFile& file);
   Result<std::size_t> ReceiveSome(OpenFile& file, std::span<const iovec> pieces, std::size_t offset,
                                   const ReceiveFlags& flags);
+  Result<std::size_t> ReceiveAtOnce(OpenFile& file, const iovec& piece, int* queued);
+  // Of a call that received something, if its caller asked for it.
+  void TellQueue(const OpenFile& file, bool received, int* queued);
   int QueueOf(Stack& stack, const OpenFile& file);
 
   /// Calls `attempt` until it gives something else than kWouldBlock, `timeout` has passed (then

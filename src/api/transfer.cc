@@ -41,8 +41,21 @@ Result<std::size_t> Sockets::Send(int handle, std::span<const iovec> pieces, boo
   Driver::Lock lock = driver_->Enter();
   const Result<OpenFile*> found = FindSocket(handle);
   if (!found) return std::unexpected(found.error());
-  const Use use(*this, *found);
-  return SendPieces(lock, **found, pieces, dont_wait, flags);
+  OpenFile& file = **found;
+  if (pieces.size() == 1 && (dont_wait || file.nonblocking)) {
+    return SendAtOnce(file, pieces[0], flags);
+  }
+  const Use use(*this, &file);
+  return SendPieces(lock, file, pieces, dont_wait, flags);
+}
+
+// One piece, and no waiting: what the engine says is the answer.
+Result<std::size_t> Sockets::SendAtOnce(OpenFile& file, const iovec& piece, SendFlags flags) {
+  const std::span bytes(static_cast<const std::byte*>(piece.iov_base), piece.iov_len);
+  const Result<std::size_t> sent = driver_->stack().Send(driver_->Now(), file.socket, bytes, flags);
+  driver_->Settle();
+  if (sent && *sent == 0 && !bytes.empty()) return std::unexpected(Error::kWouldBlock);
+  return sent;
 }
 
 Result<std::size_t> Sockets::SendPieces(Driver::Lock& lock, OpenFile& file,
@@ -173,9 +186,13 @@ Result<std::size_t> Sockets::Receive(int handle, std::span<const iovec> pieces, 
   const Result<OpenFile*> found = FindSocket(handle);
   if (!found) return std::unexpected(found.error());
   OpenFile* file = *found;
-  const Use use(*this, file);
   Stack& stack = driver_->stack();
   if (flags.urgent) return ReceiveUrgent(stack, driver_->Now(), file->socket, pieces, flags);
+  const bool wait = !flags.dont_wait && !file->nonblocking;
+  if (pieces.size() == 1 && !wait && !flags.peek && !flags.discard) {
+    return ReceiveAtOnce(*file, pieces[0], queued);
+  }
+  const Use use(*this, file);
   const std::size_t total = TotalSize(pieces);
   const std::size_t target = flags.wait_all ? total : LowWater(stack, file->socket, total);
   std::size_t got = 0;
@@ -198,12 +215,26 @@ Result<std::size_t> Sockets::Receive(int handle, std::span<const iovec> pieces, 
     }
     return got;
   };
-  const bool wait = !flags.dont_wait && !file->nonblocking;
   Result<std::size_t> result =
       Blocking(lock, wait ? file->receive_timeout : Duration::zero(), attempt);
   if (!result && got > 0) result = got;
-  if (result && queued != nullptr && file->report_queue) *queued = QueueOf(stack, *file);
+  TellQueue(*file, result.has_value(), queued);
   return result;
+}
+
+// Into one piece, and no waiting: what the engine says is the answer.
+Result<std::size_t> Sockets::ReceiveAtOnce(OpenFile& file, const iovec& piece, int* queued) {
+  const std::span into(static_cast<std::byte*>(piece.iov_base), piece.iov_len);
+  const Result<std::size_t> got = driver_->stack().Read(driver_->Now(), file.socket, into);
+  driver_->Settle();
+  TellQueue(file, got.has_value(), queued);
+  return got;
+}
+
+void Sockets::TellQueue(const OpenFile& file, bool received, int* queued) {
+  if (received && queued != nullptr && file.report_queue) {
+    *queued = QueueOf(driver_->stack(), file);
+  }
 }
 
 // TCP_INQ: bytes that wait, and, after a FIN, at least 1, so that the end is read too.
