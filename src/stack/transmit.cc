@@ -232,7 +232,7 @@ bool Stack::Impl::Offer(PacketSink& sink, const Socket& socket, TxPacket& packet
 std::uint32_t Stack::Impl::SendWhole(Context& cx, PacketSink& sink, Socket& socket,
                                      SinkCapabilities can, tcp::Plan plan) {
   Loan own;
-  const std::uint32_t slot = can.holds ? loans.Create() : kNoSlot;
+  const std::uint32_t slot = can.holds && plan.length != 0 ? loans.Create() : kNoSlot;
   Loan& loan = slot != kNoSlot ? loans[slot] : own;
   const std::size_t pieces = GatherPayload(socket, plan, loan.chunks.data());
   wire::Segment segment = tcp::MakeSegment(cx, socket, plan);
