@@ -19,6 +19,8 @@ enum {
   kLargestMtu = 65535
 };
 
+static const uint32_t kServerAddress = 0xC0000202; /* 192.0.2.2 */
+
 struct estab_end {
   estab_stack* stack;
   int link;
@@ -29,9 +31,10 @@ static struct estab_end server;
 static int* listeners;
 static uint64_t packets;
 
-static struct sockaddr_in address(const char* text, uint64_t port) {
-  struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
-  inet_pton(AF_INET, text, &a.sin_addr);
+static struct sockaddr_in address_of(uint64_t listener) {
+  const struct sockaddr_in a = {.sin_family = AF_INET,
+                                .sin_port = htons((uint16_t)(kFirstPort + listener)),
+                                .sin_addr.s_addr = htonl(kServerAddress)};
   return a;
 }
 
@@ -59,7 +62,7 @@ static void make_pair_of(uint64_t count, int mtu) {
   listeners = malloc(count * sizeof *listeners);
   must(listeners != NULL, "no memory");
   for (uint64_t i = 0; i < count; ++i) {
-    const struct sockaddr_in at = address("192.0.2.2", kFirstPort + i);
+    const struct sockaddr_in at = address_of(i);
     listeners[i] = estab_socket(server.stack, AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
     must(listeners[i] >= 0, "estab_socket");
     must(estab_bind(server.stack, listeners[i], (const struct sockaddr*)&at, sizeof at) == 0,
@@ -94,7 +97,7 @@ static void pass(uint64_t ns) {
 }
 
 static int connect_to(uint64_t listener) {
-  const struct sockaddr_in at = address("192.0.2.2", kFirstPort + listener);
+  const struct sockaddr_in at = address_of(listener);
   const int s = estab_socket(client.stack, AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
   must(s >= 0, "estab_socket");
   must(estab_connect(client.stack, s, (const struct sockaddr*)&at, sizeof at) == 0 ||
@@ -223,7 +226,7 @@ static void open_bulk(int buffer, int* c, int* s) {
   *c = estab_socket(client.stack, AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
   must(estab_setsockopt(client.stack, *c, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof buffer) == 0,
        "SO_SNDBUF");
-  const struct sockaddr_in at = address("192.0.2.2", kFirstPort);
+  const struct sockaddr_in at = address_of(0);
   estab_connect(client.stack, *c, (const struct sockaddr*)&at, sizeof at);
   settle();
   *s = accept_from(0);
