@@ -9,9 +9,9 @@ namespace estab {
 namespace {
 
 // Growing begins when two thirds of the places are taken, and ends before three quarters are: that
-// leaves 42 entries for each segment there was, and moves one and a quarter of them, or two if
-// there are few.
-constexpr std::uint32_t kCallsPerMove = 16;
+// leaves 42 entries for each segment there was, and makes one and a quarter of them, or two if
+// there are few: sixteen calls each.
+constexpr std::uint32_t kCallsPerSegment = 16;
 // A segment is full when so many of its places are taken: finding that nothing is there costs more
 // and more. It takes as many only if memory is refused.
 constexpr std::uint32_t kFull = 480;
@@ -103,30 +103,32 @@ bool HashIndex::AddSegment(Seat& seat) {
 bool HashIndex::BeginGrowing() {
   if (!MakeTable(next_, current_.count + std::max(current_.count / 4, 1u))) return false;
   frontier_ = 0;
-  built_ = left_ = calls_ = 0;
+  moved_ = left_ = calls_ = 0;
   return true;
 }
 
-// Makes the next segment of next_ and moves its entries there. What they leave behind is not
-// removed: nobody looks for it there any more, and the segment is given back when all have left.
-bool HashIndex::MoveSegment() {
-  Seat& seat = next_.seats[built_];
-  if (!AddSegment(seat)) return false;
+// Moves the entries of the next part of next_ there; the first of a segment makes it. What they
+// leave behind is not removed: nobody looks for it there any more, and a segment is given back when
+// all have left.
+bool HashIndex::MovePart() {
+  Seat& seat = next_.seats[moved_ / kParts];
+  if (moved_ % kParts == 0 && !AddSegment(seat)) return false;
   calls_ = 0;
-  const std::uint64_t end = Begin(next_, built_ + 1);
+  const std::uint64_t end = BeginPart(next_, moved_ + 1);
+  const auto begin = static_cast<std::uint32_t>(frontier_);
+  const auto width = static_cast<std::uint32_t>(end - frontier_);
   const std::uint32_t last = Rank(current_, static_cast<std::uint32_t>(end - 1));
   for (std::uint32_t rank = left_; rank <= last; ++rank) {
     for (const Entry& entry : current_.seats[rank].segment->entries) {
-      const std::uint32_t order = Order(entry.hash);
-      if (entry.value != kNone && order >= frontier_ && order < end) Put(seat, entry);
+      if (Order(entry.hash) - begin < width && entry.value != kNone) Put(seat, entry);
     }
   }
   frontier_ = end;
-  ++built_;
+  ++moved_;
   for (; left_ < current_.count && Begin(current_, left_ + 1) <= end; ++left_) {
     segments_.Destroy(current_.seats[left_].slot);
   }
-  if (built_ != next_.count) return true;
+  if (moved_ != next_.count * kParts) return true;
   FreeTable(current_);
   current_ = next_;
   next_ = {};
@@ -141,12 +143,12 @@ bool HashIndex::MakeRoom(std::uint32_t hash) {
   if (current_.seats[0].segment == nullptr && !AddSegment(current_.seats[0])) return false;
   const bool growing = next_.seats != nullptr;
   if (!growing && size_ >= capacity() / 3 * 2) (void)BeginGrowing();
-  if (growing && ++calls_ >= kCallsPerMove) (void)MoveSegment();
+  if (growing && ++calls_ >= kCallsPerSegment / kParts) (void)MovePart();
   // Chance, or a refusal of memory, has filled this one: it has its turn at once.
   while (HomeOf(hash).taken >= kFull) {
     if (capacity() / 8 > size_) return false;  // more of one hash than there is room for
     if (next_.seats == nullptr && !BeginGrowing()) return false;
-    if (!MoveSegment()) return false;
+    if (!MovePart()) return false;
   }
   return true;
 }

@@ -12,9 +12,9 @@ namespace estab {
 
 /// Open addressing with linear probing over {hash32, value32}, in segments of 512 places, each a
 /// table of its own. A hash belongs to a segment by its rank among all hashes. To grow, the hashes
-/// are spread over a quarter more segments, lowest first, a segment now and then as entries come
-/// in: so no call pays for all, entries take 12 to 15 bytes at any size (beyond the first segment),
-/// and no second table stands beside the first.
+/// are spread over a quarter more segments, lowest first, a part of a segment now and then as
+/// entries come in: so no call pays for all, entries take 12 to 15 bytes at any size (beyond the
+/// first segment), and no second table stands beside the first.
 ///
 /// The hash must be keyed (siphash.h), or be known not to collide: some four hundred entries under
 /// one hash are all that there is room for. Values are the caller's (a slot and what kind of thing
@@ -102,9 +102,15 @@ class HashIndex {
     // NOLINTNEXTLINE(clang-analyzer-core.uninitialized.UndefReturn)
     return table.seats[Rank(table, order)];
   }
-  // The first order that belongs to a rank.
+  // A segment of the next table takes over its entries in so many parts.
+  static constexpr std::uint32_t kParts = 4;
+  // The first order that belongs to a rank; that belongs to a part, of all parts of a table.
   static std::uint64_t Begin(const Table& table, std::uint32_t rank) {
-    return ((std::uint64_t{rank} << 32) + table.count - 1) / table.count;
+    return BeginPart(table, rank * kParts);
+  }
+  static std::uint64_t BeginPart(const Table& table, std::uint32_t part) {
+    const std::uint64_t parts = std::uint64_t{table.count} * kParts;
+    return ((std::uint64_t{part} << 32) + parts - 1) / parts;
   }
 
   static void Put(Seat& seat, Entry entry);
@@ -114,7 +120,7 @@ class HashIndex {
   void FreeTable(Table& table);
   bool AddSegment(Seat& seat);
   bool BeginGrowing();
-  bool MoveSegment();
+  bool MovePart();
   bool MakeRoom(std::uint32_t hash);
 
   Memory* memory_;
@@ -122,9 +128,9 @@ class HashIndex {
   Table current_;
   Table next_;                  // while it grows
   std::uint64_t frontier_ = 0;  // entries whose order lies before it are in next_
-  std::uint32_t built_ = 0;     // segments of next_
+  std::uint32_t moved_ = 0;     // parts of next_
   std::uint32_t left_ = 0;      // segments of current_ that have been given back
-  std::uint32_t calls_ = 0;     // since a segment was moved
+  std::uint32_t calls_ = 0;     // since a part was moved
   std::uint32_t size_ = 0;
 };
 
