@@ -1,6 +1,7 @@
 #include "engine/syn_flood.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "wire/ip.h"
 #include "wire/tcp.h"
@@ -60,15 +61,18 @@ void SynFlood::Send(std::size_t count) {
 
 void SynFlood::Begin(double rate) {
   rate_ = rate;
-  began_ = Clock::now();
-  sent_before_ = sent_;
+  looked_ = Clock::now();
+  due_ = 0;
 }
 
 void SynFlood::Continue() {
-  const std::chrono::duration<double> elapsed = Clock::now() - began_;
-  const auto due = static_cast<std::uint64_t>(elapsed.count() * rate_) + sent_before_;
-  // No more than what comes at once: a pause of this program is not the flood's.
-  if (due > sent_) Send(std::min<std::uint64_t>(due - sent_, kTogether));
+  const Clock::time_point now = Clock::now();
+  const std::chrono::duration<double> elapsed = now - std::exchange(looked_, now);
+  // What no queue holds is lost: a pause of this program is not the flood's.
+  due_ = std::min(due_ + elapsed.count() * rate_, double{kTogether});
+  const auto whole = static_cast<std::size_t>(due_);
+  due_ -= static_cast<double>(whole);
+  Send(whole);
 }
 
 }  // namespace bench_engine

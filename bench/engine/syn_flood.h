@@ -22,7 +22,7 @@ class SynFlood {
   void Send(std::size_t count);
   /// From now on so many a second, by the clock of the world.
   void Begin(double rate);
-  /// Sends what is due by now.
+  /// Sends what has become due since the last call, but no more than arrive at once.
   void Continue();
   std::uint64_t sent() const { return sent_; }
 
@@ -35,8 +35,8 @@ class SynFlood {
   std::size_t next_ = 0;
   std::uint64_t sent_ = 0;
   double rate_ = 0;
-  Clock::time_point began_;
-  std::uint64_t sent_before_ = 0;
+  Clock::time_point looked_;
+  double due_ = 0;  // not sent yet
 };
 
 }  // namespace bench_engine
