@@ -195,7 +195,7 @@ def make_lwip(build, log):
                     "arriving packets stay where they are (PBUF_REF), the program copies the bytes "
                     f"out; TCP_SND_BUF and TCP_WND {BUFFER}",
                     "over TUN one thread in poll, which reads until there is nothing more and writes "
-                    "each answer at once"], BY_REQUEST)
+                    "the answers then, or 32 at once"], BY_REQUEST)
 
 
 # --- smoltcp -------------------------------------------------------------------------------------
