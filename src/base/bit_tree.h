@@ -45,6 +45,17 @@ class BitTree {
     } while (level > 1);
   }
 
+  /// Makes it the set of all numbers below its capacity.
+  void Fill() {
+    std::size_t members = capacity_;
+    for (unsigned k = 0; k < levels_; ++k) {
+      const std::size_t words = (members + 63) / 64;
+      std::memset(level_[k], 0xff, words * sizeof(std::uint64_t));
+      if (members % 64 != 0) level_[k][words - 1] = (std::uint64_t{1} << members % 64) - 1;
+      members = words;
+    }
+  }
+
   bool Has(std::uint32_t i) const { return (level_[0][i / 64] >> (i % 64) & 1) != 0; }
 
   void Add(std::uint32_t i) {

@@ -172,7 +172,11 @@ std::uint32_t Slab<T, kPerBlock, Tags>::Create(Args&&... args) {
   }
   BlockOf(slot).tags.Begin(slot % kPerBlock);
   ++live_;
-  ::new (place) T(std::forward<Args>(args)...);
+  if constexpr (sizeof...(Args) == 0) {
+    ::new (place) T;  // as its members say; not all zeros before
+  } else {
+    ::new (place) T(std::forward<Args>(args)...);
+  }
   return slot;
 }
 

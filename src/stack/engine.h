@@ -277,7 +277,8 @@ struct Stack::Impl {
   tcp::Stamp RestartedAt(Ref ref, tcp::Stamp now);
   void RemoveTimeWait(Ref ref, const Tuple& tuple);
   void OnTimeWaitDeadline(Context& cx, Ref ref);
-  void SendTimeWaitAck(Context& cx, const tcp::TimeWait& state, const Tuple& tuple);
+  void SendTimeWaitAck(Context& cx, const tcp::TimeWait& state, const Tuple& tuple,
+                       std::uint32_t offset);
 
   // --- paths.cc ---
   /// What is known of the path to `destination` over `link`.

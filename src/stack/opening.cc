@@ -59,7 +59,9 @@ Stack::Impl::PortRange Stack::Impl::PortsFor(const SocketOptions& own) const {
 
 Result<std::uint16_t> Stack::Impl::ChooseBindPort(Binding wanted) {
   const auto [first, count] = PortsFor(*sockets[wanted.socket].options);
-  const std::uint64_t start = SipHash24(keys.ports, std::array{++port_draws});
+  const std::uint64_t start = SipHash24(keys.ports, std::array{++port_draws}) % count;
+  const auto drawn = static_cast<std::uint32_t>(first + start);
+  if (const std::uint16_t unused = ports.NextUnused(drawn, first, count)) return unused;
   for (std::uint32_t i = 0; i < count; ++i) {
     wanted.local.port = static_cast<std::uint16_t>(first + (start + i) % count);
     if (ports.Held(wanted.local.port) != 0) continue;  // as Linux: not one that is in use at all
@@ -191,7 +193,8 @@ bool Stack::Impl::LooksTaken(const Tuple& tuple) const {
   return ref.found() && ref.kind() == Owner::kSocket;
 }
 
-// RFC 6056: a port drawn at random for this destination, then every port in turn, so that "none is
+// RFC 6056 §3.3.1: at random, and from there on the next that is free. Where all are used by
+// somebody: one drawn at random for this destination, then every port in turn, so that "none is
 // left" is the truth.
 Result<void> Stack::Impl::ChoosePlace(Context& cx, const Socket& socket, Place& place) {
   // What comes back must find us.
@@ -204,10 +207,18 @@ Result<void> Stack::Impl::ChoosePlace(Context& cx, const Socket& socket, Place& 
   }
   const auto [first, count] = PortsFor(*socket.options);
   const std::uint32_t ends = Hash(place.tuple);
+  const auto drawn = [&] { return SipHash24(keys.ports, std::array{++port_draws}) ^ ends; };
   std::uint64_t draw = 0;
+  // A port that nobody uses is free for every destination.
+  for (std::uint32_t i = 0; i < kRandomDraws; ++i) {
+    const auto start = static_cast<std::uint32_t>(first + drawn() % count);
+    place.tuple.local.port = ports.NextUnused(start, first, count);
+    if (place.tuple.local.port == 0) break;
+    if (ours() && TakePlace(cx, false, place)) return {};
+  }
   for (std::uint32_t i = 0; i < kRandomDraws + count; ++i) {
     if (i <= kRandomDraws) {
-      draw = SipHash24(keys.ports, std::array{++port_draws}) ^ ends;
+      draw = drawn();
     } else {
       ++draw;
     }

@@ -19,6 +19,11 @@ std::size_t Kind(Sharing sharing) { return (sharing.address ? 1u : 0u) + (sharin
 
 }  // namespace
 
+PortTable::PortTable(Memory& memory) : memory_(&memory), bindings_(memory) {
+  unused_.Begin(unused_words_.data(), kPorts);
+  unused_.Fill();
+}
+
 PortTable::~PortTable() {
   for (Page* page : pages_) {
     if (page != nullptr) memory_->Free(page, sizeof(Page));
@@ -42,14 +47,30 @@ std::uint32_t PortTable::Bind(const Binding& binding) {
   if (slot == kNoSlot) return kNoSlot;
   bindings_[slot].next = use->first;
   use->first = slot;
+  unused_.Remove(binding.local.port);
   return slot;
 }
 
 void PortTable::Unbind(std::uint32_t slot) {
-  std::uint32_t* link = &Make(bindings_[slot].local.port)->first;
+  const std::uint16_t port = bindings_[slot].local.port;
+  Use& use = *Make(port);
+  std::uint32_t* link = &use.first;
   while (*link != slot) link = &bindings_[*link].next;
   *link = bindings_[slot].next;
   bindings_.Destroy(slot);
+  NoteLess(port, use);
+}
+
+void PortTable::NoteLess(std::uint16_t port, const Use& use) {
+  const std::uint32_t held = use.held[0] | use.held[1] | use.held[2] | use.held[3];
+  if (held == 0 && use.first == kNoSlot) unused_.Add(port);
+}
+
+std::uint16_t PortTable::NextUnused(std::uint32_t start, std::uint32_t first,
+                                    std::uint32_t count) const {
+  std::uint32_t port = unused_.Next(start);
+  if (port >= first + count) port = unused_.Next(first);
+  return port < first + count ? static_cast<std::uint16_t>(port) : std::uint16_t{0};
 }
 
 bool PortTable::Conflicts(const Binding& wanted, std::uint32_t except) const {
@@ -75,10 +96,15 @@ bool PortTable::Hold(std::uint16_t port, Sharing sharing) {
   Use* use = Make(port);
   if (use == nullptr) return false;
   ++use->held[Kind(sharing)];
+  unused_.Remove(port);
   return true;
 }
 
-void PortTable::Release(std::uint16_t port, Sharing sharing) { --Make(port)->held[Kind(sharing)]; }
+void PortTable::Release(std::uint16_t port, Sharing sharing) {
+  Use& use = *Make(port);
+  --use.held[Kind(sharing)];
+  NoteLess(port, use);
+}
 
 std::uint32_t PortTable::Held(std::uint16_t port) const { return Hindering(port, {}); }
 

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 
+#include "base/bit_tree.h"
 #include "base/prefetch.h"
 #include "base/slab.h"
 #include "estab/address.h"
@@ -30,7 +31,7 @@ struct Binding {
 /// only counted, so that a million of them on one port cost nothing.
 class PortTable {
  public:
-  explicit PortTable(Memory& memory) : memory_(&memory), bindings_(memory) {}
+  explicit PortTable(Memory& memory);
   ~PortTable();
   PortTable(const PortTable&) = delete;
   PortTable& operator=(const PortTable&) = delete;
@@ -46,6 +47,10 @@ class PortTable {
   bool Conflicts(const Binding& wanted, std::uint32_t except = kNoSlot) const;
   /// Whether anything is bound to the port.
   bool IsBound(std::uint16_t port) const;
+
+  /// The first port of [first, first + count), from `start` in it on and round, that nothing is
+  /// bound to and no connection holds; 0 if there is none. O(1).
+  std::uint16_t NextUnused(std::uint32_t start, std::uint32_t first, std::uint32_t count) const;
 
   /// Brings what is counted at the port into the cache.
   void Prefetch(std::uint16_t port) const {
@@ -63,6 +68,7 @@ class PortTable {
     std::uint32_t first = kNoSlot;
     std::array<std::uint32_t, 4> held{};  // connections, by what they share
   };
+  static constexpr std::uint32_t kPorts = 65536;
   static constexpr std::size_t kPage = 256;
   using Page = std::array<Use, kPage>;
 
@@ -71,10 +77,14 @@ class PortTable {
     return page == nullptr ? nullptr : &(*page)[port % kPage];
   }
   Use* Make(std::uint16_t port);
+  // The port's use may have come to an end.
+  void NoteLess(std::uint16_t port, const Use& use);
 
   Memory* memory_;
   Slab<Binding> bindings_;
-  std::array<Page*, 65536 / kPage> pages_{};
+  std::array<Page*, kPorts / kPage> pages_{};
+  BitTree unused_;  // ports that are neither bound nor held
+  std::array<std::uint64_t, BitTree::WordsFor(kPorts)> unused_words_;
 };
 
 }  // namespace estab::stack

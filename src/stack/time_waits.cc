@@ -56,7 +56,7 @@ void Stack::Impl::EnterTimeWait(Context& cx, Socket& socket) {
   tcp::TimeWait state = tcp::MakeTimeWait(socket, cx.stamp());
   state.reuse_address = socket.held_address;
   state.reuse_port = socket.held_port;
-  if (socket.acks_owed != 0) SendTimeWaitAck(cx, state, socket.tuple);
+  if (socket.acks_owed != 0) SendTimeWaitAck(cx, state, socket.tuple, socket.ts.offset);
   const bool v4 = socket.tuple.local.address.is_v4();
   const bool added = room && (v4 ? AddTimeWait(cx, time_wait4, Owner::kTimeWait4, socket, state)
                                  : AddTimeWait(cx, time_wait6, Owner::kTimeWait6, socket, state));
@@ -107,8 +107,9 @@ void Stack::Impl::RemoveTimeWait(Ref ref, const Tuple& tuple) {
   }
 }
 
-void Stack::Impl::SendTimeWaitAck(Context& cx, const tcp::TimeWait& state, const Tuple& tuple) {
-  const std::uint32_t offset = OriginsOf(tuple).timestamps;
+// `offset`: of our timestamps, which a record does not keep.
+void Stack::Impl::SendTimeWaitAck(Context& cx, const tcp::TimeWait& state, const Tuple& tuple,
+                                  std::uint32_t offset) {
   wire::Segment ack = tcp::MakeAck(state, cx.stamp() + offset);
   ack.source_port = tuple.local.port;
   ack.destination_port = tuple.remote.port;
@@ -123,7 +124,7 @@ void Stack::Impl::ArriveAtTimeWait(Context& cx, Ref ref, const Tuple& tuple, Lin
       settings, cx.stamp(), RestartedAt(ref, cx.stamp()), segment, listener != nullptr, state);
   recorder.Fired(cx.now, state.number, tuple, State::kTimeWait,
                  verdict.end ? State::kClosed : State::kTimeWait, verdict.rule, cx.cause);
-  if (verdict.ack) SendTimeWaitAck(cx, state, tuple);
+  if (verdict.ack) SendTimeWaitAck(cx, state, tuple, OriginsOf(tuple).timestamps);
   if (verdict.restart) {
     ArmTimeWait(cx, TimeWaitNode(ref), state.number, tuple);
   }

@@ -337,9 +337,10 @@ bool Readable(const Context& cx, const Tcb& tcb) {
 
 // Whether there is room to write into (Linux: sk_stream_is_writeable, tcp_stream_memory_free).
 bool Writable(const Context& cx, const Tcb& tcb, bool closed) {
+  const std::uint32_t low_water = UnsentLowWater(cx.settings, tcb);
+  if (tcb.send_buffer == kNoSlot && low_water == UINT32_MAX) return true;
   const std::uint32_t held = cx.buffers.SendSize(tcb);
   const std::uint32_t limit = closed ? 1 : SendLimit(cx.settings, tcb);
-  const std::uint32_t low_water = UnsentLowWater(cx.settings, tcb);
   return held < limit && limit - held >= held / 2 &&
          (low_water == UINT32_MAX || std::uint64_t{2} * Unsent(cx, tcb) < low_water);
 }

@@ -16,6 +16,23 @@ std::uint32_t Pick(Prng& random, std::size_t bound) {
   return static_cast<std::uint32_t>(random.Below(bound));
 }
 
+TEST(BitTree, FilledHasAllBelowItsCapacityAndNoneBeyond) {
+  for (const std::uint32_t capacity : {1u, 63u, 64u, 65u, 4096u, 4097u, 65536u}) {
+    SCOPED_TRACE(capacity);
+    std::vector<std::uint64_t> words(BitTree::WordsFor(capacity));
+    BitTree set;
+    set.Begin(words.data(), capacity);
+    set.Fill();
+    std::uint32_t members = 0;
+    for (std::uint32_t i = set.Next(0); i != capacity; ++members) {
+      ASSERT_EQ(i, members);
+      set.Remove(i);
+      i = set.Next(0);
+    }
+    EXPECT_EQ(members, capacity);
+  }
+}
+
 TEST(BitTree, FindsTheNextAcrossLevels) {
   for (const std::uint32_t capacity : {1u, 8u, 64u, 65u, 4096u, 100'000u}) {
     std::vector<std::uint64_t> words(BitTree::WordsFor(capacity));
