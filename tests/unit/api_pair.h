@@ -5,12 +5,16 @@
 #include <errno.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <unistd.h>
 
 #include <array>
 #include <chrono>
 #include <cstdint>
 #include <cstring>
+#include <filesystem>
+#include <fstream>
 #include <functional>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -200,8 +204,26 @@ class Pair : public ::testing::Test {
   }
 };
 
+/// Whether the threads of this process but the calling one all sleep.
+inline bool OthersSleep() {
+  const std::string self = std::to_string(gettid());
+  for (const auto& thread : std::filesystem::directory_iterator("/proc/self/task")) {
+    if (thread.path().filename() == self) continue;
+    std::string line;
+    std::getline(std::ifstream(thread.path() / "stat"), line);
+    const std::size_t name_end = line.rfind(')');  // the state is the next word
+    if (name_end != std::string::npos && line.compare(name_end + 2, 1, "R") == 0) return false;
+  }
+  return true;
+}
+
 /// Waits (in real time) until a thread is waiting in a call. There is no way to ask, so a moment
-/// has to do; tests must be right, if not as strict, when the thread is late.
-inline void LetItBlock() { std::this_thread::sleep_for(std::chrono::milliseconds(30)); }
+/// has to do, and on a busy machine as many more as it takes until no other thread runs.
+inline void LetItBlock() {
+  for (int moments = 0; moments < 100; ++moments) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(30));
+    if (OthersSleep()) return;
+  }
+}
 
 }  // namespace estab_test
