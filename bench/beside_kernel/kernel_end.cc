@@ -21,10 +21,10 @@ namespace {
 using estab::io::Fd;
 using estab::io::Tun;
 
-constexpr std::size_t kBlock = 65536;
-constexpr int kUnsent = 4 * kBlock;
+constexpr std::size_t kSocketBlock = 65536;
+constexpr int kSocketUnsent = 4 * kSocketBlock;
 // So many blocks in one step at most, so that packets do not wait for the application.
-constexpr int kBlocksAStep = 16;
+constexpr int kSocketBlocksAStep = 16;
 
 sockaddr_in SocketAddress(const estab::Endpoint& endpoint) {
   sockaddr_in address{};
@@ -93,7 +93,10 @@ void Settle(const EndConfig& config, Place& place) {
 class KernelEnd final : public End {
  public:
   KernelEnd(Role role, Place place)
-      : role_(role), tun_(std::move(place.tun)), socket_(std::move(place.socket)), block_(kBlock) {}
+      : role_(role),
+        tun_(std::move(place.tun)),
+        socket_(std::move(place.socket)),
+        block_(kSocketBlock) {}
 
   void Begin(Time) override {
     const sockaddr_in own = SocketAddress(AddressOf(role_));
@@ -103,7 +106,7 @@ class KernelEnd final : public End {
       Expect(listen(socket_.get(), 1) == 0);
       return;
     }
-    setsockopt(socket_.get(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &kUnsent, sizeof kUnsent);
+    setsockopt(socket_.get(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &kSocketUnsent, sizeof kSocketUnsent);
     const int done = connect(socket_.get(), reinterpret_cast<const sockaddr*>(&peer), sizeof peer);
     Expect(done == 0 || errno == EINPROGRESS);
   }
@@ -148,14 +151,14 @@ class KernelEnd final : public End {
   void Send() {
     // The low-water mark is felt by poll, not by send.
     pollfd ready{socket_.get(), POLLOUT, 0};
-    for (int i = 0; i < kBlocksAStep && poll(&ready, 1, 0) == 1; ++i) {
+    for (int i = 0; i < kSocketBlocksAStep && poll(&ready, 1, 0) == 1; ++i) {
       const ssize_t sent = send(socket_.get(), block_.data(), block_.size(), MSG_NOSIGNAL);
       if (sent < 0) return Expect(errno == EAGAIN || errno == ENOTCONN);
     }
   }
 
   void Receive() {
-    for (int i = 0; i < kBlocksAStep; ++i) {
+    for (int i = 0; i < kSocketBlocksAStep; ++i) {
       const ssize_t got = recv(connection_.get(), block_.data(), block_.size(), 0);
       if (got < 0) return Expect(errno == EAGAIN);
       received_ += static_cast<std::uint64_t>(got);

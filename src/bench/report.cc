@@ -10,7 +10,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-double Seconds(Duration span) { return std::chrono::duration<double>(span).count(); }
+double SecondsIn(Duration span) { return std::chrono::duration<double>(span).count(); }
 
 // Infinities are not numbers to JSON.
 Json NumberOrNull(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
@@ -19,7 +19,7 @@ Json CellJson(const CellResult& r, const Golden& golden) {
   Json out;
   out["cc"] = r.cell.cc;
   out["loss_percent"] = r.cell.loss_ppm / 1e4;
-  out["rtt_ms"] = Seconds(r.cell.rtt) * 1e3;
+  out["rtt_ms"] = SecondsIn(r.cell.rtt) * 1e3;
   out["rate_mbit"] = static_cast<double>(r.cell.rate_bps) / 1e6;
   out["buffer_bdp"] = r.cell.buffer_percent / 100.0;
   out["buffer_bytes"] = r.cell.buffer();
@@ -36,8 +36,8 @@ Json CellJson(const CellResult& r, const Golden& golden) {
   }
   if (const auto figure = golden.Figure(r.cell)) out["on_record_mbit"] = *figure;
   out["warm_up"] = r.warm_up;
-  out["warm_up_s"] = Seconds(r.warm_up_time);
-  out["measured_s"] = Seconds(r.measured_time);
+  out["warm_up_s"] = SecondsIn(r.warm_up_time);
+  out["measured_s"] = SecondsIn(r.measured_time);
   out["packets"] = r.packets;
   out["lost"] = r.lost;
   out["queue_full"] = r.queue_full;
@@ -80,7 +80,7 @@ std::string CellTableRow(const CellResult& r, const Golden& golden) {
       "{:>7} {:>9.4g}\n",
       cell, r.goodput / 1e6, r.theory / 1e6, r.ceiling / 1e6, r.of_theory(), asked(&Bounds::least),
       r.of_ceiling(), asked(&Bounds::most), golden.Judge(r).empty() ? "" : "!", percent(r.lost),
-      percent(r.queue_full), r.epochs, Seconds(r.measured_time));
+      percent(r.queue_full), r.epochs, SecondsIn(r.measured_time));
 }
 
 std::string FindingLine(const Finding& f) {

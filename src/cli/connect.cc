@@ -21,7 +21,7 @@
 namespace estab::cli {
 namespace {
 
-constexpr const char* kExamples = R"(
+constexpr const char* kConnectExamples = R"(
 Examples:
   Fetch a page from a server of the kernel at 192.0.2.1:
     printf 'GET / HTTP/1.0\r\n\r\n' |
@@ -182,7 +182,7 @@ void AddConnect(CLI::App& app, std::function<int()>& run) {
   auto options = std::make_shared<ConnectOptions>();
   CLI::App* verb = app.add_subcommand(
       "connect", "Connects standard input and output to a server over a real link");
-  verb->footer(kExamples);
+  verb->footer(kConnectExamples);
   verb->add_option("HOST", options->host, "The server's address, IPv4 or IPv6")
       ->required()
       ->option_text(" ");

@@ -196,7 +196,7 @@ std::size_t HomeOf(MachineGroup& machines, const Tuple& tuple) {
   return home;
 }
 
-void AddWhy(MachineGroup& machines, const Json& request, std::string& out) {
+void AddReasons(MachineGroup& machines, const Json& request, std::string& out) {
   const auto number = request.find("id");
   if (number != request.end() && number->is_number_unsigned()) {
     const auto id = number->get<std::uint64_t>();
@@ -250,7 +250,7 @@ ControlTask AtOnce(MachineGroup& machines, Json request) {
     if (verb == "counters") {
       AddCounters(machines, out);
     } else if (verb == "why") {
-      AddWhy(machines, request, out);
+      AddReasons(machines, request, out);
     } else if (verb == "set") {
       AddSettings(machines, request, out);
     } else {

@@ -23,7 +23,7 @@
 namespace estab::cli {
 namespace {
 
-constexpr const char* kExamples = R"(
+constexpr const char* kServeExamples = R"(
 Examples:
   A folder over HTTP, to the kernel of the same machine (in a network namespace of your own, so that
   nothing else is touched):
@@ -177,7 +177,7 @@ void AddServe(CLI::App& app, std::function<int()>& run) {
   auto options = std::make_shared<ServeOptions>();
   CLI::App* verb =
       app.add_subcommand("serve", "Serves on real links: HTTP, echo, discard, chargen");
-  verb->footer(kExamples);
+  verb->footer(kServeExamples);
   AddLinkOptions(*verb, options->links, true);
   verb->add_option_function<std::vector<std::string>>(
           "--http",

@@ -19,7 +19,7 @@ void SayWaiting(std::size_t connections, Duration left) {
              connections, connections == 1 ? "" : "s");
 }
 
-io::Event MakeEvent() {
+io::Event MakeNews() {
   auto event = io::Event::Create();
   if (!event) Failed("{}", event.error().message);
   return std::move(*event);
@@ -28,7 +28,7 @@ io::Event MakeEvent() {
 }  // namespace
 
 Servers::Servers(MachineGroup& machines, Signals& signals, Control* control)
-    : machines_(machines), signals_(signals), control_(control), news_(MakeEvent()) {
+    : machines_(machines), signals_(signals), control_(control), news_(MakeNews()) {
   const std::size_t most = (kMostSessions + machines.size() - 1) / machines.size();
   for (std::size_t i = 0; i < machines.size(); ++i) {
     servers_.push_back(std::make_unique<Server>(machines[i], machines.errands(i), most,

@@ -20,7 +20,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr const char* kExamples = R"(
+constexpr const char* kSsExamples = R"(
 Examples:
   estab ss --control PATH                      every connection, half-open and in TIME_WAIT too
   estab ss --control PATH -l                   listeners, with their queues
@@ -202,7 +202,7 @@ int Ss(const SsOptions& options) {
 void AddSs(CLI::App& app, std::function<int()>& run) {
   auto options = std::make_shared<SsOptions>();
   CLI::App* verb = app.add_subcommand("ss", "Lists the connections of a running estab serve");
-  verb->footer(kExamples);
+  verb->footer(kSsExamples);
   verb->add_option("--control", options->control, "The socket that serve --control opened")
       ->type_name("PATH")
       ->required();

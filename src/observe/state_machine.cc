@@ -66,7 +66,7 @@ std::string NextOf(const Rule& rule, State from, const char* stays) {
 std::string OrDash(const char* text, const char* dash) { return *text == '\0' ? dash : text; }
 
 // A cell of a Markdown table.
-std::string Cell(std::string_view text) {
+std::string TableCell(std::string_view text) {
   std::string out;
   for (const char c : text) {
     if (c == '|') out += '\\';
@@ -206,7 +206,7 @@ std::string MachineToMarkdown(const std::string& figure) {
       row[1] = "`" + row[1] + "`";
       row[2] = Letters(id, state);
       out += "|";
-      for (const std::string& cell : row) out += " " + Cell(cell) + " |";
+      for (const std::string& cell : row) out += " " + TableCell(cell) + " |";
       out += "\n";
     }
   }

@@ -9,8 +9,8 @@
 namespace estab::observe {
 namespace {
 
-constexpr int kWidth = 1930;
-constexpr int kHeight = 1225;
+constexpr int kPageWidth = 1930;
+constexpr int kPageHeight = 1225;
 constexpr int kBoxWidth = 156;
 constexpr int kBoxHeight = 46;
 constexpr int kBarY = 1160;  // CLOSED again, where connections end
@@ -193,9 +193,10 @@ std::string MachineToSvg() {
   std::string out = fmt::format(
       "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {0} {1}\" width=\"{0}\" "
       "height=\"{1}\" role=\"img\" aria-label=\"TCP state machine\">\n",
-      kWidth, kHeight);
+      kPageWidth, kPageHeight);
   out += kStyle + Markers();
-  out += fmt::format("<rect class=\"page\" width=\"{}\" height=\"{}\"/>\n", kWidth, kHeight);
+  out +=
+      fmt::format("<rect class=\"page\" width=\"{}\" height=\"{}\"/>\n", kPageWidth, kPageHeight);
   out +=
       "<rect class=\"area\" x=\"286\" y=\"698\" width=\"594\" height=\"278\" rx=\"16\"/>\n"
       "<text class=\"areaname\" x=\"862\" y=\"721\" text-anchor=\"end\">ACTIVE CLOSE</text>\n"

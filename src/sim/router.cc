@@ -7,7 +7,7 @@
 namespace estab::sim {
 namespace {
 
-bool IsV4(std::span<const std::byte> packet) {
+bool IsIpv4(std::span<const std::byte> packet) {
   return std::to_integer<unsigned>(packet[0]) >> 4 == 4;
 }
 
@@ -17,7 +17,7 @@ unsigned Word(std::span<const std::byte> packet, std::size_t at) {
 
 bool MayFragment(std::span<const std::byte> packet) {
   constexpr unsigned kDontFragment = 0x4000;
-  return IsV4(packet) && (Word(packet, 6) & kDontFragment) == 0;
+  return IsIpv4(packet) && (Word(packet, 6) & kDontFragment) == 0;
 }
 
 }  // namespace
@@ -42,7 +42,7 @@ std::vector<std::byte> TooBigMessage(const PathConfig& path, std::span<const std
   if (path.router == Router::kSilent || !offending || !wire::MayReportError(*offending)) return {};
   const std::uint32_t mtu = path.router == Router::kOld ? 0 : path.mtu;
   std::vector<std::byte> message(wire::kMaxIcmpError);
-  if (IsV4(packet)) {
+  if (IsIpv4(packet)) {
     message.resize(wire::EncodeIcmpError(
         *offending, static_cast<std::uint8_t>(wire::IcmpType::kUnreachable),
         static_cast<std::uint8_t>(wire::IcmpUnreachable::kFragmentationNeeded), mtu,

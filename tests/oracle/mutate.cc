@@ -35,22 +35,22 @@ constexpr std::array kWindows = {"0", "1", "100", "1460", "65535"};
 constexpr std::array kLengths = {"0", "1", "10", "100", "1000", "1460"};
 constexpr std::array kFlags = {"S",   "S.", ".",   "F", "F.", "R",     "R.", "P.", "FP.", "SF",
                                "SF.", "SR", "SR.", "-", "P",  "FSRP.", ".U", ".E", "FR."};
-constexpr std::array kOptions = {"<mss 1460>",
-                                 "<mss 500>",
-                                 "<mss 0>",
-                                 "<mss 1460,sackOK>",
-                                 "<mss 1460,nop,wscale 7>",
-                                 "<mss 1460,nop,wscale 15>",
-                                 "<mss 1460,sackOK,ts 1000 last,nop,wscale 7>",
-                                 "<nop,nop,ts 1000 last>",
-                                 "<nop,nop,ts 900 last>",
-                                 "<nop,nop,ts 0 0>",
-                                 "<nop,nop,sack 1-10>",
-                                 "<sackOK>",
-                                 "<kind 254 1 2>",
-                                 "<raw 8,raw 40>",
-                                 "<raw 2,raw 0>",
-                                 "<eol>"};
+constexpr std::array kMutantOptions = {"<mss 1460>",
+                                       "<mss 500>",
+                                       "<mss 0>",
+                                       "<mss 1460,sackOK>",
+                                       "<mss 1460,nop,wscale 7>",
+                                       "<mss 1460,nop,wscale 15>",
+                                       "<mss 1460,sackOK,ts 1000 last,nop,wscale 7>",
+                                       "<nop,nop,ts 1000 last>",
+                                       "<nop,nop,ts 900 last>",
+                                       "<nop,nop,ts 0 0>",
+                                       "<nop,nop,sack 1-10>",
+                                       "<sackOK>",
+                                       "<kind 254 1 2>",
+                                       "<raw 8,raw 40>",
+                                       "<raw 2,raw 0>",
+                                       "<eol>"};
 
 /// Replaces the word that begins with `key`, or adds it.
 void SetWord(Step* step, const std::string& key, const std::string& value) {
@@ -65,7 +65,7 @@ void SetWord(Step* step, const std::string& key, const std::string& value) {
 
 void SetOptions(Step* step, Dice* dice) {
   std::erase_if(step->arguments, [](const std::string& word) { return word[0] == '<'; });
-  if (dice->Below(4) != 0) step->arguments.emplace_back(dice->Of(kOptions));
+  if (dice->Below(4) != 0) step->arguments.emplace_back(dice->Of(kMutantOptions));
 }
 
 void ChangeFlags(Step* step, Dice* dice) {

@@ -19,14 +19,15 @@ constexpr State kAll[] = {State::kClosed,   State::kListen,      State::kSynSent
                           State::kFinWait2, State::kCloseWait,   State::kClosing,
                           State::kLastAck,  State::kTimeWait};
 
-const Rule& At(std::size_t i) { return GetRule(static_cast<RuleId>(i)); }
+const Rule& RuleAt(std::size_t i) { return GetRule(static_cast<RuleId>(i)); }
 
 TEST(Rules, IdsAreTheirPlacesAndNamesAreUnique) {
   std::set<std::string> names;
   for (std::size_t i = 0; i < RuleCount(); ++i) {
-    EXPECT_EQ(static_cast<std::size_t>(At(i).id), i);
-    EXPECT_TRUE(names.insert(At(i).name).second) << At(i).name;
-    EXPECT_TRUE(std::regex_match(At(i).name, std::regex("[a-z0-9]+(-[a-z0-9]+)*"))) << At(i).name;
+    EXPECT_EQ(static_cast<std::size_t>(RuleAt(i).id), i);
+    EXPECT_TRUE(names.insert(RuleAt(i).name).second) << RuleAt(i).name;
+    EXPECT_TRUE(std::regex_match(RuleAt(i).name, std::regex("[a-z0-9]+(-[a-z0-9]+)*")))
+        << RuleAt(i).name;
   }
   EXPECT_EQ(names.size(), tcp::kRuleCount);
 }
@@ -36,7 +37,7 @@ TEST(Rules, EachSaysWhereWhyAndWhat) {
   for (State s : kAll) all = static_cast<StateSet>(all | In(s));
   EXPECT_EQ(std::popcount(all), 11);
   for (std::size_t i = 0; i < RuleCount(); ++i) {
-    const Rule& rule = At(i);
+    const Rule& rule = RuleAt(i);
     EXPECT_NE(rule.from, 0) << rule.name;
     EXPECT_EQ(rule.from & ~all, 0) << rule.name;
     if (rule.moves) {
@@ -85,7 +86,7 @@ TEST(Rules, EveryTransitionOfFigure5IsThere) {
   for (const Arrow& a : arrows) {
     bool found = false;
     for (std::size_t i = 0; i < RuleCount(); ++i) {
-      const Rule& r = At(i);
+      const Rule& r = RuleAt(i);
       found = found || (r.moves && r.to == a.to && r.trigger == a.trigger && (r.from & In(a.from)));
     }
     EXPECT_TRUE(found) << StateName(a.from) << " -> " << StateName(a.to);
@@ -103,7 +104,7 @@ TEST(Rules, NoOtherTransitions) {
       {kFinWait1, kTimeWait},     {kFinWait2, kTimeWait},   {kCloseWait, kLastAck},
       {kClosing, kTimeWait}};
   for (std::size_t i = 0; i < RuleCount(); ++i) {
-    const Rule& r = At(i);
+    const Rule& r = RuleAt(i);
     if (!r.moves || r.to == kClosed) continue;
     for (State from : kAll) {
       if ((r.from & In(from)) == 0) continue;
@@ -118,9 +119,9 @@ TEST(Rules, NoStateIsATrapOrOutOfReach) {
     bool left = false;
     bool entered = false;
     for (std::size_t i = 0; i < RuleCount(); ++i) {
-      if (!At(i).moves) continue;
-      left = left || ((At(i).from & In(s)) != 0 && At(i).to != s);
-      entered = entered || At(i).to == s;
+      if (!RuleAt(i).moves) continue;
+      left = left || ((RuleAt(i).from & In(s)) != 0 && RuleAt(i).to != s);
+      entered = entered || RuleAt(i).to == s;
     }
     EXPECT_TRUE(left && entered) << StateName(s);
   }

@@ -41,11 +41,11 @@ concept Comparable = requires(A a, B b) { a < b; };
 static_assert(Comparable<SndSeq, SndSeq> && !Comparable<SndSeq, RcvSeq>);
 
 struct Tag;
-struct Item : ListNode<Tag> {};
+struct ListItem : ListNode<Tag> {};
 
 TEST(IntrusiveList, KeepsOrderAndForgetsRemoved) {
-  Item a, b, c;
-  IntrusiveList<Item, Tag> list;
+  ListItem a, b, c;
+  IntrusiveList<ListItem, Tag> list;
   EXPECT_TRUE(list.empty());
   EXPECT_EQ(list.PopFront(), nullptr);
   list.PushBack(a);
@@ -57,7 +57,7 @@ TEST(IntrusiveList, KeepsOrderAndForgetsRemoved) {
   list.PushBack(b);
   EXPECT_EQ(list.PopFront(), &a);
   int seen = 0;
-  list.ForEach([&](Item& item) {
+  list.ForEach([&](ListItem& item) {
     EXPECT_EQ(&item, seen++ == 0 ? &c : &b);
     list.Remove(item);
   });

@@ -11,7 +11,7 @@
 namespace estab {
 namespace {
 
-struct Item {
+struct SmallItem {
   std::uint64_t value;
 };
 
@@ -19,7 +19,7 @@ struct Item {
 // was refused.
 int UseEverything(Memory& memory) {
   int refused = 0;
-  Slab<Item, 8> slab(memory);
+  Slab<SmallItem, 8> slab(memory);
   HashIndex index(memory);
   std::vector<std::uint32_t> slots;
   for (std::uint32_t i = 0; i < 200; ++i) {

@@ -11,7 +11,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-CellResult ResultOf(double goodput) {
+CellResult ReportedResult(double goodput) {
   CellResult result;
   result.goodput = goodput;
   result.theory = result.ceiling = 9e6;
@@ -26,13 +26,14 @@ CellResult ResultOf(double goodput) {
 TEST(Report, ARowIsMarkedWhenItIsOutOfBounds) {
   const auto golden = Golden::Parse("share * * * * * 0.9 1.1");
   ASSERT_TRUE(golden.has_value());
-  EXPECT_EQ(CellTableRow(ResultOf(9e6), *golden).find('!'), std::string::npos);
-  EXPECT_NE(CellTableRow(ResultOf(5e6), *golden).find('!'), std::string::npos);
+  EXPECT_EQ(CellTableRow(ReportedResult(9e6), *golden).find('!'), std::string::npos);
+  EXPECT_NE(CellTableRow(ReportedResult(5e6), *golden).find('!'), std::string::npos);
 }
 
 TEST(Report, JsonHasWhatTheTableHas) {
   const auto golden = Golden::Parse("share * * * * * 0.9 1.1");
-  const auto json = nlohmann::json::parse(CellsJson({ResultOf(9e6), ResultOf(5e6)}, *golden, 7));
+  const auto json =
+      nlohmann::json::parse(CellsJson({ReportedResult(9e6), ReportedResult(5e6)}, *golden, 7));
   EXPECT_EQ(json["seed"], 7);
   ASSERT_EQ(json["cells"].size(), 2u);
   EXPECT_EQ(json["cells"][0]["cc"], "reno");
@@ -68,7 +69,7 @@ TEST(Plot, DrawsThreePanelsAndTheRampUp) {
   for (unsigned i = 0; i < 4000; ++i) {
     samples.push_back({Time(i * 2ms), 14480, UINT32_MAX, 100ms, std::uint64_t{2000} * i, i > 999});
   }
-  const std::string svg = PlotSvg(ResultOf(8e6), samples);
+  const std::string svg = PlotSvg(ReportedResult(8e6), samples);
   EXPECT_EQ(svg.substr(0, 4), "<svg");
   for (const char* text : {"Congestion window", "Goodput", "Round trip", "8 loss epochs"}) {
     EXPECT_NE(svg.find(text), std::string::npos) << text;

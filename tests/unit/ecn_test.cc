@@ -10,7 +10,7 @@
 namespace estab::test {
 namespace {
 
-constexpr std::uint32_t kMss = 1000;
+constexpr std::uint32_t kEcnMss = 1000;
 constexpr unsigned kAsk = kSyn | kEce | kCwr;
 constexpr int kNotEct = 0;
 constexpr int kEct1 = 1;
@@ -24,7 +24,7 @@ unsigned EcnFlagsOf(const Sent& s) { return s.segment.flags & (kEce | kCwr); }
 class Ecn : public testing::TestWithParam<bool> {
  protected:
   Ecn() : peer(GetParam()) {
-    peer.mss = kMss + 12;
+    peer.mss = kEcnMss + 12;
     peer.Set("net.ipv4.tcp_congestion_control", "reno");
     peer.Set("net.ipv4.tcp_wmem", "4096 262144 4194304");
   }
@@ -51,8 +51,8 @@ class Ecn : public testing::TestWithParam<bool> {
     EXPECT_EQ(EcnOf(sent[0]), kNotEct);
   }
   ConnectionInfo Info() { return *peer.stack->GetInfo(peer.now, id); }
-  std::uint32_t Window() { return Info().congestion_window / kMss; }
-  std::uint32_t Threshold() { return Info().slow_start_threshold / kMss; }
+  std::uint32_t Window() { return Info().congestion_window / kEcnMss; }
+  std::uint32_t Threshold() { return Info().slow_start_threshold / kEcnMss; }
   // What the peer's SYN draws from our listener.
   unsigned Answer(unsigned flags, int ecn = kNotEct) {
     Extra extra;
@@ -66,11 +66,11 @@ class Ecn : public testing::TestWithParam<bool> {
     return sent[0].segment.flags;
   }
   void Write(std::size_t segments) {
-    const auto sent = peer.stack->Send(peer.now, id, Bytes(std::string(segments * kMss, 'w')));
-    ASSERT_TRUE(sent && *sent == segments * kMss);
+    const auto sent = peer.stack->Send(peer.now, id, Bytes(std::string(segments * kEcnMss, 'w')));
+    ASSERT_TRUE(sent && *sent == segments * kEcnMss);
   }
   std::uint32_t Seq(int segment) const {
-    return peer.iss + 1 + static_cast<std::uint32_t>(segment) * kMss;
+    return peer.iss + 1 + static_cast<std::uint32_t>(segment) * kEcnMss;
   }
   // The peer has everything before segment `next`, and perhaps tells of congestion.
   std::vector<Sent> Ack(int next, unsigned flags = 0) {

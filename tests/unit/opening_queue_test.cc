@@ -11,7 +11,7 @@
 namespace estab::test {
 namespace {
 
-std::string LastRule(const RawPeer& peer) { return peer.rules.fired.back().name(); }
+std::string LastRuleOf(const RawPeer& peer) { return peer.rules.fired.back().name(); }
 
 // How many of `count` SYNs from different ports are answered.
 std::size_t Answered(RawPeer& peer, int count) {
@@ -36,7 +36,7 @@ TEST(SynQueue, HasItsLimit) {
   EXPECT_EQ(Answered(peer, 5), 3u);
   EXPECT_EQ(peer.stack->Counters().half_open, 3u);
   EXPECT_EQ(peer.stack->Counters().listen_drops, 2u);
-  EXPECT_EQ(LastRule(peer), "listen-syn-queue-full");
+  EXPECT_EQ(LastRuleOf(peer), "listen-syn-queue-full");
 }
 
 TEST(SynQueue, UnderLinuxTheBacklogAndThreeQuartersOfTheSettingLimitIt) {
@@ -53,7 +53,7 @@ TEST(SynQueue, UnderLinuxTheBacklogAndThreeQuartersOfTheSettingLimitIt) {
       EXPECT_EQ(Answered(peer, 40), limit.answered);
       EXPECT_EQ(peer.stack->Counters().half_open, limit.answered);
       EXPECT_EQ(peer.stack->Counters().listen_drops, 40 - limit.answered);
-      EXPECT_EQ(LastRule(peer), "listen-syn-queue-full");
+      EXPECT_EQ(LastRuleOf(peer), "listen-syn-queue-full");
     }
   }
 }
@@ -128,7 +128,7 @@ TEST(DeferAccept, DataCompletesAtOnceABareAckDoesNot) {
   const SocketId listener = DeferringListener(peer, 3);
   peer.HalfOpen();
   peer.Segment(kAck, peer.irs + 1, peer.iss + 1);
-  EXPECT_EQ(LastRule(peer), "syn-rcvd-deferred");
+  EXPECT_EQ(LastRuleOf(peer), "syn-rcvd-deferred");
   EXPECT_FALSE(peer.stack->Accept(peer.now, listener));
   peer.Segment(kAck, peer.irs + 1, peer.iss + 1, {.data = "hello"});
   const auto id = peer.stack->Accept(peer.now, listener);
@@ -166,7 +166,7 @@ TEST(DeferAccept, TheWaitOutlastsTheRetries) {
   EXPECT_EQ(peer.stack->Counters().half_open, 1u);
   peer.Until(At(15001));
   EXPECT_EQ(peer.stack->Counters().half_open, 0u);
-  EXPECT_EQ(LastRule(peer), "syn-ack-give-up");
+  EXPECT_EQ(LastRuleOf(peer), "syn-ack-give-up");
 }
 
 // Without the ACK the option changes nothing.

@@ -9,9 +9,9 @@
 namespace estab::test {
 namespace {
 
-constexpr std::uint8_t kUnreachable = 3;
-constexpr std::uint8_t kTooBig = 4;
-constexpr std::uint8_t kTooBigV6 = 2;
+constexpr std::uint8_t kV4Unreachable = 3;
+constexpr std::uint8_t kV4TooBig = 4;
+constexpr std::uint8_t kV6TooBig = 2;
 
 // RFC 8201 §4: what is less than every link of IPv6 takes is discarded.
 TEST(PathMtuV6, LessThanEveryLinkTakesIsDiscarded) {
@@ -20,10 +20,10 @@ TEST(PathMtuV6, LessThanEveryLinkTakesIsDiscarded) {
   const SocketId id = peer.Established();
   ASSERT_TRUE(peer.stack->Send(peer.now, id, Bytes(std::string(1428, 'w'))));
   peer.Take();
-  for (const std::uint32_t mtu : {0u, 68u, 1279u}) peer.Icmp(kTooBigV6, 0, peer.iss + 1, mtu);
+  for (const std::uint32_t mtu : {0u, 68u, 1279u}) peer.Icmp(kV6TooBig, 0, peer.iss + 1, mtu);
   EXPECT_EQ(peer.Take().size(), 0u);
   EXPECT_EQ(peer.stack->GetInfo(peer.now, id)->path_mtu, 1500u);
-  peer.Icmp(kTooBigV6, 0, peer.iss + 1, 1280);
+  peer.Icmp(kV6TooBig, 0, peer.iss + 1, 1280);
   EXPECT_EQ(peer.Take().size(), 2u);
   EXPECT_EQ(peer.stack->GetInfo(peer.now, id)->path_mtu, 1280u);
 }
@@ -55,7 +55,7 @@ struct OverIpv4 {
   }
   // About a packet of `size` bytes, as it quotes it.
   void TooBig(std::uint32_t mtu, std::size_t size = 40) {
-    peer.Icmp(kUnreachable, kTooBig, peer.iss + 1, mtu, size - 40);
+    peer.Icmp(kV4Unreachable, kV4TooBig, peer.iss + 1, mtu, size - 40);
   }
   std::uint32_t Mtu() { return peer.stack->GetInfo(peer.now, id)->path_mtu; }
 
@@ -248,7 +248,7 @@ TEST(PathMtuV6, DiscoverDecidesWhatIsBelieved) {
     ASSERT_TRUE(peer.stack->SetOptions(peer.now, id, options));
     ASSERT_TRUE(peer.stack->Send(peer.now, id, Bytes(std::string(1428, 'w'))));
     peer.Take();
-    peer.Icmp(kTooBigV6, 0, peer.iss + 1, 1300);
+    peer.Icmp(kV6TooBig, 0, peer.iss + 1, 1300);
     const bool believed = how != MtuDiscovery::kInterface && how != MtuDiscovery::kOmit;
     EXPECT_EQ(peer.Take().size(), believed ? 2u : 0u) << static_cast<int>(how);
     EXPECT_EQ(peer.stack->GetInfo(peer.now, id)->path_mtu, believed ? 1300u : 1500u);
@@ -263,7 +263,7 @@ TEST(PathMtuV6, WhatMakesNothingSmallerIsNoNews) {
   const SocketId id = peer.Established();
   ASSERT_TRUE(peer.stack->Send(peer.now, id, Bytes(std::string(900, 'w'))));
   peer.Take();
-  peer.Icmp(kTooBigV6, 0, peer.iss + 1, 1300);
+  peer.Icmp(kV6TooBig, 0, peer.iss + 1, 1300);
   EXPECT_EQ(peer.stack->GetInfo(peer.now, id)->path_mtu, 1500u);
   EXPECT_EQ(peer.stack->Counters().path_mtus, 0u);
 }

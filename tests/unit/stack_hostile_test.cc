@@ -91,7 +91,7 @@ Error ConnectTo(RawPeer& peer, SocketId id) {
 }
 
 // The peer's answer to that.
-void Answer(RawPeer& peer) {
+void AnswerSegment(RawPeer& peer) {
   const auto sent = peer.Take();
   ASSERT_EQ(sent.size(), 1u);
   peer.iss = sent[0].segment.seq;
@@ -226,7 +226,7 @@ TEST_P(Hostile, TimeWaitIsNotReusedBeforeItsDelay) {
     p.now = At(ms);
     const SocketId first = *BoundWithReuse(p, 5000);
     ASSERT_EQ(ConnectTo(p, first), Error::kInProgress);
-    Answer(p);
+    AnswerSegment(p);
     EndInTimeWait(p, first);
     EXPECT_EQ(ConnectTo(p, *BoundWithReuse(p, 5000)), Error::kAddressNotAvailable);
     p.Pass(milliseconds(998));
@@ -351,14 +351,14 @@ TEST_P(Hostile, BindToPortZeroPassesByTimeWait) {
     const auto id = BoundWithReuse(peer, 0);
     ASSERT_TRUE(id);
     ASSERT_EQ(ConnectTo(peer, *id), Error::kInProgress);
-    Answer(peer);
+    AnswerSegment(peer);
     EndInTimeWait(peer, *id);
   }
   const auto last = BoundWithReuse(peer, 0);
   ASSERT_TRUE(last);
   EXPECT_TRUE(peer.stack->Close(peer.now, *last));
   ASSERT_EQ(ConnectTo(peer, *BoundWithReuse(peer, 0)), Error::kInProgress);
-  Answer(peer);
+  AnswerSegment(peer);
   EXPECT_EQ(BoundWithReuse(peer, 0).error(), Error::kAddressInUse);
   peer.Pass(seconds(60));
   EXPECT_TRUE(BoundWithReuse(peer, 0));

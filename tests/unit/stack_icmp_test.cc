@@ -10,7 +10,7 @@
 namespace estab::test {
 namespace {
 
-struct Case {
+struct IcmpCase {
   bool v6;
   std::uint8_t type;
   std::uint8_t code;
@@ -21,7 +21,7 @@ struct Case {
 
 // As Linux 6.18 answered, asked over TUN: SO_ERROR after the error about a SYN; a half-open
 // record's fate from tcp_req_err.
-constexpr Case kCases[] = {
+constexpr IcmpCase kCases[] = {
     {false, 3, 0, Error::kNetworkUnreachable, false, true},
     {false, 3, 1, Error::kHostUnreachable, false, true},
     {false, 3, 2, Error::kProtocolNotAvailable, true},
@@ -61,7 +61,7 @@ constexpr Case kCases[] = {
     {true, 4, 1, Error::kProtocolError, false, true},
 };
 
-class IcmpErrors : public testing::TestWithParam<Case> {
+class IcmpErrors : public testing::TestWithParam<IcmpCase> {
  protected:
   std::uint8_t type() const { return GetParam().type; }
   std::uint8_t code() const { return GetParam().code; }

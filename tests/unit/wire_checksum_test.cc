@@ -11,10 +11,10 @@
 namespace estab::wire {
 namespace {
 
-using Bytes = std::span<const std::byte>;
+using View = std::span<const std::byte>;
 
 // RFC 1071 §1, word by word.
-std::uint16_t NaiveSum(Bytes bytes) {
+std::uint16_t NaiveSum(View bytes) {
   std::uint32_t sum = 0;
   for (std::size_t i = 0; i < bytes.size(); ++i) {
     const auto byte = std::to_integer<std::uint32_t>(bytes[i]);
@@ -24,7 +24,7 @@ std::uint16_t NaiveSum(Bytes bytes) {
   return static_cast<std::uint16_t>(sum);
 }
 
-std::uint16_t SumOf(Bytes bytes) {
+std::uint16_t SumOf(View bytes) {
   Checksum checksum;
   checksum.Add(bytes);
   return checksum.Sum();
@@ -50,9 +50,9 @@ TEST(WireChecksum, NothingSumsToZero) {
 TEST(WireChecksum, AllOnes) {
   const std::vector<std::byte> ones(70001, std::byte{0xff});
   for (const std::size_t size : {2u, 4u, 32u, 64u, 70000u}) {
-    EXPECT_EQ(SumOf(Bytes(ones).first(size)), 0xffff) << size;
+    EXPECT_EQ(SumOf(View(ones).first(size)), 0xffff) << size;
   }
-  EXPECT_EQ(SumOf(Bytes(ones).first(33)), NaiveSum(Bytes(ones).first(33)));
+  EXPECT_EQ(SumOf(View(ones).first(33)), NaiveSum(View(ones).first(33)));
   EXPECT_EQ(SumOf(ones), NaiveSum(ones));
 }
 
@@ -62,7 +62,7 @@ TEST(WireChecksum, EqualsTheNaiveSumAtEveryLengthAndAlignment) {
   for (std::byte& b : bytes) b = static_cast<std::byte>(random.Next());
   for (std::size_t start = 0; start < 9; ++start) {
     for (std::size_t size = 0; size + start <= bytes.size(); ++size) {
-      const Bytes part = Bytes(bytes).subspan(start, size);
+      const View part = View(bytes).subspan(start, size);
       ASSERT_EQ(SumOf(part), NaiveSum(part)) << "start " << start << " size " << size;
     }
   }
@@ -75,7 +75,7 @@ TEST(WireChecksum, PiecesChain) {
     std::vector<std::byte> bytes(random.Below(300));
     for (std::byte& b : bytes) b = static_cast<std::byte>(random.Next());
     Checksum checksum;
-    Bytes rest = bytes;
+    View rest = bytes;
     while (!rest.empty()) {
       const std::size_t take = random.Below(std::min<std::size_t>(rest.size(), 40) + 1);
       // A block of its own, so that reading past a piece is seen.

@@ -14,8 +14,8 @@ namespace {
 using Bytes = std::vector<std::byte>;
 
 // Decodes a sample; its bytes live as long as this does.
-struct Decoded {
-  explicit Decoded(std::string_view name) : bytes(SampleBytes(name)), ip(*DecodeIp(bytes)) {
+struct DecodedTcp {
+  explicit DecodedTcp(std::string_view name) : bytes(SampleBytes(name)), ip(*DecodeIp(bytes)) {
     const auto decoded = DecodeTcp(ip.payload);
     EXPECT_TRUE(decoded.has_value()) << name;
     if (decoded) segment = *decoded;
@@ -36,7 +36,7 @@ Bytes EncodeOptions(const TcpOptions& options) {
 }
 
 TEST(WireTcp, DecodesTheFixedHeader) {
-  const Decoded d("tcp4-every-bit");
+  const DecodedTcp d("tcp4-every-bit");
   EXPECT_EQ(d.segment.source_port, 40000);
   EXPECT_EQ(d.segment.destination_port, 80);
   EXPECT_EQ(d.segment.seq, 100u);
@@ -71,7 +71,7 @@ TEST(WireTcp, RefusesBadHeaderLengths) {
 }
 
 TEST(WireTcp, DecodesTheOptionsOfLinux) {
-  const Decoded syn("linux4-synack-all");
+  const DecodedTcp syn("linux4-synack-all");
   EXPECT_TRUE(syn.options().has_mss);
   EXPECT_EQ(syn.options().mss, 1460);
   EXPECT_TRUE(syn.options().sack_permitted);
@@ -81,20 +81,20 @@ TEST(WireTcp, DecodesTheOptionsOfLinux) {
   EXPECT_EQ(syn.options().window_scale, 10);
   EXPECT_FALSE(syn.options().has_fast_open);
 
-  const Decoded plain("linux4-syn-ts0-sack0-ws0");
+  const DecodedTcp plain("linux4-syn-ts0-sack0-ws0");
   EXPECT_TRUE(plain.options().has_mss);
   EXPECT_FALSE(plain.options().sack_permitted);
   EXPECT_FALSE(plain.options().has_timestamp);
   EXPECT_FALSE(plain.options().has_window_scale);
 
-  const Decoded sack("linux4-sack-nots-3");
+  const DecodedTcp sack("linux4-sack-nots-3");
   ASSERT_EQ(sack.options().sack_count, 4);
   EXPECT_EQ(sack.options().sack[0].left, 801u);
   EXPECT_EQ(sack.options().sack[0].right, 811u);
   EXPECT_EQ(sack.options().sack[3].left, 201u);
   EXPECT_EQ(sack.options().sack[3].right, 211u);
 
-  const Decoded cookie("linux4-tfo-cookie-ts1");
+  const DecodedTcp cookie("linux4-tfo-cookie-ts1");
   EXPECT_TRUE(cookie.options().has_fast_open);
   ASSERT_EQ(cookie.options().fast_open_size, 8);
   EXPECT_EQ(cookie.options().fast_open_cookie[0], 'a');
@@ -103,7 +103,7 @@ TEST(WireTcp, DecodesTheOptionsOfLinux) {
 }
 
 TEST(WireTcp, SkipsUnknownOptions) {
-  const Decoded d("tcp4-unknown-options");
+  const DecodedTcp d("tcp4-unknown-options");
   EXPECT_TRUE(d.options().has_mss);
   EXPECT_TRUE(d.options().fast_open_experimental);  // the one behind them is known
   EXPECT_EQ(d.options().fast_open_size, 0);
@@ -113,7 +113,7 @@ TEST(WireTcp, SkipsUnknownOptions) {
 TEST(WireTcp, StopsAtBrokenOptions) {
   for (const char* name : {"tcp4-end-of-options", "tcp4-option-length-0", "tcp4-option-length-1",
                            "tcp4-option-beyond-end", "tcp4-option-cut-after-kind"}) {
-    const Decoded d(name);
+    const DecodedTcp d(name);
     EXPECT_EQ(d.options().mss, 1460) << name;
     EXPECT_FALSE(d.options().has_window_scale) << name;
     EXPECT_FALSE(d.options().has_timestamp) << name;
@@ -121,7 +121,7 @@ TEST(WireTcp, StopsAtBrokenOptions) {
 }
 
 TEST(WireTcp, SkipsOptionsOfWrongLength) {
-  const Decoded d("tcp4-wrong-lengths");
+  const DecodedTcp d("tcp4-wrong-lengths");
   EXPECT_FALSE(d.options().has_mss);
   EXPECT_FALSE(d.options().sack_permitted);
   EXPECT_FALSE(d.options().has_timestamp);
@@ -131,16 +131,16 @@ TEST(WireTcp, SkipsOptionsOfWrongLength) {
 }
 
 TEST(WireTcp, TheLastOfAKindCounts) {
-  EXPECT_EQ(Decoded("tcp4-repeated-options").options().mss, 1460);
+  EXPECT_EQ(DecodedTcp("tcp4-repeated-options").options().mss, 1460);
 }
 
 TEST(WireTcp, FastOpenCookieSizes) {
-  const Decoded request("tcp4-fast-open-request");
+  const DecodedTcp request("tcp4-fast-open-request");
   EXPECT_TRUE(request.options().has_fast_open);
   EXPECT_EQ(request.options().fast_open_size, 0);
-  EXPECT_FALSE(Decoded("tcp4-fast-open-odd-cookie").options().has_fast_open);
-  EXPECT_FALSE(Decoded("tcp4-fast-open-long-cookie").options().has_fast_open);
-  const Decoded full("tcp4-fast-open-full-cookie");
+  EXPECT_FALSE(DecodedTcp("tcp4-fast-open-odd-cookie").options().has_fast_open);
+  EXPECT_FALSE(DecodedTcp("tcp4-fast-open-long-cookie").options().has_fast_open);
+  const DecodedTcp full("tcp4-fast-open-full-cookie");
   EXPECT_TRUE(full.options().has_fast_open);
   EXPECT_EQ(full.options().fast_open_size, 16);
   EXPECT_EQ(full.options().fast_open_cookie[15], 15);
@@ -220,7 +220,7 @@ TEST(WireTcp, SackBlocksThatFit) {
 
 // Option 254 with the number 0xF989 (RFC 6994), as it was before it had a number of its own.
 TEST(WireTcp, ExperimentalFastOpenIsReadAndWritten) {
-  const Decoded d("tcp4-experimental-fast-open");
+  const DecodedTcp d("tcp4-experimental-fast-open");
   EXPECT_TRUE(d.options().has_fast_open && d.options().fast_open_experimental);
   ASSERT_EQ(d.options().fast_open_size, 8);
   EXPECT_EQ(d.options().fast_open_cookie[0], 1);

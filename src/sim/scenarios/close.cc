@@ -9,11 +9,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr Parameter kParameters[] = {kDelay, kMsl};
-constexpr Parameter kDelayOnly[] = {kDelay};
-
-constexpr Duration kClose = 200ms;  // when closing begins
-
 void FourWay(ScenarioContext& ctx) {
   const Duration d = UseDelay(ctx);
   const Pair pair = Establish(ctx);
@@ -156,7 +151,7 @@ void HalfRead(ScenarioContext& ctx) {
   ctx.CloseAndExpectNothingLeft();
 }
 
-void Simultaneous(ScenarioContext& ctx) {
+void SimultaneousClose(ScenarioContext& ctx) {
   const Duration d = UseDelay(ctx);
   const Pair pair = Establish(ctx);
   ctx.RunUntil(kClose);
@@ -302,20 +297,20 @@ constexpr Variant kFourWayVariants[] = {
 
 constexpr Variant kLingerVariants[] = {{"SO_LINGER {1, n}: close() waits", false, LingerWait}};
 
-constexpr Scenario kScenarios[] = {
+constexpr Scenario kCloseScenarios[] = {
     {"close/four-way", "four segments close both directions",
      "Each direction is closed by its own FIN, and each FIN is acknowledged. Between the first ACK "
      "and the second FIN B still sends what it has: closing in three would lose that. A FIN uses "
      "one sequence number. The side that closed first waits 2 MSL in TIME_WAIT (RFC 9293 §3.6).",
-     kParameters, FourWay, "in four segments, as it is", kFourWayVariants},
+     kDelayAndMsl, FourWay, "in four segments, as it is", kFourWayVariants},
     {"close/three-segments", "ACK and FIN travel together",
      "B's application closes before the ACK of A's FIN has gone: one segment carries both, and A "
      "goes from FIN_WAIT_1 straight to TIME_WAIT (RFC 9293 §3.10.7.4).",
-     kParameters, ThreeSegments},
+     kDelayAndMsl, ThreeSegments},
     {"close/half", "one direction is closed, the other goes on",
      "After shutdown(SHUT_WR) A receives whatever B sends in CLOSE_WAIT, for as long as it takes: "
      "FIN_WAIT_2 has no limit while the handle is open. Writing gives EPIPE (RFC 9293 §3.6).",
-     kParameters, Half},
+     kDelayAndMsl, Half},
     {"close/half-read", "the reading side is shut",
      "After shutdown(SHUT_RD) reads return the end, what was buffered is dropped, and what comes "
      "later is acknowledged and discarded (on Linux both stay readable). The peer is told nothing, "
@@ -324,7 +319,7 @@ constexpr Scenario kScenarios[] = {
     {"close/simultaneous", "both close at once, and their FINs cross",
      "Each gets the other's FIN before the ACK of its own: FIN_WAIT_1, CLOSING, TIME_WAIT, on both "
      "sides (RFC 9293 §3.6, figure 13).",
-     kParameters, Simultaneous},
+     kDelayAndMsl, SimultaneousClose},
     {"close/linger-abort", "SO_LINGER with time 0: close is a reset",
      "close() drops what was not sent and resets with seq=SND.NXT: CLOSED at once, no TIME_WAIT. "
      "The peer gets ECONNRESET, once (RFC 9293 §3.10.5). With another time close() waits that long "
@@ -347,6 +342,6 @@ constexpr Scenario kScenarios[] = {
 
 }  // namespace
 
-std::span<const Scenario> CloseScenarios() { return kScenarios; }
+std::span<const Scenario> CloseScenarios() { return kCloseScenarios; }
 
 }  // namespace estab::sim

@@ -8,8 +8,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr Duration kClose = 200ms;  // when closing begins
-
 std::vector<Duration> From(Duration begin, const Schedule& schedule) {
   std::vector<Duration> times;
   for (const Duration at : schedule.at) times.push_back(begin + at);
@@ -115,7 +113,7 @@ void SecondFinLost(ScenarioContext& ctx) {
   ctx.ExpectNothingLeft();
 }
 
-constexpr Scenario kScenarios[] = {
+constexpr Scenario kCloseLossScenarios[] = {
     {"close/fin-lost", "the first FIN is lost, again and again",
      "After close() A repeats its FIN exactly tcp_orphan_retries times, each wait twice as long, "
      "waits once more, and is CLOSED without TIME_WAIT; profile linux counts a time instead, which "
@@ -136,6 +134,6 @@ constexpr Scenario kScenarios[] = {
 
 }  // namespace
 
-std::span<const Scenario> CloseLossScenarios() { return kScenarios; }
+std::span<const Scenario> CloseLossScenarios() { return kCloseLossScenarios; }
 
 }  // namespace estab::sim

@@ -11,9 +11,7 @@ namespace estab::sim {
 
 using namespace std::chrono_literals;
 
-namespace {
-constexpr Duration kClose = 200ms;  // when closing begins
-}  // namespace
+namespace {}  // namespace
 
 // B must send its FIN together with its ACK, although its application still has something to say.
 // A script forces that on B's application; the stacks are as they are.
@@ -45,7 +43,6 @@ void CloseInThree(ScenarioContext& ctx) {
 
 namespace {
 
-constexpr Parameter kDelayOnly[] = {kDelay};
 constexpr Parameter kMslToo[] = {kDelay, kMsl};
 
 // --- close/fin-with-ack --------------------------------------------------------------------------
@@ -332,7 +329,7 @@ void StackEnds(ScenarioContext& ctx) {
 
 constexpr Variant kOrphanVariants[] = {{"the end of a stack", false, StackEnds}};
 
-constexpr Scenario kScenarios[] = {
+constexpr Scenario kCloseOddScenarios[] = {
     {"close/fin-with-ack", "the FIN comes with the ACK, or before it",
      "In FIN_WAIT_1 a FIN that acknowledges our own FIN leads to TIME_WAIT at once; one that does "
      "not, because the peer closed before ours had arrived, leads to CLOSING first. The order of "
@@ -361,6 +358,6 @@ constexpr Scenario kScenarios[] = {
 
 }  // namespace
 
-std::span<const Scenario> CloseOddScenarios() { return kScenarios; }
+std::span<const Scenario> CloseOddScenarios() { return kCloseOddScenarios; }
 
 }  // namespace estab::sim

@@ -37,8 +37,18 @@ inline constexpr Parameter kOrphanRetries = {"tcp_orphan_retries", nullptr,
 inline constexpr Parameter kFinTimeout = {
     "tcp_fin_timeout", nullptr, "seconds in FIN_WAIT_2 after close()", "net.ipv4.tcp_fin_timeout"};
 
+/// What many scenarios take.
+inline constexpr Parameter kDelayOnly[] = {kDelay};
+inline constexpr Parameter kDelayAndMsl[] = {kDelay, kMsl};
+
+/// When A begins to send, or to close, unless the story has it otherwise.
+inline constexpr Duration kBegin = std::chrono::milliseconds(200);
+inline constexpr Duration kClose = std::chrono::milliseconds(200);
+
 /// How long the ACK of a FIN that no data came before waits for something to travel with: a tick.
 inline constexpr Duration kFinAckWait = std::chrono::milliseconds(1);
+
+inline double SecondsOf(Duration d) { return std::chrono::duration<double>(d).count(); }
 
 /// Sets the path's delay as parameter `delay` says (1 to 40 ms, so that the least time-out always
 /// exceeds the variation of the round trip) and returns it.

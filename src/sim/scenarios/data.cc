@@ -11,9 +11,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr Duration kBegin = 200ms;  // when A begins to send
-constexpr Parameter kDelayOnly[] = {kDelay};
-
 // How often A sent each byte range beyond the first time.
 std::size_t Repeated(const ScenarioContext& ctx) {
   std::size_t repeats = 0;
@@ -346,7 +343,7 @@ void Push(ScenarioContext& ctx) {
   ctx.CloseAndExpectNothingLeft();
 }
 
-constexpr Scenario kScenarios[] = {
+constexpr Scenario kDataScenarios[] = {
     {"data/loss", "one segment is lost",
      "B acknowledges every segment behind the gap with the number that it misses. At the third "
      "such "
@@ -399,6 +396,6 @@ constexpr Scenario kScenarios[] = {
 
 }  // namespace
 
-std::span<const Scenario> DataScenarios() { return kScenarios; }
+std::span<const Scenario> DataScenarios() { return kDataScenarios; }
 
 }  // namespace estab::sim

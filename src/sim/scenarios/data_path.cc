@@ -10,7 +10,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr Duration kBegin = 200ms;  // when A begins to send
 constexpr std::uint32_t kLinkMtu = 1500;
 
 void Narrow(ScenarioContext& ctx, std::uint32_t mtu, Router router) {
@@ -200,7 +199,7 @@ void MtuProbe(ScenarioContext& ctx) {
   ctx.CloseAndExpectNothingLeft();
 }
 
-constexpr Scenario kScenarios[] = {
+constexpr Scenario kDataPathScenarios[] = {
     {"data/pmtu", "the path takes smaller packets than the link",
      "A's full segments are too big for a link on the way. The router drops them and says how much "
      "it takes: what it quotes is in flight, so A believes it, sends the same bytes again at once "
@@ -221,6 +220,6 @@ constexpr Scenario kScenarios[] = {
 
 }  // namespace
 
-std::span<const Scenario> DataPathScenarios() { return kScenarios; }
+std::span<const Scenario> DataPathScenarios() { return kDataPathScenarios; }
 
 }  // namespace estab::sim

@@ -10,11 +10,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-double SecondsOf(Duration d) { return std::chrono::duration<double>(d).count(); }
-
 // --- data/pacing ---------------------------------------------------------------------------------
 
-constexpr Duration kBegin = 200ms;
 constexpr std::size_t kAtOnce = 10;  // segments that pacing lets pass at the beginning
 
 constexpr Parameter kPacingParameters[] = {
@@ -207,7 +204,7 @@ void CubicBeside(ScenarioContext& ctx) {
 
 constexpr Variant kBbrVariants[] = {{"with cubic", false, CubicBeside}};
 
-constexpr Scenario kScenarios[] = {
+constexpr Scenario kDataRateScenarios[] = {
     {"data/pacing", "data leaves at a rate",
      "With SO_MAX_PACING_RATE data does not leave as fast as the window lets it, but in bursts of "
      "a "
@@ -225,6 +222,6 @@ constexpr Scenario kScenarios[] = {
 
 }  // namespace
 
-std::span<const Scenario> DataRateScenarios() { return kScenarios; }
+std::span<const Scenario> DataRateScenarios() { return kDataRateScenarios; }
 
 }  // namespace estab::sim

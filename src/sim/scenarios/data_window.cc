@@ -15,8 +15,6 @@ constexpr Parameter kCubicParameters[] = {
     {"lost", "120", "which full-sized segment is lost"},
 };
 
-double SecondsOf(Duration d) { return std::chrono::duration<double>(d).count(); }
-
 double WindowOf(ScenarioContext& ctx, const Pair& pair) {
   const ConnectionInfo info = InfoOf(ctx, Side::kA, pair.a);
   return static_cast<double>(info.congestion_window) / info.send_mss;
@@ -82,7 +80,7 @@ void CubicCurveSeen(ScenarioContext& ctx) {
   ctx.CloseAndExpectNothingLeft();
 }
 
-constexpr Scenario kScenarios[] = {
+constexpr Scenario kDataWindowScenarios[] = {
     {"data/cubic", "the window after a loss",
      "CUBIC leaves seven tenths of the window, comes back to where the loss was fast at first and "
      "slowly at last, stays there for a while, and then looks for more: W(t) = 0.4 (t - K)^3 + "
@@ -93,6 +91,6 @@ constexpr Scenario kScenarios[] = {
 
 }  // namespace
 
-std::span<const Scenario> DataWindowScenarios() { return kScenarios; }
+std::span<const Scenario> DataWindowScenarios() { return kDataWindowScenarios; }
 
 }  // namespace estab::sim

@@ -29,9 +29,9 @@ class Checksum {
 };
 
 // Sends a header and `bytes` of generated data, then closes; driven by whatever happens.
-class Server {
+class DemoServer {
  public:
-  Server(Stack& stack, SocketId listener, std::uint64_t bytes)
+  DemoServer(Stack& stack, SocketId listener, std::uint64_t bytes)
       : stack_(stack), listener_(listener), left_(bytes), prng_(1), piece_(kPiece) {}
 
   void Step(Time now) {
@@ -95,9 +95,9 @@ class Server {
 };
 
 // Asks for the file and takes it, up to the end of the stream.
-class Client {
+class DemoClient {
  public:
-  Client(Stack& stack, SocketId socket, std::uint64_t bytes)
+  DemoClient(Stack& stack, SocketId socket, std::uint64_t bytes)
       : stack_(stack), socket_(socket), buffer_(kPiece), wanted_(bytes) {}
 
   void Step(Time now) {
@@ -169,8 +169,8 @@ void File(ScenarioContext& ctx) {
   options.receive_buffer = 1 << 20;
   const SocketId listener = ctx.b().Listen(kServerPort, 16, options);
   const SocketId a = ctx.a().Connect(ctx.b(), kServerPort, kClientPort, options);
-  Server server(ctx.b().stack(), listener, bytes);
-  Client client(ctx.a().stack(), a, bytes);
+  DemoServer server(ctx.b().stack(), listener, bytes);
+  DemoClient client(ctx.a().stack(), a, bytes);
   ctx.world().SetStepHook([&] {
     server.Step(ctx.world().now());
     client.Step(ctx.world().now());
@@ -194,7 +194,7 @@ void File(ScenarioContext& ctx) {
   ctx.ExpectNothingLeft();
 }
 
-constexpr Scenario kScenarios[] = {
+constexpr Scenario kDemoScenarios[] = {
     {"demo/file", "a file is fetched over HTTP, from one estab host to another",
      "A asks B for a file of generated data with an HTTP GET over the in-memory wire. B sends it "
      "and "
@@ -204,6 +204,6 @@ constexpr Scenario kScenarios[] = {
 
 }  // namespace
 
-std::span<const Scenario> DemoScenarios() { return kScenarios; }
+std::span<const Scenario> DemoScenarios() { return kDemoScenarios; }
 
 }  // namespace estab::sim

@@ -92,7 +92,7 @@ void Silent(ScenarioContext& ctx) {
   ctx.ExpectNothingLeft();
 }
 
-constexpr Scenario kScenarios[] = {
+constexpr Scenario kHalfOpenScenarios[] = {
     {"half-open/crash", "the peer dies without a word",
      "Nothing tells A that B is gone: an idle connection stays ESTABLISHED for ever. Only when A "
      "sends something does the restarted B, which knows of no connection, answer with a reset "
@@ -113,6 +113,6 @@ constexpr Scenario kScenarios[] = {
 
 }  // namespace
 
-std::span<const Scenario> HalfOpenScenarios() { return kScenarios; }
+std::span<const Scenario> HalfOpenScenarios() { return kHalfOpenScenarios; }
 
 }  // namespace estab::sim

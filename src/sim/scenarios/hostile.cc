@@ -161,7 +161,7 @@ void IcmpFlood(ScenarioContext& ctx) {
 
 // --- Limits --------------------------------------------------------------------------------------
 
-constexpr Parameter kBacklogParameters[] = {
+constexpr Parameter kOverflowParameters[] = {
     {"clients", "24", "that come all at once"},
     {"backlog", "4", "of B's listener"},
     {"every", "30ms", "B's application accepts one"},
@@ -373,7 +373,7 @@ void Memory(ScenarioContext& ctx) {
   ctx.CloseAndExpectNothingLeft();
 }
 
-constexpr Scenario kScenarios[] = {
+constexpr Scenario kHostileScenarios[] = {
     {"hostile/rst-flood", "forged resets that are nearly right",
      "Every one lies in the window, none at its edge: each would draw a challenge ACK, but those "
      "are "
@@ -398,7 +398,7 @@ constexpr Scenario kScenarios[] = {
     {"hostile/backlog-overflow", "more clients than the queue holds",
      "SYNs and final ACKs that find the accept queue full are dropped and come again; every client "
      "is served in the end.",
-     kBacklogParameters, BacklogOverflow},
+     kOverflowParameters, BacklogOverflow},
     {"hostile/port-exhaustion", "every local port is taken",
      "All ports that may be chosen wait in TIME_WAIT for one destination. One more connection "
      "there "
@@ -421,6 +421,6 @@ constexpr Scenario kScenarios[] = {
 
 }  // namespace
 
-std::span<const Scenario> HostileScenarios() { return kScenarios; }
+std::span<const Scenario> HostileScenarios() { return kHostileScenarios; }
 
 }  // namespace estab::sim

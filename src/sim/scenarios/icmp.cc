@@ -100,7 +100,7 @@ void Icmp(ScenarioContext& ctx) {
   ctx.CloseAndExpectNothingLeft();
 }
 
-constexpr Scenario kScenarios[] = {
+constexpr Scenario kIcmpScenarios[] = {
     {"open/icmp", "a router says that it cannot be",
      "A router answers A's SYN with an ICMP error. If it quotes what is in flight it ends the "
      "attempt, with the error that its code stands for: nothing is lost yet, and the user need not "
@@ -113,6 +113,6 @@ constexpr Scenario kScenarios[] = {
 
 }  // namespace
 
-std::span<const Scenario> IcmpScenarios() { return kScenarios; }
+std::span<const Scenario> IcmpScenarios() { return kIcmpScenarios; }
 
 }  // namespace estab::sim

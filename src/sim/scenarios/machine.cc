@@ -119,28 +119,26 @@ void Spec(ScenarioContext& ctx) {
   ctx.ExpectNothingLeft();
 }
 
-constexpr Parameter kParameters[] = {kDelay, kMsl};
-
-constexpr Scenario kScenarios[] = {
+constexpr Scenario kMachineScenarios[] = {
     {"fsm/eleven", "all eleven states, and the ways out of each",
      "Two connections go through every state there is: one is closed by A, one by both at once. "
      "Below the drawing stand the ways out of each state, from the table of rules that the engine "
      "executes (RFC 9293 §3.3.2, figure 5).",
-     kParameters, Eleven},
+     kDelayAndMsl, Eleven},
     {"fsm/explain", "any connection can be asked why",
      "Every transition is recorded with its cause and its rule. The story below the drawing is "
      "that "
      "of a connection which is already dead.",
-     kParameters, Explain},
+     kDelayAndMsl, Explain},
     {"spec/9293", "what the machine rests on",
      "Every rule names the text that it rests on: a MUST, SHOULD or MAY of an RFC, Linux, or a "
      "decision of estab's own. The requirements of RFC 9293, appendix B, are gone through one by "
      "one in docs/conformance.md.",
-     kParameters, Spec},
+     kDelayAndMsl, Spec},
 };
 
 }  // namespace
 
-std::span<const Scenario> MachineScenarios() { return kScenarios; }
+std::span<const Scenario> MachineScenarios() { return kMachineScenarios; }
 
 }  // namespace estab::sim

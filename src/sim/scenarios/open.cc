@@ -11,8 +11,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr Parameter kDelayOnly[] = {kDelay};
-
 void ThreeWay(ScenarioContext& ctx) {
   const Duration d = UseDelay(ctx);
   const Pair pair = Establish(ctx);
@@ -54,7 +52,7 @@ void ThirdCarriesData(ScenarioContext& ctx) {
   ctx.CloseAndExpectNothingLeft();
 }
 
-void Simultaneous(ScenarioContext& ctx) {
+void SimultaneousOpen(ScenarioContext& ctx) {
   const Duration d = UseDelay(ctx);
   constexpr std::uint16_t kPortA = 5000;
   constexpr std::uint16_t kPortB = 6000;
@@ -234,7 +232,7 @@ void Backlog(ScenarioContext& ctx) {
 constexpr Variant kThreeWayVariants[] = {
     {"with four segments (counterfactual)", true, FourSegments}};
 
-constexpr Scenario kScenarios[] = {
+constexpr Scenario kOpenScenarios[] = {
     {"open/three-way", "three segments open a connection",
      "A asks with a SYN, B answers with SYN and ACK in one segment, A acknowledges: each side has "
      "sent its number and has it acknowledged. A SYN uses one sequence number and a bare ACK none, "
@@ -249,7 +247,7 @@ constexpr Scenario kScenarios[] = {
      "Each side gets a SYN while its own is under way: SYN_SENT becomes SYN_RCVD, each answers "
      "with "
      "SYN and ACK, and one connection is there, not two (RFC 9293 §3.5, figure 7).",
-     kDelayOnly, Simultaneous},
+     kDelayOnly, SimultaneousOpen},
     {"open/refused", "nobody listens at the port",
      "A SYN to a port without listener is answered with a reset: seq 0, since there is no ACK to "
      "take a number from, and ack SEG.SEQ+SEG.LEN. connect gives ECONNREFUSED (RFC 9293 "
@@ -278,6 +276,6 @@ constexpr Scenario kScenarios[] = {
 
 }  // namespace
 
-std::span<const Scenario> OpenScenarios() { return kScenarios; }
+std::span<const Scenario> OpenScenarios() { return kOpenScenarios; }
 
 }  // namespace estab::sim

@@ -10,7 +10,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr Parameter kParameters[] = {
+constexpr Parameter kAgreeParameters[] = {
     {"a.tcp_timestamps", "1", "A offers timestamps"},
     {"b.tcp_timestamps", "1", "B offers them"},
     {"a.tcp_window_scaling", "1", "A offers window scaling"},
@@ -161,23 +161,23 @@ void MissingTimestamp(ScenarioContext& ctx) {
   ctx.CloseAndExpectNothingLeft();
 }
 
-constexpr Variant kVariants[] = {
+constexpr Variant kAgreeVariants[] = {
     {"over IPv6", false, NegotiateV6},
     {"with a host that knows no options", false, NothingAgreed},
     {"a segment without the agreed timestamp", false, MissingTimestamp}};
 
-constexpr Scenario kScenarios[] = {
+constexpr Scenario kOpenAgreeScenarios[] = {
     {"open/negotiate", "what two SYNs agree on",
      "Window scaling, timestamps and SACK are used only if both SYNs carried them (RFC 7323, "
      "2018). "
      "The maximum segment size is each direction's own: MTU-40 is announced (IPv6: MTU-60), 536 "
      "(1220) assumed where nothing is said. The window of a SYN is never scaled. Options lie in "
      "Linux's order; IP_TOS is on every segment, the SYN included.",
-     kParameters, Negotiate, "as the parameters say", kVariants},
+     kAgreeParameters, Negotiate, "as the parameters say", kAgreeVariants},
 };
 
 }  // namespace
 
-std::span<const Scenario> OpenAgreeScenarios() { return kScenarios; }
+std::span<const Scenario> OpenAgreeScenarios() { return kOpenAgreeScenarios; }
 
 }  // namespace estab::sim

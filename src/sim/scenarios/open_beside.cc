@@ -158,7 +158,7 @@ void TwoMeetsGhosts(ScenarioContext& ctx) {
 constexpr Variant kNotTwoVariants[] = {
     {"with two segments (counterfactual)", true, TwoMeetsGhosts, "handshake", "2"}};
 
-constexpr Scenario kScenarios[] = {
+constexpr Scenario kOpenBesideScenarios[] = {
     {"open/why-not-two", "why two segments are not enough to open",
      "A SYN proves nothing: it may be a ghost, a duplicate of a connection long past. With three "
      "segments B keeps a small record, asks back with its SYN|ACK, and drops it when nobody "
@@ -172,6 +172,6 @@ constexpr Scenario kScenarios[] = {
 
 }  // namespace
 
-std::span<const Scenario> OpenBesideScenarios() { return kScenarios; }
+std::span<const Scenario> OpenBesideScenarios() { return kOpenBesideScenarios; }
 
 }  // namespace estab::sim

@@ -8,8 +8,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr Parameter kDelayOnly[] = {kDelay};
-
 // --- open/close-while-opening --------------------------------------------------------------------
 
 void ClosedInSynSent(ScenarioContext& ctx) {
@@ -247,7 +245,7 @@ void SelfConnect(ScenarioContext& ctx) {
   ctx.CloseAndExpectNothingLeft();
 }
 
-constexpr Scenario kScenarios[] = {
+constexpr Scenario kOpenEndScenarios[] = {
     {"open/close-while-opening", "close before the peer has answered",
      "Closing in SYN_SENT puts nothing on the wire; the SYN|ACK that comes later finds nobody and "
      "is answered with a reset. Closing in SYN_RCVD sends a FIN after the handshake. A second "
@@ -275,6 +273,6 @@ constexpr Scenario kScenarios[] = {
 
 }  // namespace
 
-std::span<const Scenario> OpenEndScenarios() { return kScenarios; }
+std::span<const Scenario> OpenEndScenarios() { return kOpenEndScenarios; }
 
 }  // namespace estab::sim

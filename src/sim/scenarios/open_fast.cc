@@ -8,7 +8,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr Parameter kParameters[] = {
+constexpr Parameter kFastOpenParameters[] = {
     {"bytes", "5", "of data on the SYN"},
     {"again", "500ms", "when A comes for the second time, with its cookie"},
     kRtoInitial,
@@ -108,20 +108,21 @@ void SynWithDataLost(ScenarioContext& ctx) {
   ctx.CloseAndExpectNothingLeft();
 }
 
-constexpr Variant kVariants[] = {{"the cookie is worth nothing any more", false, CookieRefused},
-                                 {"the SYN with data is lost", false, SynWithDataLost}};
+constexpr Variant kFastOpenVariants[] = {
+    {"the cookie is worth nothing any more", false, CookieRefused},
+    {"the SYN with data is lost", false, SynWithDataLost}};
 
-constexpr Scenario kScenarios[] = {
+constexpr Scenario kOpenFastScenarios[] = {
     {"open/fast-open", "data on the SYN, with a cookie",
      "The first connection asks B for a cookie: proof that A is where it says it is. The next one "
      "shows it, and its data is delivered with the SYN, a round trip sooner. If the cookie is "
      "worth "
      "nothing any more, or the SYN is lost, the data goes after an ordinary handshake (RFC 7413).",
-     kParameters, FastOpen, "the cookie is asked for, and used", kVariants},
+     kFastOpenParameters, FastOpen, "the cookie is asked for, and used", kFastOpenVariants},
 };
 
 }  // namespace
 
-std::span<const Scenario> OpenFastScenarios() { return kScenarios; }
+std::span<const Scenario> OpenFastScenarios() { return kOpenFastScenarios; }
 
 }  // namespace estab::sim

@@ -12,7 +12,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr Parameter kFloodParameters[] = {
+constexpr Parameter kSynFloodParameters[] = {
     {"syns", "1000", "of the attacker, from addresses that nobody has"},
     {"every", "100us", "between two of them"},
     {"honest", "2", "clients that come in the midst of it"},
@@ -93,18 +93,18 @@ void SynFlood(ScenarioContext& ctx) {
   ctx.CloseAndExpectNothingLeft();
 }
 
-constexpr Scenario kScenarios[] = {
+constexpr Scenario kOpenFloodScenarios[] = {
     {"open/syn-flood", "SYNs from addresses that nobody has",
      "The attacker's SYNs fill the SYN queue and are never confirmed. From then on B answers "
      "without "
      "remembering: the SYN|ACK's number and timestamp carry all that must come back with the final "
      "ACK (SYN cookies, RFC 4987 §3.6). Who is honest connects at once, options and all; an ACK "
      "whose cookie is forged is reset. With tcp_syncookies=0 SYNs are dropped instead.",
-     kFloodParameters, SynFlood},
+     kSynFloodParameters, SynFlood},
 };
 
 }  // namespace
 
-std::span<const Scenario> OpenFloodScenarios() { return kScenarios; }
+std::span<const Scenario> OpenFloodScenarios() { return kOpenFloodScenarios; }
 
 }  // namespace estab::sim

@@ -171,7 +171,7 @@ void AckLost(ScenarioContext& ctx) {
   ctx.CloseAndExpectNothingLeft();
 }
 
-constexpr Scenario kScenarios[] = {
+constexpr Scenario kOpenLossScenarios[] = {
     {"open/syn-lost", "nobody answers the SYN",
      "A repeats the same SYN, each wait twice as long as the one before, tcp_syn_retries times, "
      "and waits once more: by default at 0, 1, 3, 7, 15 and 31 s, given up at 63 s with ETIMEDOUT. "
@@ -195,6 +195,6 @@ constexpr Scenario kScenarios[] = {
 
 }  // namespace
 
-std::span<const Scenario> OpenLossScenarios() { return kScenarios; }
+std::span<const Scenario> OpenLossScenarios() { return kOpenLossScenarios; }
 
 }  // namespace estab::sim

@@ -196,7 +196,7 @@ void Ports(ScenarioContext& ctx) {
   ctx.CloseAndExpectNothingLeft();
 }
 
-constexpr Scenario kScenarios[] = {
+constexpr Scenario kOpenRecordScenarios[] = {
     {"open/data-on-syn", "data on a SYN is not taken",
      "Without Fast Open nobody knows yet whether the SYN is genuine, so data on it (or on the "
      "SYN|ACK) is not acknowledged: the handshake goes on as if it were not there, and the data "
@@ -224,6 +224,6 @@ constexpr Scenario kScenarios[] = {
 
 }  // namespace
 
-std::span<const Scenario> OpenRecordScenarios() { return kScenarios; }
+std::span<const Scenario> OpenRecordScenarios() { return kOpenRecordScenarios; }
 
 }  // namespace estab::sim

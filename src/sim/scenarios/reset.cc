@@ -64,8 +64,6 @@ void Accept(ScenarioContext& ctx) {
   ctx.CloseAndExpectNothingLeft();
 }
 
-constexpr Parameter kDelayOnly[] = {kDelay};
-
 void Errors(ScenarioContext& ctx) {
   const Duration d = UseDelay(ctx);
   const Pair pair = Establish(ctx);
@@ -85,7 +83,7 @@ void Errors(ScenarioContext& ctx) {
   ctx.ExpectNothingLeft();
 }
 
-constexpr Scenario kScenarios[] = {
+constexpr Scenario kResetScenarios[] = {
     {"rst/accept", "which resets are believed",
      "Whoever can guess the ports could guess a number in the window, too. So only a reset with "
      "exactly the expected number is believed; one elsewhere in the window, and any SYN, is "
@@ -100,6 +98,6 @@ constexpr Scenario kScenarios[] = {
 
 }  // namespace
 
-std::span<const Scenario> ResetScenarios() { return kScenarios; }
+std::span<const Scenario> ResetScenarios() { return kResetScenarios; }
 
 }  // namespace estab::sim

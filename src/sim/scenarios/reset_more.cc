@@ -8,8 +8,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr Parameter kDelayOnly[] = {kDelay};
-constexpr Parameter kMslToo[] = {kDelay, kMsl, kRtoInitial};
+constexpr Parameter kMslAndRto[] = {kDelay, kMsl, kRtoInitial};
 
 // --- rst/no-port ---------------------------------------------------------------------------------
 
@@ -175,7 +174,7 @@ void PollAfterErrors(ScenarioContext& ctx) {
 
 constexpr Variant kPollVariants[] = {{"after errors", false, PollAfterErrors}};
 
-constexpr Scenario kScenarios[] = {
+constexpr Scenario kResetMoreScenarios[] = {
     {"rst/no-port", "a segment for a port where nobody is",
      "Whatever comes for a port without a socket is answered with a reset: a SYN with one that "
      "acknowledges it, so that the client knows its SYN is meant, anything else with one whose "
@@ -184,7 +183,7 @@ constexpr Scenario kScenarios[] = {
     {"rst/time-wait-port", "a port whose server is gone, while records still wait",
      "A TIME_WAIT record speaks for its own four-tuple only. A SYN from another port finds nobody "
      "and is refused; the record does not notice.",
-     kMslToo, TimeWaitPort},
+     kMslAndRto, TimeWaitPort},
     {"rst/format", "what a reset looks like",
      "In answer to a segment with ACK: that number, and no ACK of its own. Otherwise: number 0, "
      "and "
@@ -201,6 +200,6 @@ constexpr Scenario kScenarios[] = {
 
 }  // namespace
 
-std::span<const Scenario> ResetMoreScenarios() { return kScenarios; }
+std::span<const Scenario> ResetMoreScenarios() { return kResetMoreScenarios; }
 
 }  // namespace estab::sim

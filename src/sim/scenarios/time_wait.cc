@@ -10,9 +10,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr Duration kClose = 200ms;  // when closing begins
-constexpr Parameter kParameters[] = {kDelay, kMsl};
-
 // A (or B) closes, the other side follows; returns when the last ACK is sent.
 Duration CloseBoth(ScenarioContext& ctx, const Pair& pair, Side first, Duration d) {
   ctx.RunUntil(kClose);
@@ -230,12 +227,12 @@ constexpr Variant kReopenVariants[] = {{"without timestamps", false, ReopenByNum
                                        {"by an old SYN", false, ReopenByOldSyn},
                                        {"when nobody listens any more", false, ReopenUnheard}};
 
-constexpr Scenario kScenarios[] = {
+constexpr Scenario kTimeWaitScenarios[] = {
     {"time-wait/2msl", "the side that closes first waits 2 MSL",
      "After the last ACK A keeps a small record of the connection for twice the lifetime of a "
      "segment: long enough to answer a repeated FIN, and until every old duplicate is dead. B, who "
      "got the ACK, is CLOSED at once (RFC 9293 §3.6.1).",
-     kParameters, TwoMslScenario},
+     kDelayAndMsl, TwoMslScenario},
     {"time-wait/old-data", "a delayed segment of the old connection",
      "It meets the record: answered with an ACK, delivered to nobody, and the 2 MSL begin anew. "
      "Without TIME_WAIT a new connection on the same four-tuple may take it for its own: shown "
@@ -258,6 +255,6 @@ constexpr Scenario kScenarios[] = {
 
 }  // namespace
 
-std::span<const Scenario> TimeWaitScenarios() { return kScenarios; }
+std::span<const Scenario> TimeWaitScenarios() { return kTimeWaitScenarios; }
 
 }  // namespace estab::sim

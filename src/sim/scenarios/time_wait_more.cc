@@ -11,9 +11,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr Duration kClose = 200ms;  // when closing begins
-constexpr Parameter kParameters[] = {kDelay, kMsl};
-
 // --- time-wait/who -------------------------------------------------------------------------------
 
 void ExpectWaiting(ScenarioContext& ctx, std::uint32_t a, std::uint32_t b) {
@@ -205,13 +202,13 @@ void PortsUsedUp(ScenarioContext& ctx) {
 
 constexpr Variant kCostVariants[] = {{"every port of the range waits", false, PortsUsedUp}};
 
-constexpr Scenario kScenarios[] = {
+constexpr Scenario kTimeWaitMoreScenarios[] = {
     {"time-wait/who", "who has to wait",
      "The side that closes first waits; the other is CLOSED on its last ACK. If both close at "
      "once, "
      "both wait. There is no other way in but from FIN_WAIT_1, FIN_WAIT_2 and CLOSING (RFC 9293 "
      "§3.6).",
-     kParameters, TheFirstToClose, "A closes first", kWhoVariants},
+     kDelayAndMsl, TheFirstToClose, "A closes first", kWhoVariants},
     {"time-wait/rst", "a reset for a connection in TIME_WAIT",
      "An exact reset would end the wait, and with it what it protects against: TIME-WAIT "
      "assassination (RFC 1337). With tcp_rfc1337=1 none does; with 0 one with exactly the expected "
@@ -232,6 +229,6 @@ constexpr Scenario kScenarios[] = {
 
 }  // namespace
 
-std::span<const Scenario> TimeWaitMoreScenarios() { return kScenarios; }
+std::span<const Scenario> TimeWaitMoreScenarios() { return kTimeWaitMoreScenarios; }
 
 }  // namespace estab::sim

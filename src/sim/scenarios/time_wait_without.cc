@@ -12,8 +12,6 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr Duration kClose = 200ms;  // when closing begins
-
 void ForgetTimeWait(ScenarioContext& ctx, Side side) {
   ctx.host(side).Set("net.ipv4.tcp_max_tw_buckets", "0");
   ctx.ladder().Explain("time-wait-refused", "counterfactual: no TIME_WAIT", "");
@@ -185,25 +183,25 @@ void NewSynReset(ScenarioContext& ctx) {
   ctx.CloseAndExpectNothingLeft();
 }
 
-constexpr Variant kVariants[] = {
+constexpr Variant kLastAckAgainVariants[] = {
     {"without TIME_WAIT (counterfactual)", true, LastAckReset, "time-wait", "0"},
     {"without TIME_WAIT, a new SYN, as RFC 5961 has it (counterfactual)", true, NewSynChallenged,
      "time-wait", "0"},
     {"without TIME_WAIT, a new SYN, as textbooks have it (counterfactual)", true, NewSynReset,
      "time-wait", "0"}};
 
-constexpr Scenario kScenarios[] = {
+constexpr Scenario kTimeWaitWithoutScenarios[] = {
     {"time-wait/last-ack-rst", "the last ACK is lost, with and without TIME_WAIT",
      "A in TIME_WAIT acknowledges B's repeated FIN again, and B ends well. Without TIME_WAIT that "
      "FIN meets a host that has forgotten everything, and a reset: B is told of an error on a "
      "connection that was closed well. A new SYN meets B in LAST_ACK: it is challenged (RFC 5961 "
      "§4), A resets the old connection, and the repeated SYN opens; textbooks have B answer with a "
      "reset at once, and A's connection is refused.",
-     kLastAckRstParameters, LastAckAgain, "with TIME_WAIT, as it is", kVariants},
+     kLastAckRstParameters, LastAckAgain, "with TIME_WAIT, as it is", kLastAckAgainVariants},
 };
 
 }  // namespace
 
-std::span<const Scenario> TimeWaitWithoutScenarios() { return kScenarios; }
+std::span<const Scenario> TimeWaitWithoutScenarios() { return kTimeWaitWithoutScenarios; }
 
 }  // namespace estab::sim

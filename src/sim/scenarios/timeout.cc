@@ -99,7 +99,7 @@ void IoTimeout(ScenarioContext& ctx) {
   ctx.CloseAndExpectNothingLeft();
 }
 
-constexpr Scenario kScenarios[] = {
+constexpr Scenario kTimeoutScenarios[] = {
     {"timeout/connect", "connect does not wait for ever",
      "With SO_SNDTIMEO (or SO_RCVTIMEO) connect gives up in time: ETIMEDOUT, the attempt ends with "
      "it, and a SYN|ACK that comes later meets a reset. On Linux it returns EINPROGRESS instead "
@@ -114,6 +114,6 @@ constexpr Scenario kScenarios[] = {
 
 }  // namespace
 
-std::span<const Scenario> TimeoutScenarios() { return kScenarios; }
+std::span<const Scenario> TimeoutScenarios() { return kTimeoutScenarios; }
 
 }  // namespace estab::sim

@@ -128,7 +128,7 @@ void Persist(ScenarioContext& ctx) {
   ctx.CloseAndExpectNothingLeft();
 }
 
-constexpr Scenario kScenarios[] = {
+constexpr Scenario kTimerScenarios[] = {
     {"timer/keepalive", "a long silence is looked into",
      "With SO_KEEPALIVE A probes after tcp_keepalive_time with a segment that has no data and the "
      "number before the next, which a living peer must acknowledge. After "
@@ -145,6 +145,6 @@ constexpr Scenario kScenarios[] = {
 
 }  // namespace
 
-std::span<const Scenario> TimerScenarios() { return kScenarios; }
+std::span<const Scenario> TimerScenarios() { return kTimerScenarios; }
 
 }  // namespace estab::sim

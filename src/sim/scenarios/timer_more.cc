@@ -175,7 +175,7 @@ void DelayedAck(ScenarioContext& ctx) {
 
 // --- timer/cost ----------------------------------------------------------------------------------
 
-constexpr Parameter kCostParameters[] = {
+constexpr Parameter kTimersParameters[] = {
     {"connections", "150", "each with its keepalive timer"},
     {"idle", "30", "TCP_KEEPIDLE, seconds"},
 };
@@ -214,7 +214,7 @@ void ManyTimers(ScenarioContext& ctx) {
   ctx.CloseAndExpectNothingLeft();
 }
 
-constexpr Scenario kScenarios[] = {
+constexpr Scenario kTimerMoreScenarios[] = {
     {"timer/rto", "how long to wait before sending again",
      "RTO = SRTT + max(4 RTTVAR, 200 ms), under profile rfc at least 1 s as a whole, measured with "
      "every ACK and doubled with every repeat, up to 120 s. Without timestamps an ACK of repeated "
@@ -230,11 +230,11 @@ constexpr Scenario kScenarios[] = {
     {"timer/cost", "many timers at once",
      "Timers lie in a wheel: setting and cancelling one costs the same however many there are, and "
      "each fires at its own millisecond.",
-     kCostParameters, ManyTimers},
+     kTimersParameters, ManyTimers},
 };
 
 }  // namespace
 
-std::span<const Scenario> TimerMoreScenarios() { return kScenarios; }
+std::span<const Scenario> TimerMoreScenarios() { return kTimerMoreScenarios; }
 
 }  // namespace estab::sim
