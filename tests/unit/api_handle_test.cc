@@ -1,7 +1,7 @@
 // The C interface where no packet is needed: handles, arguments, addresses, options.
 #include <fcntl.h>
 #include <linux/sockios.h>
-#include <netinet/tcp.h>
+#include <linux/tcp.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/time.h>
@@ -12,6 +12,9 @@
 
 namespace estab_test {
 namespace {
+
+// TCP_CLOSE of <netinet/tcp.h>, which does not go with <linux/tcp.h>.
+constexpr int kClosed = 7;
 
 class ApiHandle : public ::testing::Test {
  protected:
@@ -244,7 +247,7 @@ TEST_F(ApiHandle, OptionLengthsAndPointers) {
   size = 1;
   EXPECT_EQ(estab_getsockopt(a, s, IPPROTO_TCP, TCP_INFO, &info, &size), 0);
   EXPECT_EQ(size, 1u);
-  EXPECT_EQ(info.tcpi_state, TCP_CLOSE);
+  EXPECT_EQ(info.tcpi_state, kClosed);
   size = 4096;
   char large[4096];
   EXPECT_EQ(estab_getsockopt(a, s, IPPROTO_TCP, TCP_INFO, large, &size), 0);

@@ -1,8 +1,8 @@
 // MSG_ZEROCOPY with its notices, and borrowed reading, through the C interface and the streams.
 #include <fcntl.h>
 #include <linux/errqueue.h>
+#include <linux/tcp.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/epoll.h>
 
 #include <string>
