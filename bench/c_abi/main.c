@@ -46,6 +46,7 @@ static void make(struct estab_end* end, const char* cidr, const char* peer, int 
                                             {"net.core.rmem_max", "1073741824"}};
   end->stack = estab_stack_create();
   must(end->stack != NULL, "estab_stack_create");
+  must(estab_pull_output(end->stack, 1) == 0, "estab_pull_output"); /* as bench_engine's Transmit */
   must(estab_clock_virtual(end->stack) == 0, "estab_clock_virtual");
   end->link = estab_link_memory(end->stack, mtu);
   must(end->link >= 0, "estab_link_memory");

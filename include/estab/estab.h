@@ -107,6 +107,13 @@ ESTAB_API ssize_t estab_wire_collect(estab_stack* stack, int link, void* buf, si
 ESTAB_API ssize_t estab_wire_collect_at(estab_stack* stack, int link, void* buf, size_t cap,
                                         uint64_t* ns);
 
+/* Whether output is pulled. Off (0, as at first): what a call or a packet causes leaves at once, as
+ * from a kernel. On: it leaves when somebody asks for it, by estab_wire_collect, estab_poll_io,
+ * estab_clock_advance or estab_next_deadline, or when a call waits. Until then it can become fewer
+ * packets: an ACK goes with the answer to what it acknowledges, small sends in one segment. Meant
+ * for event loops that inject what came, let the program answer, and collect. Returns 0. */
+ESTAB_API int estab_pull_output(estab_stack* stack, int on);
+
 /* Adds a link over the TUN device `name` (attached to if it exists, otherwise made; it must be
  * brought up by whoever administers the machine). Its MTU is the device's at this moment. Returns
  * the link's id. ENOENT: no /dev/net/tun; EPERM; EBUSY: another program has it; EINVAL: the name, a

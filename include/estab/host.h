@@ -83,6 +83,9 @@ class Host {
                        std::string* message = nullptr);
   /// Adds a link whose wire is Inject and Collect. kInvalid: an MTU that is not 576 to 65535.
   Result<LinkId> AddMemoryLink(std::uint32_t mtu = 1500);
+  /// Whether output leaves when it is asked for, by Collect, PollIo or Advance, or when a call
+  /// waits, instead of at once; see estab_pull_output of estab/estab.h.
+  void PullOutput(bool on);
   /// "192.0.2.2/24". kInvalid, kAddressInUse.
   Result<void> AddAddress(LinkId link, std::string_view cidr);
   /// Routes `cidr` over `link`, by way of `via` if that is not empty. kInvalid, kNoBuffers.

@@ -110,19 +110,33 @@ int estab_wire_inject(estab_stack* stack, int link, const void* ip_packet, size_
   });
 }
 
+namespace {
+
+// `*at`, if wanted, becomes the time at which the packet left.
+ssize_t Collect(estab_stack* stack, int link, void* buf, size_t cap, Time* at) {
+  return Run(stack, [&](Sockets& sockets) -> ssize_t {
+    if (buf == nullptr && cap > 0) return Fail(EFAULT);
+    return ToCount(sockets.driver().Collect(link, {static_cast<std::byte*>(buf), cap}, at));
+  });
+}
+
+}  // namespace
+
 ssize_t estab_wire_collect(estab_stack* stack, int link, void* buf, size_t cap) {
-  return estab_wire_collect_at(stack, link, buf, cap, nullptr);
+  return Collect(stack, link, buf, cap, nullptr);
 }
 
 ssize_t estab_wire_collect_at(estab_stack* stack, int link, void* buf, size_t cap, uint64_t* ns) {
-  return Run(stack, [&](Sockets& sockets) -> ssize_t {
-    if (buf == nullptr && cap > 0) return Fail(EFAULT);
-    Time at{};
-    const auto size = sockets.driver().Collect(link, {static_cast<std::byte*>(buf), cap}, &at);
-    if (size && *size > 0 && ns != nullptr) {
-      *ns = static_cast<uint64_t>(at.time_since_epoch().count());
-    }
-    return ToCount(size);
+  Time at{};
+  const ssize_t size = Collect(stack, link, buf, cap, &at);
+  if (size > 0 && ns != nullptr) *ns = static_cast<uint64_t>(at.time_since_epoch().count());
+  return size;
+}
+
+int estab_pull_output(estab_stack* stack, int on) {
+  return Run(stack, [&](Sockets& sockets) {
+    sockets.driver().PullOutput(on != 0);
+    return 0;
   });
 }
 

@@ -75,12 +75,15 @@ std::size_t Driver::FireDue() {
   return stack_->Advance(now_);
 }
 
-bool Driver::Settle() {
-  if (stack_->WantsTransmit()) {
-    const Time now = Now();
-    links_.set_now(now);
-    stack_->Transmit(now, links_);
-  }
+void Driver::Transmit(PacketSink& sink) {
+  if (!stack_->WantsTransmit()) return;
+  const Time now = Now();
+  links_.set_now(now);
+  stack_->Transmit(now, sink);
+}
+
+// Whoever leads the I/O waits, or has a device.
+bool Driver::TellOthers() {
   links_.Flush();
   if (end_ != nullptr) end_->Flush();
   const bool returned = expects_returned_ && DrainReturned();
@@ -145,7 +148,7 @@ void Driver::Look(Waiter& waiter) {
 
 bool Driver::Wait(Lock& lock, Waiter& waiter) {
   if (ending_) return false;
-  if (Settle()) return !ending_;  // the caller itself may be concerned
+  if (SettleNow()) return !ending_;  // the caller itself may be concerned
   Look(waiter);
   const std::uint64_t seen = waiter.seen_;
   if (virtual_) {
@@ -215,7 +218,7 @@ std::size_t Driver::RunOnce() {
     received_ += read.packets;
     done += read.packets;
     const std::uint64_t sent = links_.sent();
-    Settle();
+    SettleNow();
     done += links_.sent() - sent;
     if (read.drained) break;
   }

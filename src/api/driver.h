@@ -102,8 +102,16 @@ class Driver {
     if (!virtual_) now_ = std::max(now_, io::MonotonicNow());
     return now_;
   }
-  /// Sends what is to be sent, wakes whom that concerns; true if a socket became readier.
-  bool Settle();
+  /// Sends what is to be sent, unless output is pulled, and wakes whom that concerns; true if a
+  /// socket became readier.
+  bool Settle() {
+    if (pulled_) {
+      links_.NoteOutput();
+    } else {
+      Transmit(links_);
+    }
+    return Tell();
+  }
   /// No link reads the memory of the stack, or of its users, any more.
   void OwnHeld();
   /// Wakes every waiting call, so that it looks again.
@@ -131,6 +139,9 @@ class Driver {
     if (links_.KnownEmpty(link)) return 0;
     return CollectNext(link, into, at);
   }
+  /// Whether output is pulled: what calls and packets cause leaves when it is collected, when the
+  /// I/O is run, time passes or a call waits, and not at once.
+  void PullOutput(bool on);
   Result<LinkId> AddMemoryLink(int mtu);
   /// A link over a device; `text` is what io::ReadLink reads. On failure `*message`, if given,
   /// becomes a line that says what to do.
@@ -149,9 +160,23 @@ class Driver {
  private:
   Driver(Stack stack, io::Event event, std::shared_ptr<Exchange::End> end);
   void CatchUp();
+  void Transmit(PacketSink& sink);
+  /// The part of Settle that is for others than the stack: nothing, mostly.
+  bool Tell() {
+    const bool anybody =
+        watchers_ != 0 || expects_returned_ || links_.has_device() || end_ != nullptr;
+    return anybody && TellOthers();
+  }
+  bool TellOthers();
+  /// As Settle; output leaves even if it is pulled.
+  bool SettleNow() {
+    Transmit(links_);
+    return Tell();
+  }
   bool DrainReady();
   bool DrainReturned();
   Result<std::size_t> CollectNext(int link, std::span<std::byte> into, Time* at);
+  std::size_t Pull(int link, std::span<std::byte> into, Time* at);
   void Notify() {
     if (!waiters_.empty()) WakeWaiters();
   }
@@ -185,6 +210,7 @@ class Driver {
   bool virtual_ = false;
   Time now_{};              // virtual time; with the real clock, the last time it said
   bool told_time_ = false;  // the stack knows a time
+  bool pulled_ = false;     // output is
   bool advancing_ = false;
   bool ending_ = false;
 

@@ -13,6 +13,31 @@ std::unexpected<Error> Told(const io::OsError& error, std::string* message) {
   return std::unexpected(error.error);
 }
 
+// Hands the first packet of a memory link over where it is wanted; all others go the usual way.
+class Taker final : public PacketSink {
+ public:
+  Taker(Links& links, LinkId link, std::span<std::byte> into)
+      : links_(links), link_(link), into_(into) {}
+
+  std::size_t size() const { return size_; }
+  SinkCapabilities Capabilities(LinkId link) const override { return links_.Capabilities(link); }
+  SinkResult Send(const TxPacket& packet) override {
+    if (packet.link != link_ || !std::exchange(wants_, false)) return links_.Send(packet);
+    const std::size_t size = packet.size();
+    if (size > into_.size()) return links_.Send(packet);
+    MemoryLink::Write(packet, into_.data());
+    size_ = size;
+    return SinkResult::kSent;
+  }
+
+ private:
+  Links& links_;
+  LinkId link_;
+  std::span<std::byte> into_;
+  bool wants_ = true;
+  std::size_t size_ = 0;
+};
+
 }  // namespace
 
 Result<void> Driver::MakeVirtual() {
@@ -46,14 +71,14 @@ Result<void> Driver::Advance(std::uint64_t ns) {
   if (ns >= left) return std::unexpected(Error::kInvalid);
   const Time target = now_ + Duration(static_cast<std::int64_t>(ns));
   advancing_ = true;
-  Settle();
+  SettleNow();
   WaitForLookers(lock);
   while (!ending_) {
     const Time next = std::min(stack_->NextDeadline(), EarliestWaiter());
     if (next > target) break;
     now_ = std::max(now_, next);
     stack_->Advance(now_);
-    Settle();
+    SettleNow();
     Notify();
     WaitForLookers(lock);
   }
@@ -65,6 +90,7 @@ Result<void> Driver::Advance(std::uint64_t ns) {
 
 std::optional<Duration> Driver::UntilDeadline() {
   const Lock lock = Enter();
+  if (pulled_) SettleNow();  // what has not left has no timer yet
   const Time next = stack_->NextDeadline();
   if (next == kNever) return std::nullopt;
   return std::max(Duration::zero(), next - Clock());
@@ -82,18 +108,38 @@ Result<void> Driver::Inject(int link, std::span<const std::byte> packet) {
   return {};
 }
 
+// Lets the output leave, the first packet of `link` straight to whoever asks for it: its size, 0 if
+// there is none or it is in the link's queue.
+std::size_t Driver::Pull(int link, std::span<std::byte> into, Time* at) {
+  Taker taker(links_, static_cast<LinkId>(link), into);
+  Transmit(taker);
+  if (at != nullptr) *at = now_;
+  Tell();
+  return taker.size();
+}
+
+void Driver::PullOutput(bool on) {
+  const Lock lock = Enter();
+  SettleNow();
+  pulled_ = on;
+}
+
 Result<std::size_t> Driver::CollectNext(int link, std::span<std::byte> into, Time* at) {
   const Lock lock = Enter();
   MemoryLink* memory = links_.Memory(link);
   if (memory == nullptr) return std::unexpected(Error::kInvalid);
-  if (memory->empty()) return 0;
+  if (memory->empty()) {
+    const std::size_t size = pulled_ ? Pull(link, into, at) : 0;
+    // With the real clock a timer may have output by and by, and this call fires it.
+    if (memory->empty() && virtual_) links_.NoteEmpty(link);
+    if (size != 0 || memory->empty()) return size;
+  }
   const std::size_t size = memory->front_size();
   if (size > into.size()) return std::unexpected(Error::kMessageTooLong);
   if (at != nullptr) *at = memory->front_time();
   const std::uint64_t token = memory->Take(into);
   if (token != 0) stack_->TransmitComplete({&token, 1});
-  // With the real clock a timer may put a packet there by and by, and Collect fires it.
-  if (memory->empty() && virtual_) links_.NoteEmpty(link);
+  if (memory->empty() && virtual_ && !pulled_) links_.NoteEmpty(link);
   if (memory->TakeRefused()) {
     Settle();
   } else if (token != 0 && expects_returned_ && DrainReturned()) {

@@ -85,6 +85,8 @@ Result<void> Host::SetBusyPoll(bool on, std::string* message) {
   return state_->sockets().driver().SetBusyPoll(on, message);
 }
 
+void Host::PullOutput(bool on) { state_->sockets().driver().PullOutput(on); }
+
 Result<void> Host::BringUp(LinkId link, std::span<const std::string_view> kernel_addresses,
                            std::string* message) {
   io::Tun::Setup setup;

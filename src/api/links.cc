@@ -100,7 +100,7 @@ SinkResult Links::Send(const TxPacket& packet) {
   SinkResult result = SinkResult::kSent;
   if (auto* memory = std::get_if<MemoryLink>(&link)) {
     result = memory->Push(now_, packet);
-    known_empty_[packet.link].store(false, std::memory_order_relaxed);
+    NoteOutput();
   } else if (io::Port* port = PortOf(link)) {
     result = port->Send(now_, packet);
   }

@@ -34,15 +34,21 @@ class Links final : public PacketSink {
     const auto index = static_cast<std::size_t>(id);
     return index < links_.size() ? std::get_if<MemoryLink>(&links_[index]) : nullptr;
   }
-  /// Whether nothing was sent over that memory link since NoteEmpty. Asks without the lock: what
-  /// another thread does meanwhile is before or after it.
+  /// Whether NoteOutput was not called since NoteEmpty of that memory link. Asks without the lock:
+  /// what another thread does meanwhile is before or after it.
   bool KnownEmpty(int id) const {
     const auto index = static_cast<std::size_t>(id);
-    return index < known_empty_.size() && known_empty_[index].load(std::memory_order_acquire);
+    constexpr auto kRelaxed = std::memory_order_relaxed;
+    return index < empty_at_.size() && empty_at_[index].load(kRelaxed) == outputs_.load(kRelaxed);
   }
   /// There is nothing to collect from that memory link.
   void NoteEmpty(int id) {
-    known_empty_[static_cast<std::size_t>(id)].store(true, std::memory_order_release);
+    empty_at_[static_cast<std::size_t>(id)].store(outputs_.load(std::memory_order_relaxed),
+                                                  std::memory_order_relaxed);
+  }
+  /// There may be something to collect.
+  void NoteOutput() {
+    outputs_.store(outputs_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   }
   /// The TUN device of that id; nullptr if it is none.
   io::Tun* Tun(int id);
@@ -114,8 +120,10 @@ class Links final : public PacketSink {
     return port == nullptr ? nullptr : &port->device();
   }
 
-  std::vector<Link> links_;                                        // by id
-  std::array<std::atomic<bool>, stack::kMaxLinks> known_empty_{};  // by id
+  std::vector<Link> links_;  // by id
+  // Written under the lock only.
+  std::atomic<std::uint64_t> outputs_{1};                                // how often NoteOutput ...
+  std::array<std::atomic<std::uint64_t>, stack::kMaxLinks> empty_at_{};  // ... by NoteEmpty; by id
   std::size_t devices_ = 0;
   std::uint64_t sent_ = 0;
   Time now_{};

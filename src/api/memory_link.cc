@@ -31,6 +31,11 @@ void Append(std::span<const Slice> payload, std::byte* packet, std::size_t at,
 
 }  // namespace
 
+void MemoryLink::Write(const TxPacket& packet, std::byte* into) {
+  std::memcpy(into, packet.header.data(), packet.header.size());
+  Append(packet.payload, into, packet.header.size(), packet.checksum_start, packet.checksum_offset);
+}
+
 SinkResult MemoryLink::Push(Time now, const TxPacket& packet) {
   const std::size_t payload = packet.payload_size();
   const std::size_t size = packet.header.size() + payload;
@@ -58,13 +63,12 @@ void MemoryLink::Store(Place& place, const TxPacket& packet, bool hold) {
   const std::size_t headers = packet.header.size();
   place.stored = hold ? headers : place.size;
   if (place.bytes.size() < place.stored) place.bytes.resize(place.stored);
-  std::memcpy(place.bytes.data(), packet.header.data(), headers);
   place.token = 0;
   if (!hold) {
-    Append(packet.payload, place.bytes.data(), headers, packet.checksum_start,
-           packet.checksum_offset);
+    Write(packet, place.bytes.data());
     return;
   }
+  std::memcpy(place.bytes.data(), packet.header.data(), headers);
   place.payload.assign(packet.payload.begin(), packet.payload.end());
   place.token = packet.token;
   place.checksum_start = packet.checksum_start;

@@ -22,6 +22,9 @@ class MemoryLink {
   /// What the stack may leave to it.
   static constexpr SinkCapabilities kCapabilities{.checksum = true, .holds = true};
 
+  /// Writes a packet, whole, to where there is room for it.
+  static void Write(const TxPacket& packet, std::byte* into);
+
   /// Queues it; kBusy when the queue is full.
   SinkResult Push(Time now, const TxPacket& packet);
 
