@@ -29,13 +29,16 @@ bool ProbeHelps(const Context& cx, const Tcb& tcb, const LossState& loss) {
 // RFC 8985 §7.2 waits two round trips after every segment and every ACK, and for a single segment
 // as long as a peer may delay its ACK, 200 ms at worst. That is what Linux does. But two round
 // trips after the last transmission its ACK is overdue, if none came for a whole one; and most
-// peers acknowledge the end of a burst at once: only one that is known not to gets the time.
+// peers acknowledge the end of a burst at once: only one that is known not to gets the time. The
+// others get two ticks (as on Linux), for over a path of microseconds an ACK takes as long as its
+// sender takes to be scheduled.
 Time ProbeDue(const Context& cx, const Tcb& tcb, const LossState& loss) {
   constexpr std::chrono::milliseconds kLongestAckDelay(200);
+  constexpr std::chrono::milliseconds kTwoTicks(2);
   const Duration trip = std::chrono::microseconds(tcb.rtt.srtt8 / 8);
   const bool as_linux = cx.settings.policy.probes_as_linux;
   const bool patient = loss.flight.count() == 1 && (as_linux || tcb.probes_wait);
-  const Duration extra = patient ? Duration(kLongestAckDelay) : Duration(0);
+  const Duration extra = patient ? kLongestAckDelay : kTwoTicks;
   if (as_linux) return cx.now + 2 * trip + extra;
   const Time last_sent = loss.flight[loss.flight.last()].sent_at;
   return std::max(last_sent + 2 * trip, cx.now + trip) + extra;
