@@ -192,6 +192,7 @@ Chunk* ByteQueue::Replace(ChunkPool& pool, Chunk* before, Chunk* chunk) {
     copy.Clear(pool);
     return nullptr;
   }
+  ESTAB_CHECK(copy.tail_ != nullptr);  // every chunk holds at least one byte
   (before == nullptr ? head_ : before->next) = copy.head_;
   copy.tail_->next = chunk->next;
   if (tail_ == chunk) tail_ = copy.tail_;

@@ -209,7 +209,7 @@ constexpr std::size_t kFewBytes = 128;
 #if defined(__x86_64__)
 
 void CopyBytes(std::byte* to, const std::byte* from, std::size_t size) {
-  if (size < kFewBytes || Best() == Path::kScalar) {
+  if (size < kFewBytes || !__builtin_cpu_supports("avx2")) {
     std::memcpy(to, from, size);
   } else {
     CopyAvx2(to, from, size);

@@ -337,6 +337,8 @@ struct Stack::Impl {
   void ReplyReset(Time now, LinkId link, const Tuple& tuple, const wire::Segment& segment);
   bool Offer(PacketSink& sink, const Socket& socket, TxPacket& packet, Loan& loan,
              std::uint32_t slot);
+  void NoteOffered(const Socket& socket, const TxPacket& packet, SinkResult result, Loan& loan,
+                   std::uint32_t slot);
   SinkResult LoopBack(const TxPacket& packet);
   /// Queues a finished packet; one that is longer than the path's MTU goes in fragments.
   void QueuePacket(Time now, LinkId link, bool local, std::span<const std::byte> packet);

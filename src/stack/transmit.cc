@@ -215,17 +215,21 @@ bool Stack::Impl::Offer(PacketSink& sink, const Socket& socket, TxPacket& packet
   packet.link = socket.link;
   packet.token = slot == kNoSlot ? 0 : std::uint64_t{slot} + 1;
   const SinkResult result = socket.to_self ? LoopBack(packet) : sink.Send(packet);
+  if (slot != kNoSlot || socket.to_self) NoteOffered(socket, packet, result, loan, slot);
+  ESTAB_CHECK(result != SinkResult::kHeld || slot != kNoSlot);
+  return result != SinkResult::kBusy;
+}
+
+// What has been copied, and what is lent.
+void Stack::Impl::NoteOffered(const Socket& socket, const TxPacket& packet, SinkResult result,
+                              Loan& loan, std::uint32_t slot) {
   if (socket.to_self) {
     for (std::size_t i = 0; i < packet.payload.size(); ++i) loan.chunks[i]->copied = true;
   }
-  if (result == SinkResult::kHeld) {
-    ESTAB_CHECK(slot != kNoSlot);
-    loan.count = static_cast<std::uint32_t>(packet.payload.size());
-    for (std::size_t i = 0; i < loan.count; ++i) buffers.chunks.Ref(loan.chunks[i]);
-  } else if (slot != kNoSlot) {
-    loans.Destroy(slot);
-  }
-  return result != SinkResult::kBusy;
+  if (slot == kNoSlot) return;
+  if (result != SinkResult::kHeld) return loans.Destroy(slot);
+  loan.count = static_cast<std::uint32_t>(packet.payload.size());
+  for (std::size_t i = 0; i < loan.count; ++i) buffers.chunks.Ref(loan.chunks[i]);
 }
 
 // The plan in one packet; returns its segments, 0 if the link is busy.
@@ -261,6 +265,8 @@ std::uint32_t Stack::Impl::SendCut(Context& cx, PacketSink& sink, Socket& socket
   ip.tos = segment.tos;
   wire::HeaderSeries headers(ip, segment, can.checksum);
   ByteQueue& bytes = buffers.send[socket.send_buffer].bytes;
+  TxPacket packet;
+  AskForChecksum(can, ip, packet);
   const std::uint32_t count = plan.count();
   std::uint32_t sent = 0;
   for (; sent < count && !busy; sent += busy ? 0 : 1) {
@@ -275,14 +281,12 @@ std::uint32_t Stack::Impl::SendCut(Context& cx, PacketSink& sink, Socket& socket
       break;
     }
     const bool last = sent + 1 == count;
-    TxPacket packet;
     packet.payload = std::span(slices).first(pieces);
     packet.header = headers.Write(loan.header,
                                   {.number = sent,
                                    .seq = segment.seq + at,
                                    .flags = last ? segment.flags : tcp::WithoutEnd(segment.flags)},
                                   packet.payload, size);
-    AskForChecksum(can, ip, packet);
     busy = !Offer(sink, socket, packet, loan, slot);
   }
   if (sent == 0) return 0;

@@ -109,7 +109,6 @@ SendBuffer* Buffers::AttachSend(Tcb& tcb) {
   }
   return buffer;
 }
-ReceiveBuffer* Buffers::AttachReceive(Tcb& tcb) { return Attach(receive, tcb.receive_buffer); }
 Reassembly* Buffers::AttachReassembly(Tcb& tcb) { return Attach(reassembly, tcb.reassembly); }
 
 }  // namespace estab::tcp

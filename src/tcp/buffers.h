@@ -127,7 +127,10 @@ class Buffers {
 
   /// The attached buffer, attaching one if need be; nullptr without memory.
   SendBuffer* AttachSend(Tcb& tcb);
-  ReceiveBuffer* AttachReceive(Tcb& tcb);
+  ReceiveBuffer* AttachReceive(Tcb& tcb) {
+    if (tcb.receive_buffer == kNoSlot) tcb.receive_buffer = receive.Create();
+    return tcb.receive_buffer == kNoSlot ? nullptr : &receive[tcb.receive_buffer];
+  }
   Reassembly* AttachReassembly(Tcb& tcb);
 
   /// The model of a connection's path, which stays as long as the connection; nullptr without

@@ -21,10 +21,12 @@ void KeepRate(Tcb& tcb, const RateSample& sample) {
 }  // namespace
 
 void MarkSent(const Context& cx, const Tcb& tcb, LossState& loss, Flight::Index i) {
+  const bool samples = Control(tcb).wants_samples;
+  if (!samples && loss.marks.Taken(i) && loss.flight.count() != 1) return;
   Deliveries& d = loss.deliveries;
   const bool first = loss.flight.count() == 1 && loss.flight[i].repeats == 0;
   if (first) d.delivered_at = d.began_at = cx.now;
-  if (Control(tcb).wants_samples) loss.marks.Follow(cx.buffers.rings, loss.flight);
+  if (samples) loss.marks.Follow(cx.buffers.rings, loss.flight);
   loss.marks.Put(i, {true, d.app_limited, d.delivered, d.delivered_at, d.began_at});
 }
 

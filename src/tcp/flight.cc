@@ -40,13 +40,10 @@ SentSegment& Flight::Add(SndSeq from, SndSeq to, Time now) {
   ESTAB_CHECK(count_ <= mask_);
   if (count_ == 0) begin_ = end_ = from;
   const Index i = head_ + count_++;
-  SentSegment& segment = *::new (&segments_[At(i)]) SentSegment{};
-  segment.end = to;
-  segment.sent_at = now;
   pipe_ += static_cast<std::uint32_t>(to - end_);
-  segment.in_flight = pipe_;
   end_ = to;
-  segment.turn = turns_++;
+  SentSegment& segment = *::new (&segments_[At(i)]) SentSegment{
+      .end = to, .sent_at = now, .in_flight = pipe_, .turn = turns_++};
   open_.Add(At(i));
   LinkNewest(i);
   return segment;

@@ -39,12 +39,20 @@ void TakeDsack(Tcb& tcb, LossState& loss, Block block, AckNews& news) {
   }
 }
 
+// Whether the ACK tells of a segment behind `i` too, sent once and after it: that one says all that
+// RACK would learn from this one.
+bool SaidByNext(const Flight& flight, Flight::Index i, SndSeq una) {
+  if (i == flight.last()) return false;
+  const SentSegment& next = flight[i + 1];
+  return next.end <= una && next.where == SentSegment::Where::kInFlight && next.repeats == 0 &&
+         flight[i].repeats == 0 && SentAfter(next, flight[i]);
+}
+
 // Segment `i`, not SACKed before, has arrived. What was SACKed lies before `highest`.
 void NoteDelivered(Context& cx, Tcb& tcb, LossState& loss, Flight::Index i, SndSeq highest,
                    AckNews& news) {
   const SentSegment& segment = loss.flight[i];
   news.delivered += loss.flight.SizeOf(i);
-  NoteRackDelivery(cx, tcb, loss, i);
   NoteArrival(cx, tcb, loss, i, news);
   if (segment.repeats != 0) return;
   if (segment.end <= tcb.recover) news.original = true;
@@ -61,6 +69,7 @@ void TakeBlock(Context& cx, Tcb& tcb, LossState& loss, Block block, AckNews& new
   // A segment counts when all of it has arrived.
   if (i != end && flight.BeginOf(i) < block.left) ++i;
   while (i != end && flight.NextOpen(i) && flight[i].end <= block.right) {
+    NoteRackDelivery(cx, tcb, loss, i);
     NoteDelivered(cx, tcb, loss, i, flight.highest_sacked(), news);
     if (flight[i].repeats == 0 && news.sack_rtt < Duration(0)) {
       news.sack_rtt = cx.now - flight[i].sent_at;
@@ -116,6 +125,7 @@ void TakeCumulativeAck(Context& cx, Tcb& tcb, LossState& loss, SndSeq una, AckNe
     const Flight::Index i = flight.first();
     const SentSegment& segment = flight[i];
     if (segment.where != SentSegment::Where::kSacked) {
+      if (!SaidByNext(flight, i, una)) NoteRackDelivery(cx, tcb, loss, i);
       // What this ACK SACKs besides came with it, not before it.
       NoteDelivered(cx, tcb, loss, i, news.prior_highest, news);
       if (segment.repeats != 0) {

@@ -306,7 +306,7 @@ void TrackNew(Context& cx, Tcb& tcb, LossState& loss, const Plan& plan, SndSeq e
     const std::uint32_t bytes =
         n == count ? plan.length - (n - 1) * plan.piece : std::uint32_t{plan.piece};
     tcb.bytes_sent += bytes;
-    if (bytes != 0) NotePaced(cx, tcb, loss, bytes);
+    if (tcb.paced && bytes != 0) NotePaced(cx, tcb, loss, bytes);
     from = to;
   }
   (void)loss.flight.Reserve(cx.buffers.rings);  // for the next; without memory it waits

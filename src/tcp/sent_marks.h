@@ -30,6 +30,8 @@ class SentMarks {
   /// Every segment is to be marked, and `flight` may have grown. Without memory it is one at a time
   /// again.
   void Follow(RingPool& pool, const Flight& flight);
+  /// Whether Put would do nothing: there is one mark only, and another segment has it.
+  bool Taken(Flight::Index i) const { return ring_ == nullptr && mark_.known && one_ != i; }
   /// Segment `i` is sent.
   void Put(Flight::Index i, const SentMark& mark) {
     if (ring_ != nullptr) {
